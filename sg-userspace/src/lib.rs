@@ -1,0 +1,1 @@
+//! Userspace half of the security-group filter.
