@@ -1,2 +1,80 @@
-//! Everything a person runs.
-fn main() {}
+//! Everything a person runs: `cargo xtask build|load|demo|bench|test|lint|doctor`.
+//!
+//! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
+//! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
+//! machine can do).
+
+mod build;
+mod debian;
+mod doctor;
+mod environment;
+mod host;
+mod lint;
+mod load;
+mod show;
+mod test;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use workspace::Workspace;
+
+/// Build, try and test the security-group filter.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Build the kernel object and the programs `sgd` and `sgctl`.
+    Build(build::Options),
+    /// Build, then run `sgd run` with the arguments after `--`.
+    Load(load::Options),
+    /// Show security groups being enforced on a real tap, in namespaces of its own (root).
+    Demo(show::Options),
+    /// Measure what the filter costs, against an empty program in the same run (root).
+    Bench(show::Options),
+    /// Run every layer of the tests, or the host's layers alone with `--host`.
+    Test(test::Options),
+    /// Check formatting, clippy and the house rules.
+    Lint,
+    /// Check the house rules alone.
+    Tidy,
+    /// Say what this machine has and lacks for building and running the filter.
+    Doctor(doctor::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // For people: the chain of causes, and no backtrace of this program.
+            eprintln!("error: {error}");
+            error
+                .chain()
+                .skip(1)
+                .for_each(|cause| eprintln!("  because: {cause}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> anyhow::Result<()> {
+    let workspace = Workspace::here()?;
+    match verb {
+        Verb::Build(options) => build::run(&workspace, &options),
+        Verb::Load(options) => load::run(&workspace, &options),
+        Verb::Demo(options) => show::run(&workspace, "demo", &options),
+        Verb::Bench(options) => show::run(&workspace, "bench", &options),
+        Verb::Test(options) => test::run(&workspace, &options),
+        Verb::Lint => lint::run(&workspace),
+        Verb::Tidy => tidy::run(&workspace),
+        Verb::Doctor(options) => doctor::run(&workspace, &options),
+    }
+}

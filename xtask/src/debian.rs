@@ -1,0 +1,174 @@
+//! Packages of Debian: the only thing installed outside the project's own folder.
+
+use std::{
+    env,
+    ffi::OsString,
+    io,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Result, bail, ensure};
+
+use crate::{host, workspace::Workspace};
+
+/// Whether packages can be installed from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Apt {
+    /// No `apt-get`: not Debian.
+    #[default]
+    Absent,
+    /// Only root may install.
+    NotRoot,
+    /// They can.
+    Usable,
+}
+
+impl Apt {
+    /// How it is on this machine.
+    pub fn here() -> Self {
+        match (find_program("apt-get"), host::is_root()) {
+            (None, _) => Self::Absent,
+            (Some(_), false) => Self::NotRoot,
+            (Some(_), true) => Self::Usable,
+        }
+    }
+
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Absent => "no apt-get: nothing can be installed from here",
+            Self::NotRoot => "apt-get, but only root may use it",
+            Self::Usable => "apt-get, as root",
+        }
+    }
+
+    /// Installs packages, with progress on stderr.
+    ///
+    /// # Errors
+    /// When apt fails. Nothing already installed is ever removed.
+    pub fn install(self, workspace: &Workspace, packages: &[String]) -> Result<()> {
+        let names = packages.join(" ");
+        ensure!(
+            self == Self::Usable,
+            "cannot install {names}: as root on Debian this would"
+        );
+        eprintln!("Installing {names} from Debian.");
+        // An earlier installation that was cut off is finished first; otherwise apt refuses to run.
+        run(workspace, &["dpkg", "--configure", "-a"])?;
+        run(
+            workspace,
+            &["apt-get", "-q", "-o", "Acquire::Retries=3", "update"],
+        )?;
+        let install = [
+            "apt-get",
+            "-q",
+            "-y",
+            "-o",
+            "Acquire::Retries=3",
+            "-o",
+            "DPkg::Lock::Timeout=300",
+            "-o",
+            "Dpkg::Use-Pty=0",
+            "--no-remove",
+            "--no-install-recommends",
+            "install",
+        ];
+        let install: Vec<&str> = install
+            .into_iter()
+            .chain(packages.iter().map(String::as_str))
+            .collect();
+        run(workspace, &install)
+    }
+}
+
+fn run(workspace: &Workspace, command: &[&str]) -> Result<()> {
+    eprintln!("$ {}", command.join(" "));
+    let status = Command::new(command[0])
+        .args(&command[1..])
+        .current_dir(&workspace.root)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env_remove("LD_LIBRARY_PATH")
+        .stdin(Stdio::null())
+        .stdout(io::stderr())
+        .status()?;
+    ensure!(status.success(), "`{}` failed: {status}", command.join(" "));
+    Ok(())
+}
+
+/// A program some verb runs, and the package that has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// Its name.
+    pub name: &'static str,
+    /// Debian's package.
+    pub package: &'static str,
+}
+
+/// What the demo and the kernel tests run besides our own programs.
+pub const PROGRAMS: [Program; 2] = [
+    Program {
+        name: "bpftool",
+        package: "bpftool",
+    },
+    Program {
+        name: "ip",
+        package: "iproute2",
+    },
+];
+
+/// Installs the programs that are not there.
+///
+/// # Errors
+/// Names the packages and the commands to type when they cannot be installed from here.
+pub fn ensure_programs(workspace: &Workspace) -> Result<()> {
+    let missing: Vec<Program> = PROGRAMS
+        .into_iter()
+        .filter(|program| find_program(program.name).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<String> = missing
+        .iter()
+        .map(|program| program.package.to_owned())
+        .collect();
+    match Apt::here() {
+        Apt::Usable => Apt::Usable.install(workspace, &packages),
+        Apt::NotRoot => bail!(
+            "missing: {0}. As root, type\n  apt-get update\n  \
+             apt-get install -y --no-install-recommends {0}",
+            packages.join(" ")
+        ),
+        Apt::Absent => {
+            let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
+            bail!(
+                "missing: {}. Install them with your system's packages.",
+                names.join(", ")
+            )
+        }
+    }
+}
+
+/// Where a program is, on [`search_path`].
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    search_folders()
+        .into_iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+/// PATH for the programs we start.
+///
+/// # Errors
+/// When PATH holds a folder that cannot be written in it.
+pub fn search_path() -> Result<OsString> {
+    Ok(env::join_paths(search_folders())?)
+}
+
+/// PATH's folders, and those of root's programs, which Debian leaves out of other users' PATH.
+fn search_folders() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let roots = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    env::split_paths(&path).chain(roots).collect()
+}

@@ -1,0 +1,40 @@
+//! `cargo xtask demo` and `cargo xtask bench`: build everything and run a program of the tests crate.
+
+use anyhow::{Context, Result, ensure};
+use xshell::cmd;
+
+use crate::{build, debian, doctor, host, workspace::Workspace};
+
+/// What to run it with.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Arguments of the program.
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+/// Installs what is missing, builds everything and runs the program of this name.
+///
+/// # Errors
+/// Without root, on a kernel that cannot run the filter, when something does not build, or when the
+/// program ends with an error.
+pub fn run(workspace: &Workspace, program: &str, options: &Options) -> Result<()> {
+    ensure!(
+        host::is_root(),
+        "the {program} makes network namespaces and loads programs into the kernel: run it as root"
+    );
+    doctor::ensure_kernel()?;
+    debian::ensure_programs(workspace)?;
+    build::all(workspace, false)?;
+    let shell = workspace.shell()?;
+    let bin = workspace.bin_dir(false);
+    let path = bin.join(program);
+    let arguments = &options.arguments;
+    cmd!(shell, "{path} {arguments...}")
+        .env("SG_BIN_DIR", bin)
+        .env("SG_EBPF_OBJECT", workspace.kernel_object())
+        .env("PATH", debian::search_path()?)
+        .quiet()
+        .run()
+        .with_context(|| format!("the {program} failed: see above"))
+}
