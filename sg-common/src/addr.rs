@@ -1,0 +1,126 @@
+//! Addresses as both sides write them: network byte order, one form for both families.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// An Ethernet address.
+pub type Mac = [u8; 6];
+
+/// An IP address in 16 bytes; IPv4 is mapped (`::ffff:a.b.c.d`, RFC 4291 2.5.5.2), so that one code
+/// path and one set of policy maps serve both families.
+pub type Address = [u8; 16];
+
+/// Bits in front of an IPv4 address in its mapped form.
+pub const V4_PREFIX_BITS: u32 = 96;
+
+/// The IP version of a packet, a rule or a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Family {
+    /// IPv4.
+    V4 = 0,
+    /// IPv6.
+    V6 = 1,
+}
+
+impl Family {
+    /// Both families.
+    pub const ALL: [Family; 2] = [Family::V4, Family::V6];
+
+    /// The number that stands in keys: 4 or 6.
+    #[inline(always)]
+    pub const fn number(self) -> u8 {
+        match self {
+            Family::V4 => 4,
+            Family::V6 => 6,
+        }
+    }
+
+    /// The family of a standard address.
+    pub const fn of(address: &IpAddr) -> Family {
+        match address {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+}
+
+/// The mapped form of an IPv4 address given in network byte order.
+#[inline(always)]
+pub const fn from_v4(a: [u8; 4]) -> Address {
+    [
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a[0], a[1], a[2], a[3],
+    ]
+}
+
+/// The last four bytes: the IPv4 address of a mapped one.
+#[inline(always)]
+pub const fn v4_of(a: &Address) -> [u8; 4] {
+    [a[12], a[13], a[14], a[15]]
+}
+
+/// The 16-byte form of a standard address.
+pub const fn from_ip(address: &IpAddr) -> Address {
+    match address {
+        IpAddr::V4(a) => from_v4(a.octets()),
+        IpAddr::V6(a) => a.octets(),
+    }
+}
+
+/// The standard address of a 16-byte one.
+pub const fn to_ip(address: &Address, family: Family) -> IpAddr {
+    match family {
+        Family::V4 => {
+            let [a, b, c, d] = v4_of(address);
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        }
+        Family::V6 => IpAddr::V6(Ipv6Addr::from_bits(u128::from_be_bytes(*address))),
+    }
+}
+
+/// `0.0.0.0`.
+pub const V4_UNSPECIFIED: Address = from_v4([0; 4]);
+/// `255.255.255.255`.
+pub const V4_BROADCAST: Address = from_v4([255; 4]);
+/// `::`.
+pub const V6_UNSPECIFIED: Address = [0; 16];
+
+/// Whether an IPv6 address is in `ff02::/16`, multicast of link-local scope (RFC 4291 2.7).
+#[inline(always)]
+pub const fn is_link_local_multicast(a: &Address) -> bool {
+    a[0] == 0xff && a[1] == 0x02
+}
+
+/// Whether an IPv6 address is in `fe80::/64`, where the link-local addresses of interfaces are.
+#[inline(always)]
+pub const fn is_link_local(a: &Address) -> bool {
+    a[0] == 0xfe
+        && a[1] == 0x80
+        && a[2] == 0
+        && a[3] == 0
+        && a[4] == 0
+        && a[5] == 0
+        && a[6] == 0
+        && a[7] == 0
+}
+
+/// The link-local address an interface makes of its MAC (modified EUI-64, RFC 4291 appendix A).
+pub const fn link_local(m: &Mac) -> Address {
+    [
+        0xfe,
+        0x80,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        m[0] ^ 2,
+        m[1],
+        m[2],
+        0xff,
+        0xfe,
+        m[3],
+        m[4],
+        m[5],
+    ]
+}

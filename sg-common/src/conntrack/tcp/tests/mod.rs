@@ -1,0 +1,8 @@
+//! The TCP tracker against what nf_conntrack does.
+
+mod dialogue;
+mod footnotes;
+mod reset;
+mod sequences;
+mod table;
+mod timeouts;

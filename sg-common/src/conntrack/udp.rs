@@ -1,0 +1,70 @@
+//! UDP and UDP-Lite (`nf_conntrack_proto_udp.c`).
+
+use crate::conntrack::Next;
+use crate::flow::Flow;
+use crate::frame::Frame;
+use crate::packet::{Fragment, Ip};
+use crate::policy::protocol;
+use crate::reason::DropReason;
+use crate::settings::{Settings, Ticks, passed, ticks};
+use crate::wire::transport::Udp;
+
+/// An answered flow is a stream once it is older than this.
+const STREAM_AGE: Ticks = ticks(2);
+
+/// A connection may begin with any datagram whose header is sound.
+#[inline(always)]
+pub fn first<F: Frame + ?Sized>(
+    flow: &mut Flow,
+    frame: &F,
+    ip: &Ip,
+    settings: &Settings,
+    now: Ticks,
+) -> Result<Ticks, DropReason> {
+    if !is_sound(frame, ip) {
+        return Err(DropReason::InvalidTransport);
+    }
+    flow.end[0] = now.wrapping_add(STREAM_AGE);
+    Ok(settings.udp)
+}
+
+/// An answered flow lives longer, and is assured, once it has lasted.
+#[inline(always)]
+pub fn next<F: Frame + ?Sized>(
+    flow: &mut Flow,
+    frame: &F,
+    ip: &Ip,
+    settings: &Settings,
+    now: Ticks,
+) -> Next {
+    if !is_sound(frame, ip) {
+        return Next::Invalid(DropReason::InvalidTransport);
+    }
+    let lasts = flow.word().assured() || passed(flow.end[0].wrapping_add(1), now);
+    if !(flow.word().seen_reply() && lasts) {
+        return Next::Refresh(settings.udp);
+    }
+    flow.change(|word| word.set_assured(true));
+    Next::Refresh(settings.udp_stream)
+}
+
+/// The length field must hold the header and lie within the packet, but for a first fragment, where it is
+/// that of the whole datagram; UDP-Lite has a coverage there.
+#[inline(always)]
+fn is_sound<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> bool {
+    if ip.protocol != protocol::UDP {
+        return true;
+    }
+    match frame.read::<Udp>(ip.payload) {
+        Some(udp) => {
+            let length = u16::from_be_bytes(udp.length) as u32;
+            let header = size_of::<Udp>() as u32;
+            let within = length <= ip.payload_length || ip.fragment == Fragment::First;
+            ip.payload_length >= header && length >= header && within
+        }
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The filter: one page, one stage after the other.
+
+use crate::frame::Frame;
+use crate::hook::Hook;
+use crate::packet::{self, Body, Opening, Scratch};
+use crate::port::{PortKey, flags};
+use crate::reason::{Accept, Verdict};
+use crate::stage::connection::{self, Tracking};
+use crate::stage::{Context, arp, builtin, fragment, permission, port, source};
+use crate::tables::Tables;
+use crate::wire::ethernet;
+
+/// Judges a frame at a hook of an interface, and counts the verdict.
+#[inline(always)]
+pub fn filter<F, T>(
+    hook: Hook,
+    ifindex: u32,
+    frame: &F,
+    tables: &T,
+    scratch: &mut Scratch,
+) -> Verdict
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    let mut slot = 0;
+    let verdict = judge(hook, ifindex, frame, tables, scratch, &mut slot);
+    tables.count(slot, hook.direction(), &verdict, frame.len());
+    verdict
+}
+
+#[inline(always)]
+fn judge<F, T>(
+    hook: Hook,
+    ifindex: u32,
+    frame: &F,
+    tables: &T,
+    scratch: &mut Scratch,
+    slot: &mut u32,
+) -> Verdict
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    let ethernet = ethernet::parse(frame)?;
+    let key = PortKey {
+        ifindex,
+        vlan: ethernet.vlan,
+        reserved: 0,
+    };
+    let (port, settings) = port::find(tables, &key)?;
+    *slot = port.slot;
+    let context = Context {
+        hook,
+        source_mac: ethernet.source,
+        mac: port.mac,
+        flags: port.flags,
+        slot: port.slot,
+        generation: port.generation,
+        now: tables.now(),
+        key,
+        port,
+        settings,
+    };
+    port::confirm(port, &key)?;
+    if context.has(flags::UNFILTERED) {
+        return Ok(Accept::Unfiltered);
+    }
+    match packet::body(frame, &ethernet, &mut scratch.ip)? {
+        Body::Ip => judge_ip(tables, &context, frame, scratch),
+        Body::Arp(arp) => arp::check(tables, &context, &arp),
+        Body::Other => source::check_mac(tables, &context).map(|()| Accept::Ethertype),
+    }
+}
+
+#[inline(always)]
+fn judge_ip<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Verdict
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    let known_fragment = fragment::check(tables, context, &scratch.ip)?;
+    let transport = packet::transport(frame, &scratch.ip);
+    scratch.opening = Opening::new(context.slot, context.hook, &scratch.ip, transport);
+    let tracking = connection::tracking(context, frame, scratch);
+    let found = connection::find(tables, context, tracking, scratch);
+
+    if !(found.is_some() && connection::vouches(context, tracking, &scratch.flow)) {
+        source::check(tables, context, &scratch.opening)?;
+    }
+    source::check_neighbor(tables, context, frame, scratch)?;
+    builtin::refuse(&scratch.opening)?;
+    if known_fragment {
+        return Ok(Accept::Fragment);
+    }
+
+    let followed = match &found {
+        Some(entry) => connection::follow(tables, context, frame, tracking, entry, scratch)?,
+        None => None,
+    };
+    let accept = match (followed, tracking) {
+        (Some(accept), _) => accept,
+        (None, Tracking::Connection) => connection::open(tables, context, frame, scratch)?,
+        (None, Tracking::Error | Tracking::Unrelated) => {
+            connection::unrelated(tables, context, scratch)?
+        }
+        (None, Tracking::None) => permission::stateless(tables, context, &scratch.opening)?,
+    };
+    fragment::remember(tables, context, &scratch.ip);
+    Ok(accept)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! The filter over tables in memory: a sentence for every stage.
+
+mod arp;
+mod builtin;
+mod connection;
+mod fragment;
+mod frame;
+mod full;
+mod icmp;
+mod invalid;
+mod ipv6;
+mod policy;
+mod property;
+mod revocation;
+mod source;

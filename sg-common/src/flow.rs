@@ -1,0 +1,316 @@
+//! A tracked connection: its key, written from the VM's side, and its 64 bytes of state.
+//!
+//! One connection of one port is one entry, whichever way a packet goes: the hook says which address is
+//! local, so one look-up serves both directions and no two tuples can collide.
+
+use crate::addr::{Address, Family, from_v4, v4_of};
+use crate::hook::Hook;
+use crate::settings::Ticks;
+use crate::shared::shared;
+
+shared! {
+    /// A connection of either family, and the key of the IPv6 tables. Addresses are mapped.
+    pub struct FlowKey: 48 {
+        /// The port's slot: connections of different ports never meet.
+        pub slot: u32,
+        /// Address of the VM.
+        pub local: Address,
+        /// Address of the other side.
+        pub remote: Address,
+        /// Port of the VM; the identifier of an ICMP query.
+        pub local_port: u16,
+        /// Port of the other side; the code of an ICMP query.
+        pub remote_port: u16,
+        /// Upper-layer protocol.
+        pub protocol: u8,
+        /// Type of the request of an ICMP query, else 0.
+        pub icmp_request: u8,
+        /// 1 if the VM asks an ICMP query: both sides may use the same identifier.
+        pub icmp_from_vm: u8,
+        /// 4 or 6.
+        pub family: u8,
+        /// Zero.
+        pub reserved: u32,
+    }
+
+    /// Key of the IPv4 tables: the same in half the bytes, which a look-up is faster for.
+    pub struct FlowKey4: 24 {
+        /// As in [`FlowKey`], like the other fields.
+        pub slot: u32,
+        /// Address of the VM.
+        pub local: [u8; 4],
+        /// Address of the other side.
+        pub remote: [u8; 4],
+        /// Port of the VM; the identifier of an ICMP query.
+        pub local_port: u16,
+        /// Port of the other side; the code of an ICMP query.
+        pub remote_port: u16,
+        /// Upper-layer protocol.
+        pub protocol: u8,
+        /// Type of the request of an ICMP query, else 0.
+        pub icmp_request: u8,
+        /// 1 if the VM asks an ICMP query.
+        pub icmp_from_vm: u8,
+        /// 4.
+        pub family: u8,
+        /// Zero.
+        pub reserved: u32,
+    }
+
+    /// Value of the flow tables: nf_conntrack's tracker (`struct ip_ct_tcp`), expiry and generation. One
+    /// cache line; arrays are by [`Side`].
+    pub struct Flow: 64 {
+        /// State and flags, changed only by compare-and-swap. See [`Word`].
+        pub word: u64,
+        /// When the entry ends; an entry found later is taken for absent.
+        pub expires: Ticks,
+        /// The port's generation when the rules last judged this connection.
+        pub generation: u32,
+        /// Highest sequence number sent, plus one; for UDP `[0]` is when it becomes a stream.
+        pub end: [u32; 2],
+        /// Highest sequence number that the other side's window lets this side send.
+        pub max_end: [u32; 2],
+        /// Largest window seen.
+        pub max_window: [u32; 2],
+        /// Highest acknowledgement sent.
+        pub max_ack: [u32; 2],
+        /// Sequence number of the last segment.
+        pub last_sequence: u32,
+        /// Acknowledgement of the last segment.
+        pub last_ack: u32,
+        /// End of the last segment.
+        pub last_end: u32,
+        /// Window of the last segment.
+        pub last_window: u16,
+        /// Window scales, four bits a side.
+        pub window_scales: u8,
+        /// Window scale and options of the last ignored SYN.
+        pub last_options: u8,
+    }
+}
+
+impl FlowKey {
+    /// The family of the connection.
+    #[inline(always)]
+    pub const fn family(&self) -> Family {
+        match self.family {
+            4 => Family::V4,
+            _ => Family::V6,
+        }
+    }
+
+    /// The key of the IPv4 tables.
+    #[inline(always)]
+    pub const fn narrow(&self) -> FlowKey4 {
+        FlowKey4 {
+            slot: self.slot,
+            local: v4_of(&self.local),
+            remote: v4_of(&self.remote),
+            local_port: self.local_port,
+            remote_port: self.remote_port,
+            protocol: self.protocol,
+            icmp_request: self.icmp_request,
+            icmp_from_vm: self.icmp_from_vm,
+            family: self.family,
+            reserved: 0,
+        }
+    }
+}
+
+impl FlowKey4 {
+    /// The connection.
+    pub const fn widen(&self) -> FlowKey {
+        FlowKey {
+            slot: self.slot,
+            local: from_v4(self.local),
+            remote: from_v4(self.remote),
+            local_port: self.local_port,
+            remote_port: self.remote_port,
+            protocol: self.protocol,
+            icmp_request: self.icmp_request,
+            icmp_from_vm: self.icmp_from_vm,
+            family: self.family,
+            reserved: 0,
+        }
+    }
+}
+
+/// One of the two sides of a connection, as nf_conntrack counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Side {
+    /// The side that opened the connection.
+    Original = 0,
+    /// The side that answers.
+    Reply = 1,
+}
+
+impl Side {
+    /// The other side.
+    #[inline(always)]
+    pub const fn other(self) -> Side {
+        match self {
+            Side::Original => Side::Reply,
+            Side::Reply => Side::Original,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn index(self) -> usize {
+        self as usize & 1
+    }
+}
+
+/// The state word: flags and small numbers below, a random nonce above. An entry's memory may be given
+/// to another connection at any time; its nonce is then another and a swap fails instead of corrupting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Word(pub u64);
+
+macro_rules! word_flags {
+    ($($(#[$meta:meta])* $get:ident $set:ident $bit:literal,)*) => {
+        impl Word {$(
+            $(#[$meta])*
+            #[inline(always)]
+            pub const fn $get(self) -> bool { self.0 >> $bit & 1 != 0 }
+
+            #[doc = concat!("Sets [`Word::", stringify!($get), "`].")]
+            #[inline(always)]
+            pub const fn $set(&mut self, value: bool) {
+                self.0 = self.0 & !(1 << $bit) | (value as u64) << $bit;
+            }
+        )*}
+    };
+}
+
+macro_rules! word_flags_by_side {
+    ($($(#[$meta:meta])* $get:ident $set:ident $bit:literal,)*) => {
+        impl Word {$(
+            $(#[$meta])*
+            #[inline(always)]
+            pub const fn $get(self, side: Side) -> bool { self.0 >> ($bit + side as u64) & 1 != 0 }
+
+            #[doc = concat!("Sets [`Word::", stringify!($get), "`].")]
+            #[inline(always)]
+            pub const fn $set(&mut self, side: Side, value: bool) {
+                let bit = $bit + side as u64;
+                self.0 = self.0 & !(1 << bit) | (value as u64) << bit;
+            }
+        )*}
+    };
+}
+
+macro_rules! word_numbers {
+    ($($(#[$meta:meta])* $get:ident $set:ident $bit:literal $width:literal,)*) => {
+        impl Word {$(
+            $(#[$meta])*
+            #[inline(always)]
+            pub const fn $get(self) -> u8 { (self.0 >> $bit & ((1 << $width) - 1)) as u8 }
+
+            #[doc = concat!("Sets [`Word::", stringify!($get), "`].")]
+            #[inline(always)]
+            pub const fn $set(&mut self, value: u8) {
+                let mask = ((1 << $width) - 1) << $bit;
+                self.0 = self.0 & !mask | (value as u64) << $bit & mask;
+            }
+        )*}
+    };
+}
+
+word_numbers! {
+    /// State of the protocol's tracker.
+    state set_state 0 4,
+    /// Class of the last TCP segment, `TCP_*_SET` of nf_conntrack.
+    last_class set_last_class 4 3,
+    /// Identical TCP segments in a row.
+    retransmissions set_retransmissions 8 2,
+}
+
+word_flags! {
+    /// The last TCP segment came from the answering side.
+    last_from_reply set_last_from_reply 7,
+    /// The VM opened the connection.
+    from_vm set_from_vm 10,
+    /// The other side has answered.
+    seen_reply set_seen_reply 11,
+    /// The connection is proven and lives in a table that no packet can evict.
+    assured set_assured 12,
+    /// The rules no longer permit the connection. Kept, because the other side could open it anew.
+    revoked set_revoked 13,
+    /// Both sides of a TCP connection opened it at once.
+    simultaneous_open set_simultaneous_open 25,
+    /// An ignored SYN may be answered by a challenge ACK (RFC 5961).
+    expect_challenge_ack set_expect_challenge_ack 26,
+    /// The VM has sent from its own MAC, and the pair was found allowed in this generation.
+    source_vouched set_source_vouched 27,
+}
+
+word_flags_by_side! {
+    /// The side sent the first FIN.
+    close_initiated set_close_initiated 14,
+    /// [`Flow::max_ack`] is known.
+    max_ack_known set_max_ack_known 16,
+    /// The side's window is not checked.
+    liberal set_liberal 18,
+    /// The side has sent data that was not acknowledged.
+    unacknowledged set_unacknowledged 20,
+    /// The side permits selective acknowledgements.
+    sack_permitted set_sack_permitted 22,
+}
+
+impl Word {
+    /// The random part.
+    #[inline(always)]
+    pub const fn nonce(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+impl Flow {
+    /// A connection of which nothing is known yet but who opens it.
+    #[inline(always)]
+    pub const fn new(hook: Hook, generation: u32, nonce: u32) -> Flow {
+        let mut word = Word((nonce as u64) << 32);
+        word.set_from_vm(matches!(hook, Hook::FromVm));
+        Flow {
+            word: word.0,
+            expires: 0,
+            generation,
+            end: [0; 2],
+            max_end: [0; 2],
+            max_window: [0; 2],
+            max_ack: [0; 2],
+            last_sequence: 0,
+            last_ack: 0,
+            last_end: 0,
+            last_window: 0,
+            window_scales: 0,
+            last_options: 0,
+        }
+    }
+
+    /// The state word.
+    #[inline(always)]
+    pub const fn word(&self) -> Word {
+        Word(self.word)
+    }
+
+    /// The side that sends at a hook.
+    #[inline(always)]
+    pub const fn side(&self, hook: Hook) -> Side {
+        match self.word().from_vm() == matches!(hook, Hook::FromVm) {
+            true => Side::Original,
+            false => Side::Reply,
+        }
+    }
+
+    /// Changes the state word.
+    #[inline(always)]
+    pub fn change(&mut self, change: impl FnOnce(&mut Word)) {
+        let mut word = self.word();
+        change(&mut word);
+        self.word = word.0;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! The packet as the filter sees it.
+
+use bytemuck::AnyBitPattern;
+
+/// Bytes of one frame, starting at the Ethernet header. Every read is bounds-checked.
+pub trait Frame {
+    /// Length in bytes, of the whole super-packet if it is one; without a tag kept beside the frame.
+    fn len(&self) -> u32;
+
+    /// The VLAN tag (TCI) that the kernel keeps beside the frame, if there is one.
+    fn vlan(&self) -> Option<u16>;
+
+    /// Copies a value out of the frame; `None` if it does not lie wholly within.
+    fn read<T: AnyBitPattern>(&self, offset: u32) -> Option<T>;
+
+    /// Whether the frame has no bytes.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Frame for [u8] {
+    fn len(&self) -> u32 {
+        <[u8]>::len(self) as u32
+    }
+
+    fn vlan(&self) -> Option<u16> {
+        None
+    }
+
+    fn read<T: AnyBitPattern>(&self, offset: u32) -> Option<T> {
+        let start = offset as usize;
+        let bytes = self.get(start..start.checked_add(size_of::<T>())?)?;
+        Some(bytemuck::pod_read_unaligned(bytes))
+    }
+}

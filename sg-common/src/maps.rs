@@ -1,0 +1,125 @@
+//! Names, sizes and version of the maps: what the object, the loader and the pins agree on.
+
+use crate::flow::{Flow, FlowKey, FlowKey4};
+use crate::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use crate::port::{AddressKey, Port, PortKey};
+use crate::reason::Counter;
+use crate::settings::Settings;
+use crate::shared::shared;
+use crate::stage::fragment::{FragmentKey, FragmentValue};
+
+/// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
+/// different layouts never meet. Raise it with every change of a key or value.
+pub const ABI: u32 = 1;
+
+/// The names of the maps.
+pub mod name {
+    #![expect(
+        missing_docs,
+        reason = "each is documented where its key and value are"
+    )]
+    pub const NODE: &str = "node";
+    pub const SETTINGS: &str = "settings";
+    pub const PORTS: &str = "ports";
+    pub const ADDRESSES: &str = "addresses";
+    pub const POLICIES: &str = "policies";
+    pub const MEMBERS: &str = "members";
+    pub const PREFIXES: &str = "prefixes";
+    pub const GRANTS: &str = "grants";
+    pub const PORT_SETS: &str = "port_sets";
+    pub const FLOWS4: &str = "flows4";
+    pub const FLOWS6: &str = "flows6";
+    pub const EMBRYOS4: &str = "embryos4";
+    pub const EMBRYOS6: &str = "embryos6";
+    pub const FRAGMENTS: &str = "fragments";
+    pub const COUNTERS: &str = "counters";
+}
+
+/// Entries of each map unless the operator says otherwise.
+pub mod capacity {
+    /// Ports with an interface on the node.
+    pub const PORTS: u32 = 1024;
+    /// Allowed addresses of all ports.
+    pub const ADDRESSES: u32 = 65_536;
+    /// Policies: one per set of groups, direction and family.
+    pub const POLICIES: u32 = 8_192;
+    /// Members of the groups that rules name.
+    pub const MEMBERS: u32 = 262_144;
+    /// CIDRs.
+    pub const PREFIXES: u32 = 262_144;
+    /// Grant rows.
+    pub const GRANTS: u32 = 262_144;
+    /// Port sets, 8 KiB each.
+    pub const PORT_SETS: u32 = 4_096;
+    /// Assured IPv4 connections (nf_conntrack's default above 4 GB of memory).
+    pub const FLOWS4: u32 = 262_144;
+    /// Assured IPv6 connections.
+    pub const FLOWS6: u32 = 131_072;
+    /// IPv4 connections that are not proven yet.
+    pub const EMBRYOS4: u32 = 65_536;
+    /// IPv6 connections that are not proven yet.
+    pub const EMBRYOS6: u32 = 32_768;
+    /// Datagrams in fragments.
+    pub const FRAGMENTS: u32 = 16_384;
+    /// Counters for a number of ports; slot 0 counts what belongs to no port.
+    pub const fn counters(ports: u32) -> u32 {
+        (ports + 1) * 2 * crate::reason::COUNTERS
+    }
+}
+
+/// What a pinned map must look like to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Name of the map.
+    pub name: &'static str,
+    /// Bytes of a key.
+    pub key: u32,
+    /// Bytes of a value.
+    pub value: u32,
+}
+
+/// The layouts of all pinned maps.
+pub const LAYOUTS: [Layout; 15] = {
+    /// Bytes of a trie's prefix length, before the key's data.
+    const PREFIX_LENGTH: u32 = 4;
+    const fn of<K, V>(name: &'static str) -> Layout {
+        Layout {
+            name,
+            key: size_of::<K>() as u32,
+            value: size_of::<V>() as u32,
+        }
+    }
+    const fn trie<K, V>(name: &'static str) -> Layout {
+        Layout {
+            key: size_of::<K>() as u32 + PREFIX_LENGTH,
+            ..of::<K, V>(name)
+        }
+    }
+    [
+        of::<u32, Node>(name::NODE),
+        of::<u32, Settings>(name::SETTINGS),
+        of::<PortKey, Port>(name::PORTS),
+        trie::<AddressKey, u32>(name::ADDRESSES),
+        of::<u64, Policy>(name::POLICIES),
+        of::<MemberKey, Member>(name::MEMBERS),
+        trie::<PrefixKey, u64>(name::PREFIXES),
+        of::<GrantKey, Grant>(name::GRANTS),
+        of::<u64, PortSet>(name::PORT_SETS),
+        of::<FlowKey4, Flow>(name::FLOWS4),
+        of::<FlowKey, Flow>(name::FLOWS6),
+        of::<FlowKey4, Flow>(name::EMBRYOS4),
+        of::<FlowKey, Flow>(name::EMBRYOS6),
+        of::<FragmentKey, FragmentValue>(name::FRAGMENTS),
+        of::<u32, Counter>(name::COUNTERS),
+    ]
+};
+
+shared! {
+    /// Value of the `node` map: one element, which the daemon writes and the filter does not read.
+    pub struct Node: 8 {
+        /// [`ABI`] of what wrote the other maps; 0 before the first time.
+        pub abi: u32,
+        /// The next generation that no port has ever had.
+        pub next_generation: u32,
+    }
+}

@@ -1,0 +1,235 @@
+//! The tables in ordinary memory: for host tests, for fuzzing, and for `sgctl explain`, which fills them
+//! from the kernel's maps and runs the filter over them.
+
+use std::boxed::Box;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use crate::addr::Address;
+use crate::flow::{Flow, FlowKey};
+use crate::hook::Direction;
+use crate::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use crate::port::{AddressKey, Port, PortKey};
+use crate::reason::{
+    Condition, Counter, Verdict, condition_counter, counter_index, verdict_counter,
+};
+use crate::settings::{Settings, Ticks};
+use crate::stage::fragment::{FragmentKey, FragmentValue};
+use crate::tables::{FlowEntry, Note, Tables};
+
+/// All tables, without limits.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// The settings.
+    pub settings: Settings,
+    /// Ports.
+    pub ports: BTreeMap<PortKey, Port>,
+    /// Allowed addresses, by prefix length (of the whole key data, in bits) and masked key.
+    pub addresses: BTreeMap<(u32, AddressKey), u32>,
+    /// Policies.
+    pub policies: BTreeMap<u64, Policy>,
+    /// Members.
+    pub members: BTreeMap<MemberKey, Member>,
+    /// Prefixes, by prefix length (of the whole key data, in bits) and masked key.
+    pub prefixes: BTreeMap<(u32, PrefixKey), u64>,
+    /// Grants.
+    pub grants: BTreeMap<GrantKey, Grant>,
+    /// Port sets.
+    pub port_sets: BTreeMap<u64, Box<PortSet>>,
+    /// Assured connections of both families.
+    pub flows: FlowMemory,
+    /// All other connections.
+    pub embryos: FlowMemory,
+    /// Fragments.
+    pub fragments: RefCell<BTreeMap<FragmentKey, FragmentValue>>,
+    /// Counters by [`counter_index`].
+    pub counters: RefCell<BTreeMap<u32, Counter>>,
+    /// The clock, which only the owner moves.
+    pub clock: Cell<Ticks>,
+    /// What the filter has noted.
+    pub notes: RefCell<Vec<Note>>,
+}
+
+/// A flow table.
+pub type FlowMemory = RefCell<BTreeMap<FlowKey, Rc<Cell<Flow>>>>;
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory {
+            settings: Settings::DEFAULT,
+            ports: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            members: BTreeMap::new(),
+            prefixes: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            port_sets: BTreeMap::new(),
+            flows: FlowMemory::default(),
+            embryos: FlowMemory::default(),
+            fragments: RefCell::default(),
+            counters: RefCell::default(),
+            clock: Cell::new(1),
+            notes: RefCell::default(),
+        }
+    }
+}
+
+impl Memory {
+    /// A counter of a port.
+    pub fn counter(&self, slot: u32, direction: Direction, verdict: &Verdict) -> Counter {
+        let index = counter_index(slot, direction, verdict_counter(verdict));
+        self.counters
+            .borrow()
+            .get(&index)
+            .copied()
+            .unwrap_or(Counter {
+                packets: 0,
+                bytes: 0,
+            })
+    }
+
+    fn add(&self, slot: u32, direction: Direction, counter: u32, bytes: u32) {
+        let mut counters = self.counters.borrow_mut();
+        let index = counter_index(slot, direction, counter);
+        let counter = counters.entry(index).or_insert(Counter {
+            packets: 0,
+            bytes: 0,
+        });
+        counter.packets += 1;
+        counter.bytes += u64::from(bytes);
+    }
+}
+
+/// An address with only its first bits left.
+pub fn mask(address: &Address, bits: u32) -> Address {
+    let mask = u128::MAX.checked_shl(128 - bits.min(128)).unwrap_or(0);
+    (u128::from_be_bytes(*address) & mask).to_be_bytes()
+}
+
+/// Looks up the longest prefix of an address: `get` answers for an address of so many bits.
+fn longest<V>(address: &Address, get: impl Fn(u32, Address) -> Option<V>) -> Option<V> {
+    (0..=128)
+        .rev()
+        .find_map(|bits| get(bits, mask(address, bits)))
+}
+
+impl Tables for Memory {
+    type Entry = Rc<Cell<Flow>>;
+
+    fn assured(&self, key: &FlowKey) -> Option<Self::Entry> {
+        self.flows.borrow().get(key).cloned()
+    }
+
+    fn embryo(&self, key: &FlowKey) -> Option<Self::Entry> {
+        self.embryos.borrow().get(key).cloned()
+    }
+
+    fn create(&self, key: &FlowKey, flow: &Flow) -> bool {
+        self.embryos
+            .borrow_mut()
+            .insert(*key, Rc::new(Cell::new(*flow)));
+        true
+    }
+
+    fn promote(&self, key: &FlowKey, flow: &Flow) -> bool {
+        self.embryos.borrow_mut().remove(key);
+        self.flows
+            .borrow_mut()
+            .insert(*key, Rc::new(Cell::new(*flow)));
+        true
+    }
+
+    fn forget(&self, key: &FlowKey) {
+        self.embryos.borrow_mut().remove(key);
+        self.flows.borrow_mut().remove(key);
+    }
+
+    fn now(&self) -> Ticks {
+        self.clock.get()
+    }
+
+    fn random(&self) -> u32 {
+        0x5eed
+    }
+
+    fn settings(&self) -> Option<&Settings> {
+        Some(&self.settings)
+    }
+
+    fn port(&self, key: &PortKey) -> Option<&Port> {
+        self.ports.get(key)
+    }
+
+    fn address(&self, key: &AddressKey) -> Option<u32> {
+        longest(&key.address, |bits, address| {
+            let key = (
+                crate::port::ADDRESS_KEY_BITS + bits,
+                AddressKey { address, ..*key },
+            );
+            self.addresses.get(&key).copied()
+        })
+    }
+
+    fn policy(&self, id: &u64) -> Option<&Policy> {
+        self.policies.get(id)
+    }
+
+    fn member(&self, key: &MemberKey) -> Option<&Member> {
+        self.members.get(key)
+    }
+
+    fn prefix(&self, key: &PrefixKey) -> Option<u64> {
+        longest(&key.address, |bits, address| {
+            let key = (
+                crate::policy::PREFIX_KEY_BITS + bits,
+                PrefixKey { address, ..*key },
+            );
+            self.prefixes.get(&key).copied()
+        })
+    }
+
+    fn grant(&self, key: &GrantKey) -> Option<&Grant> {
+        self.grants.get(key)
+    }
+
+    fn in_port_set(&self, id: &u64, port: u16) -> bool {
+        self.port_sets.get(id).is_some_and(|set| set.contains(port))
+    }
+
+    fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue> {
+        self.fragments.borrow().get(key).copied()
+    }
+
+    fn remember_fragment(&self, key: &FragmentKey, value: &FragmentValue) -> bool {
+        self.fragments.borrow_mut().insert(*key, *value);
+        true
+    }
+
+    fn count(&self, slot: u32, direction: Direction, verdict: &Verdict, bytes: u32) {
+        self.add(slot, direction, verdict_counter(verdict), bytes);
+    }
+
+    fn condition(&self, slot: u32, direction: Direction, condition: Condition) {
+        self.add(slot, direction, condition_counter(condition), 0);
+    }
+
+    fn note(&self, note: Note) {
+        self.notes.borrow_mut().push(note);
+    }
+}
+
+impl FlowEntry for Rc<Cell<Flow>> {
+    fn load(&self) -> Flow {
+        self.get()
+    }
+
+    fn store(&self, before: u64, flow: &Flow) -> bool {
+        let current = self.get().word == before;
+        if current {
+            self.set(*flow);
+        }
+        current
+    }
+}

@@ -1,0 +1,338 @@
+//! A frame, parsed: what the stages of the filter look at.
+
+use crate::addr::{Address, Family};
+use crate::conntrack::icmp;
+use crate::flow::{Flow, FlowKey};
+use crate::frame::Frame;
+use crate::hook::Hook;
+use crate::policy::protocol;
+use crate::reason::DropReason;
+use crate::wire::ethernet::{self, Ethernet, ethertype};
+use crate::wire::ipv6::Walk;
+use crate::wire::transport::Ports;
+use crate::wire::{arp, icmp as icmp_wire, ipv4, ipv6};
+
+/// What an Ethernet frame carries.
+pub enum Body {
+    /// ARP.
+    Arp(arp::Arp),
+    /// IPv4 or IPv6, see [`Scratch::ip`].
+    Ip,
+    /// Any other ethertype.
+    Other,
+}
+
+/// An IP header, of either family, and where its payload is.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Ip {
+    /// The family.
+    pub family: Family,
+    /// Whether the packet is a fragment.
+    pub fragment: Fragment,
+    /// Upper-layer protocol, after the extension headers.
+    pub protocol: u8,
+    /// Offset of a fragment within its datagram, in units of 8 bytes.
+    pub fragment_offset: u16,
+    /// Identification of a fragment's datagram.
+    pub fragment_id: u32,
+    /// Offset of the payload in the frame.
+    pub payload: u32,
+    /// Bytes of payload, by the header; for a super-packet, of all of it.
+    pub payload_length: u32,
+    /// Source.
+    pub source: Address,
+    /// Destination.
+    pub destination: Address,
+}
+
+/// Which part of a datagram a packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Fragment {
+    /// All of it.
+    Whole,
+    /// The first fragment, which has the transport header.
+    First,
+    /// Any other.
+    Later,
+}
+
+impl Fragment {
+    /// From a fragment offset and the flag for more.
+    #[inline(always)]
+    pub const fn new(offset: u16, more: bool) -> Fragment {
+        match (offset, more) {
+            (0, false) => Fragment::Whole,
+            (0, true) => Fragment::First,
+            _ => Fragment::Later,
+        }
+    }
+}
+
+/// Parses what follows the Ethernet header.
+#[inline(always)]
+pub fn body<F: Frame + ?Sized>(
+    frame: &F,
+    ethernet: &Ethernet,
+    ip: &mut Ip,
+) -> Result<Body, DropReason> {
+    match ethernet.ethertype {
+        ethertype::IPV4 => match ipv4::parse(frame, ethernet.payload, true, ip) {
+            true => Ok(Body::Ip),
+            false => Err(DropReason::MalformedIpv4),
+        },
+        ethertype::IPV6 => match ipv6::parse(frame, ethernet.payload, true, ip) {
+            Walk::Done => Ok(Body::Ip),
+            Walk::CutShort => Err(DropReason::MalformedIpv6),
+            Walk::TooLong => Err(DropReason::ExtensionHeaders),
+        },
+        ethertype::ARP => Ok(Body::Arp(arp::parse(frame, ethernet.payload)?)),
+        other if ethernet::is_tag(other) => Err(DropReason::Vlan),
+        _ => Ok(Body::Other),
+    }
+}
+
+/// Room for what does not fit into the 512 bytes of a kernel program's stack. All zeros is a value of it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Scratch {
+    /// The packet's IP header.
+    pub ip: Ip,
+    /// The packet as the opening of a connection.
+    pub opening: Opening,
+    /// The connection found, or the one that is opened.
+    pub flow: Flow,
+    /// The IP header that an ICMP error quotes.
+    pub quoted_ip: Ip,
+    /// The packet that an ICMP error quotes.
+    pub quoted: Opening,
+    /// The packet that opened the connection, to judge it again.
+    pub original: Opening,
+}
+
+impl Scratch {
+    /// Nothing yet.
+    pub const EMPTY: Scratch = {
+        let ip = Ip {
+            family: Family::V4,
+            fragment: Fragment::Whole,
+            protocol: 0,
+            fragment_offset: 0,
+            fragment_id: 0,
+            payload: 0,
+            payload_length: 0,
+            source: [0; 16],
+            destination: [0; 16],
+        };
+        let transport = Transport {
+            source: 0,
+            destination: 0,
+            cut_short: false,
+        };
+        let opening = Opening::new(0, Hook::FromVm, &ip, transport);
+        let flow = Flow::new(Hook::FromVm, 0, 0);
+        Scratch {
+            ip,
+            opening,
+            flow,
+            quoted_ip: ip,
+            quoted: opening,
+            original: opening,
+        }
+    };
+}
+
+/// The two numbers by which rules and flows tell packets between the same two addresses apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Transport {
+    /// Source port; the identifier of an ICMP query; 0 for protocols without ports.
+    pub source: u16,
+    /// Destination port; `type << 8 | code` of ICMP; 0 for protocols without ports.
+    pub destination: u16,
+    /// The header is too short to hold them: no rule that names a port fits.
+    pub cut_short: bool,
+}
+
+impl Transport {
+    /// The ICMP type, for ICMP.
+    #[inline(always)]
+    pub const fn icmp_type(&self) -> u8 {
+        (self.destination >> 8) as u8
+    }
+}
+
+/// Bytes of transport header without which a packet cannot be judged.
+#[inline(always)]
+pub const fn header_length(protocol: u8) -> u32 {
+    match protocol {
+        protocol::TCP => 20,
+        protocol::UDP | protocol::UDPLITE | protocol::ICMP | protocol::ICMPV6 => 8,
+        protocol::SCTP | protocol::DCCP => 12,
+        _ => 0,
+    }
+}
+
+/// Reads the ports, or the type, code and identifier of ICMP.
+#[inline(always)]
+pub fn transport<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Transport {
+    let parts = match ip.protocol {
+        _ if ip.fragment == Fragment::Later => None,
+        protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDPLITE => {
+            ports(frame, ip)
+        }
+        protocol if icmp::is_icmp(ip.family, protocol) => query_numbers(frame, ip),
+        _ => Some((0, 0)),
+    };
+    match parts {
+        Some((source, destination)) => Transport {
+            source,
+            destination,
+            cut_short: false,
+        },
+        None => Transport {
+            source: 0,
+            destination: 0,
+            cut_short: true,
+        },
+    }
+}
+
+#[inline(always)]
+fn ports<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Option<(u16, u16)> {
+    if ip.payload_length < size_of::<Ports>() as u32 {
+        return None;
+    }
+    let ports: Ports = frame.read(ip.payload)?;
+    Some((
+        u16::from_be_bytes(ports.source),
+        u16::from_be_bytes(ports.destination),
+    ))
+}
+
+#[inline(always)]
+fn query_numbers<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Option<(u16, u16)> {
+    if ip.payload_length < size_of::<icmp_wire::Header>() as u32 {
+        return None;
+    }
+    let header: icmp_wire::Header = frame.read(ip.payload)?;
+    Some((
+        u16::from_be_bytes(header.id),
+        u16::from_be_bytes([header.kind, header.code]),
+    ))
+}
+
+/// A packet as the opening of a connection: what built-ins and rules are asked about. A stored flow can
+/// be turned back into its opening and judged again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Opening {
+    /// The connection to which it belongs, or which it would open.
+    pub key: FlowKey,
+    /// Which way it goes.
+    pub hook: Hook,
+    /// Its ports, or type, code and identifier.
+    pub transport: Transport,
+}
+
+impl Opening {
+    /// The packet at hand, at the hook where it is.
+    #[inline(always)]
+    pub const fn new(slot: u32, hook: Hook, ip: &Ip, transport: Transport) -> Opening {
+        let (local, remote) = match hook {
+            Hook::FromVm => (ip.source, ip.destination),
+            Hook::ToVm => (ip.destination, ip.source),
+        };
+        let (local_port, remote_port) = match hook {
+            Hook::FromVm => (transport.source, transport.destination),
+            Hook::ToVm => (transport.destination, transport.source),
+        };
+        let mut key = FlowKey {
+            slot,
+            local,
+            remote,
+            local_port,
+            remote_port,
+            protocol: ip.protocol,
+            icmp_request: 0,
+            icmp_from_vm: 0,
+            family: ip.family.number(),
+            reserved: 0,
+        };
+        if let Some(query) = icmp::query(ip.family, ip.protocol, hook, &transport) {
+            key.local_port = transport.source;
+            key.remote_port = transport.destination & 0xff;
+            key.icmp_request = query.request;
+            key.icmp_from_vm = query.from_vm as u8;
+        }
+        Opening {
+            key,
+            hook,
+            transport,
+        }
+    }
+
+    /// The packet that opened a stored connection, or one like it. `from_vm`: the VM opened it.
+    #[inline(always)]
+    pub const fn of_flow(key: &FlowKey, from_vm: bool) -> Opening {
+        let hook = if from_vm { Hook::FromVm } else { Hook::ToVm };
+        let (source, destination) = match (icmp::is_icmp(key.family(), key.protocol), from_vm) {
+            (true, _) => (
+                key.local_port,
+                (key.icmp_request as u16) << 8 | key.remote_port & 0xff,
+            ),
+            (false, true) => (key.local_port, key.remote_port),
+            (false, false) => (key.remote_port, key.local_port),
+        };
+        let transport = Transport {
+            source,
+            destination,
+            cut_short: false,
+        };
+        Opening {
+            key: *key,
+            hook,
+            transport,
+        }
+    }
+
+    /// The family.
+    #[inline(always)]
+    pub const fn family(&self) -> Family {
+        self.key.family()
+    }
+
+    /// The ICMP type, for ICMP.
+    #[inline(always)]
+    pub const fn icmp_type(&self) -> u8 {
+        self.transport.icmp_type()
+    }
+
+    /// Whether a rule can name its port, or its ICMP type: it is readable, and ICMP is its family's own.
+    #[inline(always)]
+    pub const fn has_port(&self) -> bool {
+        let protocol = self.key.protocol;
+        let is_any_icmp = protocol == protocol::ICMP || protocol == protocol::ICMPV6;
+        !self.transport.cut_short && (!is_any_icmp || icmp::is_icmp(self.family(), protocol))
+    }
+
+    /// Whether it is ICMPv6 with a readable type.
+    #[inline(always)]
+    pub const fn is_icmpv6(&self) -> bool {
+        matches!(self.family(), Family::V6)
+            && self.key.protocol == protocol::ICMPV6
+            && !self.transport.cut_short
+    }
+
+    /// Whether it is UDP between two ports.
+    #[inline(always)]
+    pub const fn is_udp(&self, source: u16, destination: u16) -> bool {
+        self.key.protocol == protocol::UDP
+            && self.transport.source == source
+            && self.transport.destination == destination
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! A Neutron port as the kernel knows it.
+
+use crate::addr::{Address, Family, Mac};
+use crate::hook::Direction;
+use crate::shared::shared;
+
+shared! {
+    /// Key of the `ports` map: the interface, and the VLAN of a trunk's subport (0: untagged).
+    pub struct PortKey: 8 {
+        /// Kernel index of the tap.
+        pub ifindex: u32,
+        /// VLAN id of a trunk subport, 0 for the frames without a tag.
+        pub vlan: u16,
+        /// Zero.
+        pub reserved: u16,
+    }
+
+    /// Value of the `ports` map: all that decides about a port before its flows and its policy.
+    pub struct Port: 80 {
+        /// Its own key, checked after the value was copied.
+        pub key: PortKey,
+        /// Dense number of the port: index of its counters and the port's part of flow keys. Never 0.
+        pub slot: u32,
+        /// Judgements of flows are valid as long as this number stands. Never repeated on a node.
+        pub generation: u32,
+        /// The port's MAC address.
+        pub mac: Mac,
+        /// Bits of [`flags`].
+        pub flags: u16,
+        /// Policy ids by [`policy_index`]; 0 refuses all but the built-ins.
+        pub policies: [u64; 4],
+        /// The port's UUID, for people and for a restarted daemon; the filter does not read it.
+        pub uuid: [u8; 16],
+        /// Zero.
+        pub reserved: u64,
+    }
+
+    /// The data of a key of the `addresses` trie: an address the port may send from.
+    pub struct AddressKey: 28 {
+        /// The port.
+        pub slot: u32,
+        /// Source MAC that goes with the address.
+        pub mac: Mac,
+        /// 4 or 6; 0 in the rows that say "this MAC may send", whose address is zero.
+        pub family: u8,
+        /// Zero.
+        pub reserved: u8,
+        /// The address, of which the prefix length says how many bits count.
+        pub address: Address,
+    }
+}
+
+/// Bits of [`AddressKey`] before the address: every prefix is at least this long.
+pub const ADDRESS_KEY_BITS: u32 = 96;
+
+/// The family number of the rows "this MAC may send".
+pub const ANY_FAMILY: u8 = 0;
+
+/// Bits of [`Port::flags`].
+pub mod flags {
+    /// Port security is off, or the port is trusted (`network:` owner): everything passes.
+    pub const UNFILTERED: u16 = 1;
+    /// The groups are stateless: no connection is tracked, every packet meets the rules.
+    pub const STATELESS: u16 = 2;
+    /// An allowed pair covers all of IPv4: ARP senders are not checked (Neutron `arp_protect.py`).
+    pub const ARP_UNCHECKED: u16 = 4;
+    /// The port has a fixed IPv6 address: router advertisements reach it.
+    pub const FIXED_V6: u16 = 8;
+}
+
+/// Bits of the value of the `addresses` trie: why an address is allowed.
+pub mod kind {
+    /// A fixed address of the port.
+    pub const FIXED: u32 = 1;
+    /// An allowed address pair.
+    pub const PAIR: u32 = 2;
+    /// The port has no fixed address: any source with its MAC.
+    pub const ANY: u32 = 4;
+    /// The link-local address that belongs to a MAC of the port.
+    pub const LINK_LOCAL: u32 = 8;
+    /// A MAC that may send, in the rows of [`super::ANY_FAMILY`].
+    pub const MAC: u32 = 16;
+}
+
+/// Index into [`Port::policies`].
+#[inline(always)]
+pub const fn policy_index(direction: Direction, family: Family) -> usize {
+    direction as usize * 2 + family as usize
+}
+
+impl Port {
+    /// Whether a bit of [`flags`] is set.
+    #[inline(always)]
+    pub const fn has(&self, flag: u16) -> bool {
+        self.flags & flag != 0
+    }
+}

@@ -1,0 +1,122 @@
+//! Why a packet passed or fell: two closed lists, named once, used by counters, command line and metrics.
+
+/// Declares a closed list: an enum with a name and a sentence for each entry.
+macro_rules! closed_list {
+    ($(#[$meta:meta])* pub enum $list:ident { $($entry:ident $name:literal $sentence:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $list { $(#[doc = $sentence] $entry,)* }
+
+        impl $list {
+            /// Every entry, in the order of the numbers.
+            pub const ALL: &'static [$list] = &[$($list::$entry,)*];
+
+            /// The name that programs see, in snake case.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($list::$entry => $name,)* }
+            }
+
+            /// A sentence for people.
+            pub const fn describe(self) -> &'static str {
+                match self { $($list::$entry => $sentence,)* }
+            }
+        }
+    };
+}
+
+closed_list! {
+    /// Why a packet was accepted.
+    pub enum Accept {
+        Established "established" "It belongs to a tracked connection.",
+        Related "related" "It is an ICMP error about a tracked connection.",
+        New "new" "A rule permits it; its connection is tracked from now on.",
+        Stateless "stateless" "A rule of a stateless group permits it.",
+        InvalidPermitted "invalid_permitted" "It fits no connection, but a rule permits it.",
+        Dhcp "dhcp" "DHCP between the VM and its servers is always permitted.",
+        Icmpv6 "icmpv6" "ICMPv6 that IPv6 needs to work is always permitted.",
+        Arp "arp" "ARP with a sender that belongs to the port.",
+        Ethertype "ethertype" "Neither IP nor ARP, from a MAC of the port.",
+        Fragment "fragment" "A later fragment of a datagram that was accepted.",
+        Unfiltered "unfiltered" "Port security is off, or the port is trusted.",
+    }
+}
+
+closed_list! {
+    /// Why a packet was dropped. Each reason is given at one place in the code.
+    pub enum DropReason {
+        NoPort "no_port" "No port is applied to this interface; it stays closed until one is.",
+        Vlan "vlan" "The frame has a VLAN tag that belongs to no trunk subport of this interface.",
+        MalformedEthernet "malformed_ethernet" "The frame is shorter than its Ethernet or VLAN header.",
+        MalformedArp "malformed_arp" "The ARP packet is not one for IPv4 over Ethernet, or cut short.",
+        MalformedIpv4 "malformed_ipv4" "The IPv4 header is cut short or contradicts itself.",
+        MalformedIpv6 "malformed_ipv6" "The IPv6 header or an extension header is cut short.",
+        ExtensionHeaders "extension_headers" "More IPv6 extension headers than the filter follows.",
+        SpoofedMac "spoofed_mac" "The source MAC is neither the port's nor one of its allowed pairs'.",
+        SpoofedAddress "spoofed_address" "The source address is not the port's, nor an allowed pair with this MAC.",
+        SpoofedArp "spoofed_arp" "The ARP sender is not an address of the port with this MAC.",
+        SpoofedNeighbor "spoofed_neighbor" "The neighbor advertisement is for an address that is not the port's.",
+        DhcpServer "dhcp_server" "A VM must not answer as a DHCP server.",
+        RouterAdvertisement "router_advertisement" "A VM must not advertise itself as an IPv6 router.",
+        NoRule "no_rule" "No rule of the port's security groups permits it.",
+        Revoked "revoked" "Its connection was accepted once; the rules no longer permit it.",
+        InvalidTransport "invalid_transport" "The transport header is cut short or contradicts itself, and no rule permits it.",
+        InvalidTcpFlags "invalid_tcp_flags" "No TCP stack sends this combination of flags, and no rule permits it.",
+        InvalidTcpState "invalid_tcp_state" "The TCP segment does not fit the state of its connection, and no rule permits it.",
+        InvalidTcpReset "invalid_tcp_reset" "The TCP reset is out of sequence, and no rule permits it.",
+        InvalidIcmp "invalid_icmp" "The ICMP message answers nothing that was asked, and no rule permits it.",
+        FragmentUnknown "fragment_unknown" "A later fragment of a datagram whose first fragment was not accepted.",
+        FragmentTiny "fragment_tiny" "The first fragment is too short to hold the transport header.",
+        FragmentOverlap "fragment_overlap" "A later fragment reaches back into the transport header (RFC 1858).",
+    }
+}
+
+closed_list! {
+    /// What operators should know of, beside the verdicts.
+    pub enum Condition {
+        FlowNotStored "flow_not_stored" "A connection was permitted but could not be stored; its answers may be refused.",
+        FlowNotPromoted "flow_not_promoted" "The table of assured connections is full; this one stays evictable.",
+        FragmentNotStored "fragment_not_stored" "A first fragment could not be stored; the later ones will be refused.",
+    }
+}
+
+/// What the filter says of a packet.
+pub type Verdict = Result<Accept, DropReason>;
+
+/// Counters of one direction of one port: accepts, then drops, then conditions.
+pub const COUNTERS: u32 = 40;
+
+const FIRST_DROP: u32 = Accept::ALL.len() as u32;
+const FIRST_CONDITION: u32 = FIRST_DROP + DropReason::ALL.len() as u32;
+const _: () = assert!(FIRST_CONDITION + Condition::ALL.len() as u32 <= COUNTERS);
+
+/// The counter of a verdict within one direction of one port.
+#[inline(always)]
+pub const fn verdict_counter(verdict: &Verdict) -> u32 {
+    match verdict {
+        Ok(accept) => *accept as u32,
+        Err(reason) => FIRST_DROP + *reason as u32,
+    }
+}
+
+/// The counter of a condition within one direction of one port.
+#[inline(always)]
+pub const fn condition_counter(condition: Condition) -> u32 {
+    FIRST_CONDITION + condition as u32
+}
+
+/// The index in the `counters` map of a counter of a port.
+#[inline(always)]
+pub const fn counter_index(slot: u32, direction: crate::hook::Direction, counter: u32) -> u32 {
+    (slot * 2 + direction as u32) * COUNTERS + counter
+}
+
+crate::shared::shared! {
+    /// Value of the `counters` map, on each CPU.
+    pub struct Counter: 16 {
+        /// Packets (a GSO super-packet counts once).
+        pub packets: u64,
+        /// Bytes with the Ethernet header.
+        pub bytes: u64,
+    }
+}

@@ -1,0 +1,36 @@
+//! How a type that both sides read is declared.
+
+/// Declares map keys and values: `#[repr(C)]`, [`bytemuck::Pod`] (which refuses implicit padding), and
+/// the size asserted beside the definition, so that a layout cannot change unnoticed.
+macro_rules! shared {
+    ($($(#[$meta:meta])* pub struct $name:ident: $size:literal { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* })*) => {$(
+        $(#[$meta])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, bytemuck::Pod, bytemuck::Zeroable)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+
+        const _: () = assert!(core::mem::size_of::<$name>() == $size);
+    )*};
+}
+pub(crate) use shared;
+
+/// Whether the tag of a map value is the key under which it was found; asked *after* its other fields
+/// were read.
+///
+/// The kernel may give a freed hash element to another key while a program still reads it, so a value
+/// that decides access carries its own key: if the tag still fits after the reading, what was read
+/// belonged to it (`kernel/bpf/hashtab.c`, `free_htab_elem`).
+#[inline(always)]
+pub fn tag_is<T: bytemuck::Pod>(tag: &T, key: &T) -> bool {
+    const { assert!(size_of::<T>().is_multiple_of(4) && align_of::<T>() >= 4) };
+    let (tag, key): (*const u32, *const u32) = ((&raw const *tag).cast(), (&raw const *key).cast());
+    let mut difference = 0;
+    let mut word = 0;
+    while word < size_of::<T>() / 4 {
+        // SAFETY: both are valid references to as many words. Volatile keeps the compiler from reading
+        // the tag early.
+        difference |= unsafe { tag.add(word).read_volatile() ^ key.add(word).read() };
+        word += 1;
+    }
+    difference == 0
+}

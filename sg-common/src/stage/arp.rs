@@ -1,0 +1,28 @@
+//! ARP: a VM speaks only for its own addresses (Neutron `arp_protect.py`).
+
+use crate::addr::{Family, V4_UNSPECIFIED};
+use crate::port::flags;
+use crate::reason::{Accept, DropReason, Verdict};
+use crate::stage::{Context, source};
+use crate::tables::Tables;
+use crate::wire::arp::Arp;
+
+/// Checks the sender of an ARP packet that the VM sends: the MAC of the frame, with an address that
+/// goes with it. A probe (RFC 5227) has no sender address yet; its target must be the port's.
+#[inline(always)]
+pub fn check<T: Tables>(tables: &T, context: &Context<'_>, arp: &Arp) -> Verdict {
+    source::check_mac(tables, context)?;
+    if !context.is_from_vm() || context.has(flags::ARP_UNCHECKED) {
+        return Ok(Accept::Arp);
+    }
+    let speaks_for = match arp.sender {
+        V4_UNSPECIFIED => &arp.target,
+        _ => &arp.sender,
+    };
+    let own = arp.sender_mac == context.source_mac
+        && source::pair(tables, context, Family::V4, speaks_for) != 0;
+    match own {
+        true => Ok(Accept::Arp),
+        false => Err(DropReason::SpoofedArp),
+    }
+}

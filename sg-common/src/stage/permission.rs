@@ -1,0 +1,47 @@
+//! Whether a connection may be opened: by a built-in, or by a rule of the port's groups.
+
+use crate::packet::Opening;
+use crate::policy;
+use crate::port::policy_index;
+use crate::reason::{Accept, DropReason, Verdict};
+use crate::shared::tag_is;
+use crate::stage::{Context, builtin};
+use crate::tables::{Note, Tables};
+
+/// The verdict on a packet that is not tracked: every packet meets the rules.
+#[inline(always)]
+pub fn stateless<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Verdict {
+    match require(tables, context, opening)? {
+        Accept::New => Ok(Accept::Stateless),
+        accept => Ok(accept),
+    }
+}
+
+/// As [`ask`]; what nothing permits is dropped.
+#[inline(always)]
+pub fn require<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Verdict {
+    match ask(tables, context, opening) {
+        Some(accept) => Ok(accept),
+        None => Err(DropReason::NoRule),
+    }
+}
+
+/// Asks the built-ins, then the policy of the packet's direction and family.
+///
+/// A subprogram of its own in the kernel: it is asked at several places, and its keys need their own
+/// stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub fn ask<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Option<Accept> {
+    if let Some(accept) = builtin::permit(tables, context, opening) {
+        tables.note(Note::PermittedByBuiltin);
+        return Some(accept);
+    }
+    // In range by construction; `get` says so to the verifier.
+    let index = policy_index(opening.hook.direction(), opening.family());
+    let policy = *context.port.policies.get(index)?;
+    if tag_is(&context.port.key, &context.key) && policy::permits(tables, policy, opening) {
+        return Some(Accept::New);
+    }
+    tables.note(Note::NotPermitted);
+    None
+}

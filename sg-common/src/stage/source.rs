@@ -1,0 +1,147 @@
+//! Anti-spoofing: a VM sends only from its own MACs and addresses (Neutron
+//! `iptables_firewall.py`, `_setup_spoof_filter_chain`; the MAC check of `arp_protect.py`).
+
+use crate::addr::{
+    Address, Family, Mac, V4_BROADCAST, V4_UNSPECIFIED, V6_UNSPECIFIED, is_link_local_multicast,
+};
+use crate::frame::Frame;
+use crate::packet::{Opening, Scratch};
+use crate::port::{ANY_FAMILY, AddressKey};
+use crate::reason::DropReason;
+use crate::stage::Context;
+use crate::tables::{Note, Tables};
+use crate::wire::icmp::{Neighbor, v6};
+
+/// Checks the source of an IP packet that the VM sends: its MAC and address must be a pair of the port,
+/// but for a DHCP client and for neighbor discovery, which begin without an address.
+#[inline(always)]
+pub fn check<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    opening: &Opening,
+) -> Result<(), DropReason> {
+    if !context.is_from_vm() {
+        return Ok(());
+    }
+    let kinds = pair(tables, context, opening.family(), &opening.key.local);
+    if kinds != 0 {
+        tables.note(Note::SourceAllowed(kinds));
+        return Ok(());
+    }
+    check_mac(tables, context)?;
+    if is_exception(opening) {
+        tables.note(Note::SourceExcepted);
+        return Ok(());
+    }
+    Err(DropReason::SpoofedAddress)
+}
+
+/// Checks the source MAC alone, of what the VM sends.
+#[inline(always)]
+pub fn check_mac<T: Tables>(tables: &T, context: &Context<'_>) -> Result<(), DropReason> {
+    if !context.is_from_vm() || context.source_mac == context.mac {
+        return Ok(());
+    }
+    match kinds(tables, context, &context.source_mac, ANY_FAMILY, &[0; 16]) {
+        0 => Err(DropReason::SpoofedMac),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a neighbor advertisement of the VM is for an address of its own, as the Open vSwitch
+/// agent does (`ovs_neutron_agent.py`, `setup_arp_spoofing_protection`).
+#[inline(always)]
+pub fn check_neighbor<T: Tables, F: Frame + ?Sized>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    scratch: &Scratch,
+) -> Result<(), DropReason> {
+    let Scratch { ip, opening, .. } = scratch;
+    if !context.is_from_vm()
+        || !opening.is_icmpv6()
+        || opening.icmp_type() != v6::NEIGHBOR_ADVERTISEMENT
+    {
+        return Ok(());
+    }
+    // Bytes behind the packet, or in a later fragment, are not the target that a receiver reads.
+    let whole = ip.payload_length >= size_of::<Neighbor>() as u32;
+    let own = match frame.read::<Neighbor>(ip.payload) {
+        Some(neighbor) if whole => pair(tables, context, Family::V6, &neighbor.target) != 0,
+        _ => false,
+    };
+    match own {
+        true => Ok(()),
+        false => Err(DropReason::SpoofedNeighbor),
+    }
+}
+
+/// Why the port may send from an address with the MAC of the frame: bits of
+/// [`crate::port::kind`], 0 if it may not.
+#[inline(always)]
+pub fn pair<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    family: Family,
+    address: &Address,
+) -> u32 {
+    kinds(
+        tables,
+        context,
+        &context.source_mac,
+        family.number(),
+        address,
+    )
+}
+
+/// As [`pair`], with the port's own MAC.
+#[inline(always)]
+pub fn own_kinds<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    family: Family,
+    address: &Address,
+) -> u32 {
+    kinds(tables, context, &context.mac, family.number(), address)
+}
+
+/// A subprogram of its own in the kernel: its key needs its own stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn kinds<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    mac: &Mac,
+    family: u8,
+    address: &Address,
+) -> u32 {
+    let slot = context.slot;
+    let key = AddressKey {
+        slot,
+        mac: *mac,
+        family,
+        reserved: 0,
+        address: *address,
+    };
+    tables.address(&key).unwrap_or(0)
+}
+
+/// A host that has no address yet asks a DHCP server for one, or its neighbors whether one is free.
+#[inline(always)]
+fn is_exception(opening: &Opening) -> bool {
+    match opening.family() {
+        Family::V4 => {
+            opening.key.local == V4_UNSPECIFIED
+                && opening.key.remote == V4_BROADCAST
+                && opening.is_udp(68, 67)
+        }
+        Family::V6 => {
+            opening.key.local == V6_UNSPECIFIED
+                && is_link_local_multicast(&opening.key.remote)
+                && opening.is_icmpv6()
+                && matches!(
+                    opening.icmp_type(),
+                    v6::MLD_REPORT | v6::NEIGHBOR_SOLICITATION | v6::MLD2_REPORT
+                )
+        }
+    }
+}

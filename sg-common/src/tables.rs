@@ -1,0 +1,119 @@
+//! The tables as the filter sees them: BPF maps in the kernel, ordinary memory elsewhere.
+
+use crate::flow::{Flow, FlowKey};
+use crate::hook::Direction;
+use crate::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
+use crate::port::{AddressKey, Port, PortKey};
+use crate::reason::{Condition, Verdict};
+use crate::settings::{Settings, Ticks};
+use crate::stage::fragment::{FragmentKey, FragmentValue};
+
+/// All that the filter looks up and writes.
+///
+/// Each family has two flow tables. Assured connections are in `flows4` and `flows6`, hashes that no
+/// packet can evict; all others in `embryos4` and `embryos6`, LRUs, so that a flood displaces only the
+/// flood.
+pub trait Tables {
+    /// A stored connection.
+    type Entry: FlowEntry;
+
+    /// Looks among the assured connections.
+    fn assured(&self, key: &FlowKey) -> Option<Self::Entry>;
+
+    /// Looks among the others.
+    fn embryo(&self, key: &FlowKey) -> Option<Self::Entry>;
+
+    /// Stores a new connection among the others, over an expired one if there is. False if it could not.
+    fn create(&self, key: &FlowKey, flow: &Flow) -> bool;
+
+    /// Moves a connection to the assured ones. False if their table is full: it stays where it is.
+    fn promote(&self, key: &FlowKey, flow: &Flow) -> bool;
+
+    /// Removes a connection.
+    fn forget(&self, key: &FlowKey);
+
+    /// The coarse monotonic clock.
+    fn now(&self) -> Ticks;
+
+    /// Random bits.
+    fn random(&self) -> u32;
+
+    /// The operator's settings; `None` before the loader has written them.
+    fn settings(&self) -> Option<&Settings>;
+
+    /// A port; its tag is the reader's to check.
+    fn port(&self, key: &PortKey) -> Option<&Port>;
+
+    /// Longest match in `addresses`, of the whole address: bits of [`crate::port::kind`].
+    fn address(&self, key: &AddressKey) -> Option<u32>;
+
+    /// A policy; its tag is the reader's to check.
+    fn policy(&self, id: &u64) -> Option<&Policy>;
+
+    /// A member; its tag is the reader's to check.
+    fn member(&self, key: &MemberKey) -> Option<&Member>;
+
+    /// Longest match in `prefixes`, of the whole address: a peer.
+    fn prefix(&self, key: &PrefixKey) -> Option<u64>;
+
+    /// A grant; its tag is the reader's to check.
+    fn grant(&self, key: &GrantKey) -> Option<&Grant>;
+
+    /// Whether a port set holds a port.
+    fn in_port_set(&self, id: &u64, port: u16) -> bool;
+
+    /// What is known of a datagram by its first fragment.
+    fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue>;
+
+    /// Remembers a first fragment; false if it could not be stored.
+    fn remember_fragment(&self, key: &FragmentKey, value: &FragmentValue) -> bool;
+
+    /// Counts a verdict of a port (slot 0: of no port).
+    fn count(&self, slot: u32, direction: Direction, verdict: &Verdict, bytes: u32);
+
+    /// Counts a condition, and may tell the operator.
+    fn condition(&self, slot: u32, direction: Direction, condition: Condition);
+
+    /// Says what the filter found, for `sgctl explain`. Nothing in the kernel.
+    #[inline(always)]
+    fn note(&self, _: Note) {}
+}
+
+/// A connection in its table.
+pub trait FlowEntry {
+    /// Copies it.
+    fn load(&self) -> Flow;
+
+    /// Writes back what has changed, unless the entry's state word is no longer `before`: then another
+    /// CPU has moved the connection, or its memory belongs to another one. Says whether it was written.
+    fn store(&self, before: u64, flow: &Flow) -> bool;
+}
+
+/// What the filter found on its way, in the order in which it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The source address is allowed; bits of [`crate::port::kind`].
+    SourceAllowed(u32),
+    /// The source needs no look-up: this connection has sent from it before.
+    SourceVouched,
+    /// The source is one that only an exception for DHCP or neighbor discovery allows.
+    SourceExcepted,
+    /// No connection is stored.
+    NoFlow,
+    /// A stored connection was found.
+    Flow(Flow),
+    /// The connection was judged before the rules changed, and is judged again.
+    JudgedAgain,
+    /// The packet does not fit its connection, or no connection can begin with it.
+    Invalid(crate::reason::DropReason),
+    /// A built-in permits it.
+    PermittedByBuiltin,
+    /// Anyone's row of the policy permits it.
+    PermittedToAnyone,
+    /// The row of a group's or address group's member permits it.
+    PermittedToMember,
+    /// The row of a CIDR permits it.
+    PermittedToPrefix,
+    /// No row permits it.
+    NotPermitted,
+}

@@ -1,0 +1,140 @@
+//! The IPv6 header and its extension headers (RFC 8200).
+
+use crate::addr::{Address, Family};
+use crate::frame::Frame;
+use crate::packet::{Fragment, Ip};
+use crate::policy::protocol;
+use crate::wire::header;
+
+header! {
+    /// The fixed header.
+    pub struct Header: 40 {
+        /// Version 6, traffic class, flow label.
+        pub version_class_label: [u8; 4],
+        /// Length of what follows, extension headers included.
+        pub payload_length: [u8; 2],
+        /// Type of the next header.
+        pub next_header: u8,
+        /// Hop limit.
+        pub hop_limit: u8,
+        /// Source.
+        pub source: Address,
+        /// Destination.
+        pub destination: Address,
+    }
+
+    /// The common start of the extension headers that are skipped.
+    pub struct Extension: 2 {
+        /// Type of the next header.
+        pub next_header: u8,
+        /// Length in units of 8 bytes, without the first.
+        pub length: u8,
+    }
+
+    /// The fragment header.
+    pub struct FragmentHeader: 8 {
+        /// Type of the next header.
+        pub next_header: u8,
+        /// Zero.
+        pub reserved: u8,
+        /// Offset in units of 8 bytes (13 bits), and the flag for more in the lowest bit.
+        pub offset: [u8; 2],
+        /// Identification of the datagram.
+        pub id: [u8; 4],
+    }
+}
+
+/// Extension headers that are followed; no stack sends so many.
+const MAX_EXTENSIONS: usize = 8;
+
+const MORE_FRAGMENTS: u16 = 1;
+
+/// Parses an IPv6 header and walks its extension headers to the upper-layer protocol.
+///
+/// The walk skips hop-by-hop, routing, fragment and destination options, and stops at any other header:
+/// the authentication header (51) is thus a protocol of its own, as for nftables
+/// (`net/ipv6/exthdrs_core.c`, `ipv6_find_hdr` with `IP6_FH_F_AUTH`).
+///
+/// `whole` as for [`super::ipv4::parse`].
+#[inline(always)]
+pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, whole: bool, ip: &mut Ip) -> Walk {
+    let Some(header) = frame.read::<Header>(offset) else {
+        return Walk::CutShort;
+    };
+    let payload = offset + size_of::<Header>() as u32;
+    let available = frame.len().wrapping_sub(payload);
+    let payload_length = match u16::from_be_bytes(header.payload_length) as u32 {
+        _ if !whole => available,
+        // A super-packet of more than 64 KiB has no length in its header (BIG TCP).
+        0 if available > u16::MAX as u32 => available,
+        length => length,
+    };
+    if header.version_class_label[0] >> 4 != 6 || payload_length > available {
+        return Walk::CutShort;
+    }
+    *ip = Ip {
+        family: Family::V6,
+        source: header.source,
+        destination: header.destination,
+        protocol: header.next_header,
+        fragment: Fragment::Whole,
+        fragment_offset: 0,
+        fragment_id: 0,
+        payload,
+        payload_length,
+    };
+    walk(frame, ip)
+}
+
+/// How the walk over the headers ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Walk {
+    /// At the upper-layer protocol.
+    Done,
+    /// At the end of the packet.
+    CutShort,
+    /// After more headers than are followed.
+    TooLong,
+}
+
+#[inline(always)]
+fn walk<F: Frame + ?Sized>(frame: &F, ip: &mut Ip) -> Walk {
+    let mut next = ip.protocol;
+    for _ in 0..MAX_EXTENSIONS {
+        let length = match next {
+            protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION_OPTIONS => {
+                let Some(extension) = frame.read::<Extension>(ip.payload) else {
+                    return Walk::CutShort;
+                };
+                next = extension.next_header;
+                (extension.length as u32 + 1) * 8
+            }
+            protocol::FRAGMENT => {
+                let Some(header) = frame.read::<FragmentHeader>(ip.payload) else {
+                    return Walk::CutShort;
+                };
+                let offset = u16::from_be_bytes(header.offset);
+                ip.fragment = Fragment::new(offset >> 3, offset & MORE_FRAGMENTS != 0);
+                ip.fragment_offset = offset >> 3;
+                ip.fragment_id = u32::from_be_bytes(header.id);
+                next = header.next_header;
+                size_of::<FragmentHeader>() as u32
+            }
+            _ => {
+                ip.protocol = next;
+                return Walk::Done;
+            }
+        };
+        if length > ip.payload_length {
+            return Walk::CutShort;
+        }
+        ip.payload += length;
+        ip.payload_length -= length;
+        if matches!(ip.fragment, Fragment::Later) {
+            // What follows the header of a later fragment is data of the middle of the datagram.
+            ip.protocol = next;
+            return Walk::Done;
+        }
+    }
+    Walk::TooLong
+}
