@@ -1,0 +1,83 @@
+//! Every map, and nothing else. Sizes are defaults that the loader may change.
+
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::macros::btf_map;
+use sg_common::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::maps::{Node, capacity};
+use sg_common::packet::Scratch;
+use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::port::{AddressKey, Port, PortKey};
+use sg_common::reason::Counter;
+use sg_common::settings::Settings;
+use sg_common::stage::fragment::{FragmentKey, FragmentValue};
+
+/// Policy maps are written by the loader and mostly empty: they take memory as they fill. Flow tables are
+/// written per connection: their memory is there from the start, which makes an insert three times
+/// cheaper.
+const ON_DEMAND: usize = BPF_F_NO_PREALLOC as usize;
+
+/// Of the daemon's, here to be pinned with the rest.
+#[btf_map(name = "node")]
+pub static NODE: Array<Node, 1> = Array::new();
+
+#[btf_map(name = "settings")]
+pub static SETTINGS: Array<Settings, 1> = Array::new();
+
+#[btf_map(name = "ports")]
+pub static PORTS: HashMap<PortKey, Port, { capacity::PORTS as usize }, ON_DEMAND> = HashMap::new();
+
+#[btf_map(name = "addresses")]
+pub static ADDRESSES: LpmTrie<AddressKey, u32, { capacity::ADDRESSES as usize }> = LpmTrie::new();
+
+#[btf_map(name = "policies")]
+pub static POLICIES: HashMap<u64, Policy, { capacity::POLICIES as usize }, ON_DEMAND> =
+    HashMap::new();
+
+#[btf_map(name = "members")]
+pub static MEMBERS: HashMap<MemberKey, Member, { capacity::MEMBERS as usize }, ON_DEMAND> =
+    HashMap::new();
+
+#[btf_map(name = "prefixes")]
+pub static PREFIXES: LpmTrie<PrefixKey, u64, { capacity::PREFIXES as usize }> = LpmTrie::new();
+
+#[btf_map(name = "grants")]
+pub static GRANTS: HashMap<GrantKey, Grant, { capacity::GRANTS as usize }, ON_DEMAND> =
+    HashMap::new();
+
+#[btf_map(name = "port_sets")]
+pub static PORT_SETS: HashMap<u64, PortSet, { capacity::PORT_SETS as usize }, ON_DEMAND> =
+    HashMap::new();
+
+#[btf_map(name = "flows4")]
+pub static FLOWS4: HashMap<FlowKey4, Flow, { capacity::FLOWS4 as usize }> = HashMap::new();
+
+#[btf_map(name = "flows6")]
+pub static FLOWS6: HashMap<FlowKey, Flow, { capacity::FLOWS6 as usize }> = HashMap::new();
+
+#[btf_map(name = "embryos4")]
+pub static EMBRYOS4: LruHashMap<FlowKey4, Flow, { capacity::EMBRYOS4 as usize }> =
+    LruHashMap::new();
+
+#[btf_map(name = "embryos6")]
+pub static EMBRYOS6: LruHashMap<FlowKey, Flow, { capacity::EMBRYOS6 as usize }> = LruHashMap::new();
+
+#[btf_map(name = "fragments")]
+pub static FRAGMENTS: LruHashMap<FragmentKey, FragmentValue, { capacity::FRAGMENTS as usize }> =
+    LruHashMap::new();
+
+#[btf_map(name = "counters")]
+pub static COUNTERS: PerCpuArray<Counter, { capacity::counters(capacity::PORTS) as usize }> =
+    PerCpuArray::new();
+
+/// When each condition was last logged, in [`sg_common::settings::Ticks`].
+#[btf_map(name = "logged")]
+pub static LOGGED: Array<u32, { sg_common::reason::Condition::ALL.len() }> = Array::new();
+
+/// The ring that `aya-log` reads; the name is its. libbpf wants the values of a ring to have no size.
+#[btf_map]
+pub static AYA_LOGS: RingBuf<[u8; 0], { 64 << 10 }> = RingBuf::new();
+
+/// Room for what does not fit on the stack.
+#[btf_map(name = "scratch")]
+pub static SCRATCH: PerCpuArray<Scratch, 1> = PerCpuArray::new();

@@ -1,0 +1,238 @@
+//! The filter's tables over BPF maps.
+
+use core::intrinsics::{AtomicOrdering, atomic_cxchg};
+
+use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::btf_maps::lpm_trie::Key;
+use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns};
+use sg_common::addr::Family;
+use sg_common::flow::{Flow, FlowKey, Word};
+use sg_common::hook::Direction;
+use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
+use sg_common::port::{AddressKey, Port, PortKey};
+use sg_common::reason::{Condition, Verdict, condition_counter, counter_index, verdict_counter};
+use sg_common::settings::{Settings, TICK_SHIFT, Ticks};
+use sg_common::shared::tag_is;
+use sg_common::stage::fragment::{FragmentKey, FragmentValue};
+use sg_common::tables::{FlowEntry, Tables};
+
+use crate::{log, maps};
+
+/// The pinned maps.
+pub struct KernelTables;
+
+/// Bits of an LPM key whose whole data counts.
+const fn all_bits<T>() -> u32 {
+    size_of::<T>() as u32 * 8
+}
+
+/// Looks up a hash element. The reference is good for this program run; that its memory may be given to
+/// another key meanwhile is what the tags are for.
+macro_rules! get {
+    // SAFETY: see above; every value with a meaning carries a tag that its reader checks.
+    ($map:expr, $key:expr) => {
+        unsafe { $map.get($key) }
+    };
+}
+
+/// Does with the tables of a connection's family, under the key of that family.
+macro_rules! by_family {
+    ($key:expr, ($v4:expr, $v6:expr), |$map:ident, $narrow:ident| $body:expr) => {
+        match $key.family() {
+            Family::V4 => {
+                let ($map, $narrow) = (&$v4, &$key.narrow());
+                $body
+            }
+            Family::V6 => {
+                let ($map, $narrow) = (&$v6, $key);
+                $body
+            }
+        }
+    };
+}
+
+impl Tables for KernelTables {
+    type Entry = Entry;
+
+    #[inline(always)]
+    fn assured(&self, key: &FlowKey) -> Option<Entry> {
+        by_family!(key, (maps::FLOWS4, maps::FLOWS6), |map, key| map
+            .get_ptr_mut(key))
+        .map(Entry)
+    }
+
+    #[inline(always)]
+    fn embryo(&self, key: &FlowKey) -> Option<Entry> {
+        by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
+            .get_ptr_mut(key))
+        .map(Entry)
+    }
+
+    #[inline(always)]
+    fn create(&self, key: &FlowKey, flow: &Flow) -> bool {
+        by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
+            .insert(key, flow, BPF_ANY.into()))
+        .is_ok()
+    }
+
+    #[inline(always)]
+    fn promote(&self, key: &FlowKey, flow: &Flow) -> bool {
+        let stored = by_family!(key, (maps::FLOWS4, maps::FLOWS6), |map, key| map.insert(
+            key,
+            flow,
+            BPF_ANY.into()
+        ));
+        if stored.is_ok() {
+            let _ = by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
+                .remove(key));
+        }
+        stored.is_ok()
+    }
+
+    #[inline(always)]
+    fn forget(&self, key: &FlowKey) {
+        let _ = by_family!(key, (maps::FLOWS4, maps::FLOWS6), |map, key| map
+            .remove(key));
+        let _ = by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
+            .remove(key));
+    }
+
+    #[inline(always)]
+    fn now(&self) -> Ticks {
+        // SAFETY: a helper without arguments.
+        (unsafe { bpf_ktime_get_coarse_ns() } >> TICK_SHIFT) as Ticks
+    }
+
+    #[inline(always)]
+    fn random(&self) -> u32 {
+        // SAFETY: a helper without arguments.
+        unsafe { bpf_get_prandom_u32() }
+    }
+
+    #[inline(always)]
+    fn settings(&self) -> Option<&Settings> {
+        maps::SETTINGS.get(0)
+    }
+
+    #[inline(always)]
+    fn port(&self, key: &PortKey) -> Option<&Port> {
+        get!(maps::PORTS, key)
+    }
+
+    #[inline(always)]
+    fn address(&self, key: &AddressKey) -> Option<u32> {
+        maps::ADDRESSES
+            .get(&Key::new(all_bits::<AddressKey>(), *key))
+            .copied()
+    }
+
+    #[inline(always)]
+    fn policy(&self, id: &u64) -> Option<&Policy> {
+        get!(maps::POLICIES, id)
+    }
+
+    #[inline(always)]
+    fn member(&self, key: &MemberKey) -> Option<&Member> {
+        get!(maps::MEMBERS, key)
+    }
+
+    #[inline(always)]
+    fn prefix(&self, key: &PrefixKey) -> Option<u64> {
+        maps::PREFIXES
+            .get(&Key::new(all_bits::<PrefixKey>(), *key))
+            .copied()
+    }
+
+    #[inline(always)]
+    fn grant(&self, key: &GrantKey) -> Option<&Grant> {
+        get!(maps::GRANTS, key)
+    }
+
+    #[inline(always)]
+    fn in_port_set(&self, id: &u64, port: u16) -> bool {
+        match get!(maps::PORT_SETS, id) {
+            Some(set) => set.contains(port) && tag_is(&set.id, id),
+            None => false,
+        }
+    }
+
+    #[inline(always)]
+    fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue> {
+        get!(maps::FRAGMENTS, key).copied()
+    }
+
+    #[inline(always)]
+    fn remember_fragment(&self, key: &FragmentKey, value: &FragmentValue) -> bool {
+        maps::FRAGMENTS.insert(key, value, BPF_ANY.into()).is_ok()
+    }
+
+    #[inline(always)]
+    fn count(&self, slot: u32, direction: Direction, verdict: &Verdict, bytes: u32) {
+        add(
+            counter_index(slot, direction, verdict_counter(verdict)),
+            bytes,
+        );
+    }
+
+    #[inline(always)]
+    fn condition(&self, slot: u32, direction: Direction, condition: Condition) {
+        add(
+            counter_index(slot, direction, condition_counter(condition)),
+            0,
+        );
+        log::condition(self.now(), slot, condition);
+    }
+}
+
+#[inline(always)]
+fn add(index: u32, bytes: u32) {
+    if let Some(counter) = maps::COUNTERS.get_ptr_mut(index) {
+        // SAFETY: the element is this CPU's own, and no other program interrupts this one to count.
+        unsafe {
+            (*counter).packets += 1;
+            (*counter).bytes += u64::from(bytes);
+        }
+    }
+}
+
+/// A connection in its map.
+pub struct Entry(*mut Flow);
+
+/// A flow as the words of which it is made.
+type Words = [u64; size_of::<Flow>() / 8];
+
+impl FlowEntry for Entry {
+    #[inline(always)]
+    fn load(&self) -> Flow {
+        // SAFETY: the pointer comes from a look-up in this program run. Other CPUs may write meanwhile:
+        // each word is read whole.
+        unsafe { self.0.read() }
+    }
+
+    /// Writes only the words that have changed, so that most packets leave the cache line clean.
+    #[inline(always)]
+    fn store(&self, before: u64, flow: &Flow) -> bool {
+        let words: &Words = bytemuck::cast_ref(flow);
+        let stored = self.0.cast::<u64>();
+        // SAFETY: as for `load`; the element is as long as a flow.
+        unsafe {
+            if words[0] != before {
+                let (_, swapped) =
+                    atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(
+                        stored, before, words[0],
+                    );
+                if !swapped {
+                    return false;
+                }
+            } else if Word(stored.read_volatile()).nonce() != Word(before).nonce() {
+                return false;
+            }
+            for (index, word) in words.iter().enumerate().skip(1) {
+                if stored.add(index).read() != *word {
+                    stored.add(index).write(*word);
+                }
+            }
+        }
+        true
+    }
+}
