@@ -1,1 +1,20 @@
-//! Userspace half of the security-group filter.
+//! Userspace half of the security-group filter: from Neutron's objects to the kernel's maps, and the
+//! daemon and command line around it.
+
+pub mod agent;
+pub mod api;
+pub mod cli;
+pub mod compile;
+pub mod daemon;
+pub mod datapath;
+pub mod error;
+pub mod evaluate;
+pub mod exit;
+pub mod host;
+pub mod model;
+pub mod netlink;
+pub mod packet;
+pub mod plan;
+pub mod store;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,221 @@
+//! What to do on which event: an inventory, an interface that comes or goes.
+//!
+//! Every event ends in the same [`reconcile`](Agent::links): what should be is computed again from
+//! the inventory and the interfaces, compared with what the kernel holds, and the difference is
+//! done. Nothing is remembered of how it came to be, so a lost event, an error or a restart heals
+//! at the next one.
+
+mod datapath;
+#[cfg(test)]
+pub(crate) mod double;
+mod enforce;
+mod explain;
+mod flows;
+mod lookup;
+mod notes;
+mod phrase;
+mod reconcile;
+mod stages;
+#[cfg(test)]
+pub(crate) mod tests;
+mod views;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+pub use datapath::{Datapath, PortCounts, TableFill};
+use enforce::{Enforced, Tables};
+
+use crate::{
+    api::ApplyReport,
+    error::Result,
+    model::{self, Fault, Inventory, Parsed, Port},
+    netlink::{Link, LinkEvent},
+};
+
+/// Keeps the kernel as the inventory says.
+pub struct Agent {
+    datapath: Box<dyn Datapath>,
+    tables: Tables,
+    about: About,
+    desired: Desired,
+    links: BTreeMap<u32, String>,
+    enforced: Enforced,
+    trouble: Trouble,
+}
+
+/// What an agent tells about itself.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// Where maps and links are pinned.
+    pub bpffs: PathBuf,
+    /// Where the inventory is.
+    pub inventory: PathBuf,
+}
+
+/// What should be.
+#[derive(Default)]
+struct Desired {
+    document: Option<Vec<u8>>,
+    inventory: Inventory,
+    faults: Vec<Fault>,
+    revision: u64,
+}
+
+/// What is not as it should be, until it is.
+#[derive(Default)]
+struct Trouble {
+    /// The newest inventory was not taken.
+    document: Option<String>,
+    /// The kernel refused a table entry.
+    enforce: Option<String>,
+    /// Interfaces that could not be closed, by index.
+    attach: BTreeMap<u32, String>,
+}
+
+impl Agent {
+    /// An agent without an inventory, which changes nothing until it has one.
+    pub fn new(datapath: Box<dyn Datapath>, about: About) -> Self {
+        Self {
+            datapath,
+            tables: Tables::default(),
+            about,
+            desired: Desired::default(),
+            links: BTreeMap::new(),
+            enforced: Enforced::default(),
+            trouble: Trouble::default(),
+        }
+    }
+
+    /// Reads a document, which changes nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::Error::Malformed`] when the document is no inventory. The status says so from then on.
+    pub fn read(&mut self, document: &[u8]) -> Result<Parsed> {
+        model::parse(document).map_err(|malformed| {
+            tracing::warn!("the inventory was not taken: {malformed}");
+            self.trouble.document = Some(malformed.to_string());
+            malformed.into()
+        })
+    }
+
+    /// Takes what was read from a document for what should be.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::Error::Datapath`] when the kernel refused a part; it is tried again at the next event.
+    pub fn take(&mut self, document: &[u8], parsed: Parsed) -> Result<ApplyReport> {
+        let Parsed { inventory, faults } = parsed;
+        let revision = self.desired.revision + 1;
+        self.desired = Desired {
+            document: Some(document.into()),
+            inventory,
+            faults,
+            revision,
+        };
+        self.trouble.document = None;
+        let changes = self.reconcile()?;
+        let (ports, faults) = (self.tally(), self.faults());
+        for fault in &faults {
+            tracing::warn!("{fault}");
+        }
+        tracing::info!(
+            revision,
+            changes,
+            enforcing = ports.enforcing,
+            closed = ports.closed,
+            pending = ports.pending,
+            unfiltered = ports.unfiltered,
+            faults = faults.len(),
+            "applied the inventory"
+        );
+        Ok(ApplyReport {
+            changes,
+            ports,
+            faults,
+        })
+    }
+
+    /// Reads a document and takes it. Errors are those of both.
+    pub fn apply(&mut self, document: &[u8]) -> Result<ApplyReport> {
+        let parsed = self.read(document)?;
+        self.take(document, parsed)
+    }
+
+    /// Takes the content of the inventory's file, unless it is what is in force.
+    pub fn file_changed(&mut self, content: Result<Vec<u8>>) -> Result<()> {
+        match content {
+            Ok(document) if self.desired.document.as_ref() == Some(&document) => {
+                self.trouble.document = None;
+                Ok(())
+            }
+            Ok(document) => self.apply(&document).map(drop),
+            Err(error) => {
+                tracing::warn!("the inventory in force stays: {error}");
+                self.trouble.document = Some(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes note of interfaces, and does what follows.
+    pub fn links(&mut self, event: LinkEvent) -> Result<()> {
+        match event {
+            LinkEvent::All(links) => {
+                self.links = links
+                    .into_iter()
+                    .map(|link| (link.ifindex, link.name))
+                    .collect();
+            }
+            LinkEvent::Present(Link { ifindex, name }) => {
+                if self.links.insert(ifindex, name.clone()) == Some(name) {
+                    // Up, down, another MTU: nothing that matters here.
+                    return Ok(());
+                }
+            }
+            LinkEvent::Gone(ifindex) => {
+                if self.links.remove(&ifindex).is_none() {
+                    return Ok(());
+                }
+            }
+        }
+        self.reconcile().map(drop)
+    }
+
+    /// Tries again what has failed, if anything has.
+    pub fn retry(&mut self) -> Result<()> {
+        if self.trouble.enforce.is_none() && self.trouble.attach.is_empty() {
+            return Ok(());
+        }
+        self.reconcile().map(drop)
+    }
+
+    /// Frees the room of connections that are over.
+    pub fn sweep(&mut self) -> Result<()> {
+        let swept = self.datapath.sweep()?;
+        tracing::debug!(swept, "connections that were over");
+        Ok(())
+    }
+
+    /// All that was left out: what could not be read, and what does not fit.
+    fn faults(&self) -> Vec<Fault> {
+        self.desired
+            .faults
+            .iter()
+            .chain(&self.enforced.faults)
+            .cloned()
+            .collect()
+    }
+
+    fn ifindex(&self, name: &str) -> Option<u32> {
+        self.links
+            .iter()
+            .find(|(_, link)| *link == name)
+            .map(|(ifindex, _)| *ifindex)
+    }
+
+    /// The port's place, if its filter is in force there.
+    fn place(&self, port: &Port) -> Option<u32> {
+        self.enforced.places.get(&port.id).copied()
+    }
+}

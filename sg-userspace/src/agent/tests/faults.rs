@@ -1,0 +1,130 @@
+//! What goes wrong is reported, stays closed, and is tried again.
+
+use serde_json::json;
+
+use super::*;
+use crate::{exit::Exit, store::Store};
+
+#[test]
+fn a_malformed_document_changes_nothing_and_is_reported_until_a_good_one_comes() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    let document = inventory(json!({}));
+    agent.apply(&document).unwrap();
+    kernel.calls();
+
+    for malformed in [b"{\"ports\": [".as_slice(), b"[]", b"{\"ports\": {}}"] {
+        let error = agent.apply(malformed).unwrap_err();
+        assert_eq!(error.exit(), Exit::Malformed, "{error}");
+        assert!(kernel.calls().is_empty());
+        assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
+        let status = agent.status().unwrap();
+        assert!(status.inventory.last_error.is_some());
+        assert_eq!(status.inventory.revision, 1);
+    }
+    agent.file_changed(Ok(document)).unwrap();
+    assert_eq!(agent.status().unwrap().inventory.last_error, None);
+}
+
+#[test]
+fn a_file_that_vanishes_changes_nothing() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    kernel.calls();
+    let gone = Store::new("/nowhere/inventory.json".as_ref()).read();
+    agent.file_changed(gone).unwrap_err();
+    assert!(kernel.calls().is_empty());
+    let error = agent.status().unwrap().inventory.last_error.unwrap();
+    assert!(error.contains("/nowhere/inventory.json"), "{error}");
+}
+
+#[test]
+fn a_port_with_a_fault_is_attached_and_closed() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    kernel.calls();
+
+    let report = agent
+        .apply(&inventory(json!({"mac_address": "not a MAC"})))
+        .unwrap();
+    assert_eq!(kernel.calls(), ["remove port at 7"]);
+    assert!(kernel.kernel().attached.contains(&7));
+    assert_eq!(report.ports.closed, 1);
+    assert_eq!(report.faults[0].field, "mac_address");
+    let view = agent
+        .ports()
+        .into_iter()
+        .find(|view| view.name == "WEB1")
+        .unwrap();
+    assert_eq!(
+        view.note.as_deref(),
+        Some("mac_address is not a MAC address")
+    );
+
+    let (mut late, kernel) = fixture::agent();
+    late.apply(&inventory(json!({"mac_address": "not a MAC"})))
+        .unwrap();
+    late.links(present(7, "tapweb1")).unwrap();
+    assert_eq!(
+        kernel.calls(),
+        ["attach 7 tapweb1"],
+        "a closed port is closed by a program"
+    );
+}
+
+#[test]
+fn a_port_that_does_not_fit_is_closed_and_the_others_are_not() {
+    let (mut agent, kernel) = agent();
+    kernel.kernel().limits.ports = 1;
+    let client = Link {
+        ifindex: 8,
+        name: "tapclient".into(),
+    };
+    agent
+        .links(LinkEvent::All(vec![LINK.clone(), client]))
+        .unwrap();
+    let report = agent.apply(&inventory(json!({}))).unwrap();
+    assert_eq!((report.ports.enforcing, report.ports.closed), (1, 1));
+    assert_eq!(report.faults.len(), 1);
+    assert!(
+        report.faults[0].to_string().contains("--max-ports"),
+        "{}",
+        report.faults[0]
+    );
+    assert_eq!(kernel.kernel().attached.len(), 2);
+}
+
+#[test]
+fn an_interface_that_refuses_programs_gets_no_port_and_is_tried_again() {
+    let (mut agent, kernel) = agent();
+    kernel.kernel().refuses.insert(7);
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    assert_eq!(state(&agent, "WEB1"), PortState::Pending);
+    assert!(kernel.calls().is_empty());
+
+    kernel.kernel().refuses.clear();
+    agent.retry().unwrap();
+    assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
+    assert_eq!(kernel.calls(), ["attach 7 tapweb1", "write port at 7"]);
+}
+
+#[test]
+fn what_the_kernel_refuses_is_reported_and_tried_again_from_what_it_holds() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    kernel.kernel().broken = Some("grants: no memory".into());
+    let error = agent.apply(&inventory(json!({}))).unwrap_err();
+    assert_eq!(error.exit(), Exit::Failure);
+    let refused = agent.status().unwrap().inventory.apply_error;
+    assert_eq!(refused.as_deref(), Some("grants: no memory"));
+    assert_ne!(state(&agent, "WEB1"), PortState::Enforcing);
+
+    kernel.kernel().broken = None;
+    agent.retry().unwrap();
+    assert_eq!(agent.status().unwrap().inventory.apply_error, None);
+    assert_eq!(kernel.places(), [7]);
+    assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
+}

@@ -1,0 +1,290 @@
+//! What the agent shows.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Agent, PortCounts,
+    lookup::{self, AnyPort},
+    phrase, stages,
+};
+use crate::{
+    api::{
+        Counters, GroupView, InventoryView, PortCounters, PortDetail, PortState, PortTally,
+        PortView, RuleView, StageView, StatusView, TableView,
+    },
+    error::Result,
+    model::{ClosedPort, Direction, Effect, Family, Fault, Port, PortId, RuleId, Security},
+};
+
+impl Agent {
+    /// How the daemon is doing.
+    pub fn status(&self) -> Result<StatusView> {
+        let tables = self.datapath.tables()?.into_iter().map(|table| TableView {
+            name: table.name.into(),
+            used: table.used,
+            capacity: table.capacity,
+        });
+        Ok(StatusView {
+            version: env!("CARGO_PKG_VERSION").into(),
+            bpffs: self.about.bpffs.clone(),
+            attach: self.datapath.attach_mode().into(),
+            inventory: InventoryView {
+                path: self.about.inventory.clone(),
+                revision: self.desired.revision,
+                last_error: self.trouble.document.clone(),
+                apply_error: self.trouble.enforce.clone(),
+            },
+            ports: self.tally(),
+            tables: tables.collect(),
+            faults: self.faults(),
+        })
+    }
+
+    /// Every port.
+    pub fn ports(&self) -> Vec<PortView> {
+        lookup::all(&self.desired.inventory)
+            .map(|port| self.view(port))
+            .collect()
+    }
+
+    /// The ports by state.
+    pub fn tally(&self) -> PortTally {
+        let mut tally = PortTally::default();
+        for port in self.ports() {
+            *match port.state {
+                PortState::Enforcing => &mut tally.enforcing,
+                PortState::Closed => &mut tally.closed,
+                PortState::Pending => &mut tally.pending,
+                PortState::Unfiltered => &mut tally.unfiltered,
+            } += 1;
+        }
+        tally
+    }
+
+    /// One port and its filter.
+    pub fn port(&mut self, reference: &str) -> Result<PortDetail> {
+        let id = lookup::find(&self.desired.inventory, reference)?
+            .read()
+            .map(|port| port.id);
+        let counts = self.counts(id)?;
+        let held = id.map_or(Ok(Held::new()), |id| self.held(id))?;
+        let found = lookup::find(&self.desired.inventory, reference)?;
+        let port = self.view(found);
+        let [egress, ingress] = match (found, port.state) {
+            (_, PortState::Closed) | (AnyPort::Closed(_), _) => {
+                [Direction::Egress, Direction::Ingress].map(|way| stages::closed(way, &counts))
+            }
+            (AnyPort::Read(read), _) if read.security != Security::Filtered => {
+                [Direction::Egress, Direction::Ingress].map(|way| stages::unfiltered(way, &counts))
+            }
+            (AnyPort::Read(read), _) => self.stages(read, &counts, &held),
+        };
+        Ok(PortDetail {
+            port,
+            egress,
+            ingress,
+            counters: counters(&counts),
+        })
+    }
+
+    /// Every security group.
+    pub fn groups(&self) -> Vec<GroupView> {
+        let inventory = &self.desired.inventory;
+        let groups = inventory.groups.values().map(|group| {
+            let members = inventory
+                .ports
+                .values()
+                .filter(|port| port.groups.contains(&group.id));
+            GroupView {
+                id: group.id.to_string(),
+                name: group.name.clone(),
+                stateful: group.stateful,
+                rules: group
+                    .rules
+                    .iter()
+                    .map(|rule| phrase::rule(inventory, rule))
+                    .collect(),
+                ports: members.map(|port| port.id.to_string()).collect(),
+            }
+        });
+        groups.collect()
+    }
+
+    /// The counters of one port, or of all.
+    pub fn counters(&mut self, reference: Option<&str>) -> Result<Vec<PortCounters>> {
+        let inventory = &self.desired.inventory;
+        let ports = match reference {
+            Some(reference) => vec![lookup::find(inventory, reference)?],
+            None => lookup::all(inventory).collect(),
+        };
+        let ports: Vec<_> = ports
+            .into_iter()
+            .map(|port| (port.read().map(|port| port.id), self.view(port)))
+            .collect();
+        let counted = ports.into_iter().map(
+            |(
+                id,
+                PortView {
+                    id: port,
+                    name,
+                    interface,
+                    ..
+                },
+            )| {
+                let counters = counters(&self.counts(id)?);
+                Ok(PortCounters {
+                    port,
+                    name,
+                    interface,
+                    counters,
+                })
+            },
+        );
+        counted.collect()
+    }
+
+    pub(super) fn view(&self, port: AnyPort<'_>) -> PortView {
+        match port {
+            AnyPort::Read(port) => self.view_read(port),
+            AnyPort::Closed(port) => self.view_closed(port),
+        }
+    }
+
+    pub(super) fn rule_view(&self, port: &Port, id: RuleId, flows: u64) -> Option<RuleView> {
+        let inventory = &self.desired.inventory;
+        port.groups.iter().find_map(|group| {
+            let rule = inventory
+                .groups
+                .get(group)?
+                .rules
+                .iter()
+                .find(|rule| rule.id == id)?;
+            Some(RuleView {
+                id: id.to_string(),
+                security_group: phrase::group(inventory, *group),
+                text: phrase::rule(inventory, rule),
+                flows,
+            })
+        })
+    }
+
+    fn view_read(&self, port: &Port) -> PortView {
+        let (state, note) = self.state_of(port);
+        let groups = port.groups.iter();
+        PortView {
+            id: port.id.to_string(),
+            name: port.name.clone(),
+            interface: port.interface.to_string(),
+            ifindex: self.ifindex(port.interface.as_str()),
+            mac_address: Some(port.mac),
+            addresses: phrase::addresses(port),
+            security_groups: groups
+                .map(|id| phrase::group(&self.desired.inventory, *id))
+                .collect(),
+            state,
+            note,
+        }
+    }
+
+    /// What a port's filter does, and why it is not what it should be.
+    fn state_of(&self, port: &Port) -> (PortState, Option<String>) {
+        let pending = |why: &str| (PortState::Pending, Some(why.to_owned()));
+        if self.enforced.closed.contains(&port.id) {
+            return (PortState::Closed, self.why_closed(&port.id.to_string()));
+        }
+        let Some(ifindex) = self.ifindex(port.interface.as_str()) else {
+            return pending("its interface is not here (yet)");
+        };
+        if let Some(trouble) = self.trouble.attach.get(&ifindex) {
+            return pending(trouble);
+        }
+        if self.enforced.places.get(&port.id) != Some(&ifindex) {
+            return pending(
+                self.trouble
+                    .enforce
+                    .as_deref()
+                    .unwrap_or("about to be written"),
+            );
+        }
+        match port.security {
+            Security::Filtered => (PortState::Enforcing, None),
+            Security::PortSecurityOff => {
+                (PortState::Unfiltered, Some("port security is off".into()))
+            }
+            Security::Trusted => (
+                PortState::Unfiltered,
+                Some(format!("trusted: {}", port.device_owner)),
+            ),
+        }
+    }
+
+    fn view_closed(&self, port: &ClosedPort) -> PortView {
+        let interface = port
+            .interface
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        PortView {
+            id: port.id.clone(),
+            name: port.name.clone(),
+            ifindex: self.ifindex(&interface),
+            interface,
+            mac_address: None,
+            addresses: Vec::new(),
+            security_groups: Vec::new(),
+            state: PortState::Closed,
+            note: self.why_closed(&port.id),
+        }
+    }
+
+    fn why_closed(&self, id: &str) -> Option<String> {
+        let closing = |fault: &Fault| fault.effect == Effect::PortClosed && fault.object.id == id;
+        let fault = self.faults().into_iter().find(closing)?;
+        Some(format!("{} {}", fault.field, fault.problem))
+    }
+
+    /// What was counted at a port. A port that is not in the tables has no slot to count it by.
+    fn counts(&mut self, port: Option<PortId>) -> Result<PortCounts> {
+        let state = self.tables.state(&*self.datapath)?;
+        let uuid = port.map(|port| *port.0.as_bytes());
+        let slot = state
+            .ports
+            .values()
+            .find(|port| Some(port.uuid) == uuid)
+            .map(|port| port.slot);
+        slot.map_or(Ok(PortCounts::NONE), |slot| self.datapath.counters(slot))
+    }
+
+    fn stages(&self, port: &Port, counts: &PortCounts, held: &Held) -> [Vec<StageView>; 2] {
+        let inventory = &self.desired.inventory;
+        [Direction::Egress, Direction::Ingress].map(|direction| {
+            let rules = Family::ALL
+                .into_iter()
+                .flat_map(|family| inventory.rules(&port.groups, direction, family));
+            let rules = rules.filter_map(|rule| {
+                self.rule_view(
+                    port,
+                    rule.id,
+                    held.get(&rule.id).copied().unwrap_or_default(),
+                )
+            });
+            stages::filtered(port, direction, counts, rules.collect())
+        })
+    }
+}
+
+/// Live connections by the rule that permitted them.
+type Held = BTreeMap<RuleId, u64>;
+
+fn counters(counts: &PortCounts) -> Counters {
+    let named = |direction| {
+        counts
+            .named(direction)
+            .map(|(name, counter)| (name.to_owned(), counter.into()))
+            .collect()
+    };
+    Counters {
+        egress: named(Direction::Egress),
+        ingress: named(Direction::Ingress),
+    }
+}

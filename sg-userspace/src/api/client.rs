@@ -1,0 +1,173 @@
+//! The client of the daemon's interface: one request, one connection.
+
+use std::path::{Path, PathBuf};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, StatusCode,
+    body::Bytes,
+    client::conn::http1,
+    header::{CONTENT_TYPE, HOST},
+};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::net::UnixStream;
+
+use super::{
+    ApplyReport, ErrorView, ExplainRequest, ExplainView, FlowView, GroupView, PortCounters,
+    PortDetail, PortView, StatusView,
+};
+use crate::{
+    error::{Error, Result},
+    exit::Exit,
+};
+
+/// Speaks to the daemon behind a socket.
+pub struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// A client of the daemon that listens at `socket`.
+    pub fn new(socket: &Path) -> Self {
+        Self {
+            socket: socket.into(),
+        }
+    }
+
+    /// Replaces the inventory by a document.
+    pub async fn apply(&self, document: Vec<u8>) -> Result<ApplyReport> {
+        self.request(Method::PUT, "/v1/inventory", document).await
+    }
+
+    /// How the daemon is doing.
+    pub async fn status(&self) -> Result<StatusView> {
+        self.get("/v1/status").await
+    }
+
+    /// Every port.
+    pub async fn ports(&self) -> Result<Vec<PortView>> {
+        self.get("/v1/ports").await
+    }
+
+    /// One port and its filter.
+    pub async fn port(&self, reference: &str) -> Result<PortDetail> {
+        self.get(&format!("/v1/ports/{}", escape(reference))).await
+    }
+
+    /// Every security group.
+    pub async fn groups(&self) -> Result<Vec<GroupView>> {
+        self.get("/v1/groups").await
+    }
+
+    /// Every tracked connection.
+    pub async fn flows(&self) -> Result<Vec<FlowView>> {
+        self.get("/v1/flows").await
+    }
+
+    /// The counters of one port, or of all.
+    pub async fn counters(&self, port: Option<&str>) -> Result<Vec<PortCounters>> {
+        match port {
+            Some(port) => {
+                self.get(&format!("/v1/counters?port={}", escape(port)))
+                    .await
+            }
+            None => self.get("/v1/counters").await,
+        }
+    }
+
+    /// Walks a packet through a port's filter.
+    pub async fn explain(&self, request: &ExplainRequest) -> Result<ExplainView> {
+        self.request(Method::POST, "/v1/explain", json(request)?)
+            .await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.request(Method::GET, path, Vec::new()).await
+    }
+
+    async fn request<T>(&self, method: Method, path: &str, body: Vec<u8>) -> Result<T>
+    where
+        T: DeserializeOwned,
+    {
+        let (status, body) =
+            self.exchange(method, path, body)
+                .await
+                .map_err(|cause| Error::Unreachable {
+                    socket: self.socket.clone(),
+                    cause: cause.to_string(),
+                })?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| self.not_understood(error));
+        }
+        let view = serde_json::from_slice(&body).unwrap_or_else(|_| {
+            ErrorView::new(format!("{status}: {}", String::from_utf8_lossy(&body)))
+        });
+        Err(Error::Answered {
+            exit: exit_of(status),
+            view: Box::new(view),
+        })
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> std::result::Result<(StatusCode, Bytes), Box<dyn std::error::Error>> {
+        let stream = UnixStream::connect(&self.socket).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "sgd")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        let conversation = async {
+            let (head, body) = sender.send_request(request).await?.into_parts();
+            Ok::<_, hyper::Error>((head.status, body.collect().await?.to_bytes()))
+        };
+        // The connection must be polled for the conversation to go on.
+        tokio::select! {
+            answer = conversation => Ok(answer?),
+            Err(broken) = connection => Err(broken.into()),
+        }
+    }
+
+    fn not_understood(&self, error: serde_json::Error) -> Error {
+        let view = ErrorView::new(format!("the daemon's answer is not understood: {error}"))
+            .hint("use the sgctl that belongs to the running sgd");
+        Error::Answered {
+            exit: Exit::Failure,
+            view: Box::new(view),
+        }
+    }
+}
+
+/// The statuses of [`super::server`], back to exit codes.
+fn exit_of(status: StatusCode) -> Exit {
+    match status {
+        StatusCode::UNPROCESSABLE_ENTITY => Exit::Malformed,
+        StatusCode::BAD_REQUEST => Exit::Usage,
+        StatusCode::NOT_FOUND => Exit::NotFound,
+        _ => Exit::Failure,
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| Error::Usage(error.to_string()))
+}
+
+/// Percent-encodes everything but the unreserved characters, RFC 3986 2.3.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                escaped.push(char::from(byte));
+            }
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,33 @@
+//! The HTTP interface of the daemon: JSON over a unix socket.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `PUT /v1/inventory` | [`ApplyReport`] |
+//! | `GET /v1/status` | [`StatusView`] |
+//! | `GET /v1/ports` | list of [`PortView`] |
+//! | `GET /v1/ports/{port}` | [`PortDetail`] |
+//! | `GET /v1/groups` | list of [`GroupView`] |
+//! | `GET /v1/flows` | list of [`FlowView`] |
+//! | `GET /v1/counters?port={port}` | list of [`PortCounters`] |
+//! | `POST /v1/explain` | [`ExplainView`] of an [`ExplainRequest`] |
+//!
+//! A port is named by id, name, interface, MAC or IP address. Every other answer has an
+//! [`ErrorView`] as its body.
+
+mod client;
+mod error_view;
+mod server;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use client::Client;
+pub use error_view::ErrorView;
+pub use server::router;
+pub use socket::{Socket, bind};
+pub use view::{
+    ApplyReport, Count, Counters, ExplainRequest, ExplainView, FlowView, GroupView, InventoryView,
+    Outcome, PortCounters, PortDetail, PortState, PortTally, PortView, RuleView, StageView,
+    StatusView, Step, TableView, Way,
+};

@@ -1,0 +1,126 @@
+//! The daemon's side of the interface: each route is one call of the agent.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use super::{
+    ApplyReport, ErrorView, ExplainRequest, ExplainView, FlowView, GroupView, PortCounters,
+    PortDetail, PortView, StatusView,
+};
+use crate::{
+    agent::Agent,
+    error::{Error, Result},
+    store::Store,
+};
+
+/// A hundred thousand ports with their groups are well below this.
+const LARGEST_INVENTORY: usize = 512 << 20;
+
+/// What the routes work on.
+#[derive(Clone)]
+struct Daemon {
+    agent: Arc<Mutex<Agent>>,
+    store: Store,
+}
+
+/// Every route of the interface.
+pub fn router(agent: Arc<Mutex<Agent>>, store: Store) -> Router {
+    Router::new()
+        .route("/v1/inventory", put(inventory))
+        .route("/v1/status", get(status))
+        .route("/v1/ports", get(ports))
+        .route("/v1/ports/{port}", get(port))
+        .route("/v1/groups", get(groups))
+        .route("/v1/flows", get(flows))
+        .route("/v1/counters", get(counters))
+        .route("/v1/explain", post(explain))
+        .fallback(unknown)
+        .layer(DefaultBodyLimit::max(LARGEST_INVENTORY))
+        .with_state(Daemon { agent, store })
+}
+
+/// What is understood is kept before it is applied: what the kernel refuses is tried again, by a
+/// restarted daemon too. The agent stays locked, so that the file holds what was taken last.
+async fn inventory(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<ApplyReport>> {
+    let mut agent = daemon.agent.lock().await;
+    let parsed = agent.read(&body)?;
+    daemon.store.replace(&body)?;
+    agent.take(&body, parsed).map(Json)
+}
+
+async fn status(State(daemon): State<Daemon>) -> Result<Json<StatusView>> {
+    daemon.agent.lock().await.status().map(Json)
+}
+
+async fn ports(State(daemon): State<Daemon>) -> Json<Vec<PortView>> {
+    Json(daemon.agent.lock().await.ports())
+}
+
+async fn port(State(daemon): State<Daemon>, Path(port): Path<String>) -> Result<Json<PortDetail>> {
+    daemon.agent.lock().await.port(&port).map(Json)
+}
+
+async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {
+    Json(daemon.agent.lock().await.groups())
+}
+
+async fn flows(State(daemon): State<Daemon>) -> Result<Json<Vec<FlowView>>> {
+    daemon.agent.lock().await.flows().map(Json)
+}
+
+#[derive(Deserialize)]
+struct Which {
+    port: Option<String>,
+}
+
+async fn counters(
+    State(daemon): State<Daemon>,
+    Query(which): Query<Which>,
+) -> Result<Json<Vec<PortCounters>>> {
+    daemon
+        .agent
+        .lock()
+        .await
+        .counters(which.port.as_deref())
+        .map(Json)
+}
+
+async fn explain(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<ExplainView>> {
+    let request: ExplainRequest = serde_json::from_slice(&body)
+        .map_err(|error| Error::Usage(format!("the request is not understood: {error}")))?;
+    daemon.agent.lock().await.explain(&request).map(Json)
+}
+
+async fn unknown() -> (StatusCode, Json<ErrorView>) {
+    let view = ErrorView::new("this daemon has no such route")
+        .hint("use the sgctl that belongs to the running sgd");
+    (StatusCode::NOT_IMPLEMENTED, Json(view))
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::Malformed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Usage(_) => StatusCode::BAD_REQUEST,
+            Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => StatusCode::NOT_FOUND,
+            Self::PortPending(_) => StatusCode::CONFLICT,
+            Self::Unreachable { .. }
+            | Self::Host(_)
+            | Self::File { .. }
+            | Self::System { .. }
+            | Self::Datapath(_)
+            | Self::Answered { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        (status, Json(self.view())).into_response()
+    }
+}

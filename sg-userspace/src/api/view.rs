@@ -1,0 +1,103 @@
+//! What the daemon shows: one definition for the server, the client and the programs that read it.
+//!
+//! Names and values are stable; new fields may be added.
+
+mod count;
+mod explain;
+mod flow;
+mod port;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use count::{Count, Counters, PortCounters};
+pub use explain::{ExplainRequest, ExplainView, Step};
+pub use flow::{FlowView, Way};
+pub use port::{Outcome, PortDetail, PortState, PortView, RuleView, StageView};
+
+use crate::model::Fault;
+
+/// How a daemon is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Version of the daemon.
+    pub version: String,
+    /// Where its maps and links are pinned.
+    pub bpffs: PathBuf,
+    /// How programs are attached: `tcx` or `clsact`.
+    pub attach: String,
+    /// The inventory in force.
+    pub inventory: InventoryView,
+    /// The ports of the inventory by state.
+    pub ports: PortTally,
+    /// Fill of the kernel's tables.
+    pub tables: Vec<TableView>,
+    /// What was left out of the inventory, and why.
+    pub faults: Vec<Fault>,
+}
+
+/// The inventory in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InventoryView {
+    /// Its file.
+    pub path: PathBuf,
+    /// How many inventories this daemon has applied.
+    pub revision: u64,
+    /// Why the newest one was not taken, until one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// What the kernel still refuses; tried again at the next event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply_error: Option<String>,
+}
+
+/// Ports by state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortTally {
+    /// Filtered by their security groups.
+    pub enforcing: usize,
+    /// Closed, because something about them cannot be understood.
+    pub closed: usize,
+    /// Without an interface here; they count as members of their groups.
+    pub pending: usize,
+    /// Not filtered, because the inventory says so.
+    pub unfiltered: usize,
+}
+
+/// Fill of a table of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableView {
+    /// Name of the map.
+    pub name: String,
+    /// Entries in use.
+    pub used: u64,
+    /// Entries it can hold.
+    pub capacity: u64,
+}
+
+/// What an inventory did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplyReport {
+    /// Entries written to and removed from the kernel's tables.
+    pub changes: usize,
+    /// The ports by state.
+    pub ports: PortTally,
+    /// What was left out, and why.
+    pub faults: Vec<Fault>,
+}
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// UUID.
+    pub id: String,
+    /// Name, possibly empty.
+    pub name: String,
+    /// Whether its connections are tracked.
+    pub stateful: bool,
+    /// Its rules that are in force, in words.
+    pub rules: Vec<String>,
+    /// Ids of the ports that have it.
+    pub ports: Vec<String>,
+}

@@ -1,0 +1,106 @@
+//! Ports and their filters.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Count, Counters};
+use crate::model::Mac;
+
+/// What a port's filter does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortState {
+    /// It applies the port's security groups.
+    Enforcing,
+    /// It drops everything: something about the port cannot be understood.
+    Closed,
+    /// The port has no interface here (yet).
+    Pending,
+    /// It passes everything: port security is off, or the port is trusted.
+    Unfiltered,
+}
+
+/// A port, in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortView {
+    /// UUID; for a port whose id is not one, what is written there.
+    pub id: String,
+    /// Name, possibly empty.
+    pub name: String,
+    /// Interface the port has or would have.
+    pub interface: String,
+    /// Its kernel index, if it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ifindex: Option<u32>,
+    /// MAC address, unless the port is closed for not having one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_address: Option<Mac>,
+    /// Addresses it may use: fixed ones, then allowed pairs as `CIDR` or `CIDR via MAC`.
+    pub addresses: Vec<String>,
+    /// Names (or ids) of its security groups.
+    pub security_groups: Vec<String>,
+    /// What its filter does.
+    pub state: PortState,
+    /// Why it is closed, pending or unfiltered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A port with its filter, in the order in which a packet meets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortDetail {
+    /// The port.
+    #[serde(flatten)]
+    pub port: PortView,
+    /// What meets a packet from the VM.
+    pub egress: Vec<StageView>,
+    /// What meets a packet to the VM.
+    pub ingress: Vec<StageView>,
+    /// Everything counted.
+    pub counters: Counters,
+}
+
+/// One stage of a port's filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageView {
+    /// Its name for programs, in snake case.
+    pub stage: String,
+    /// What it asks, for people.
+    pub text: String,
+    /// What it does with packets that fit.
+    pub outcome: Outcome,
+    /// The counters that belong to it, by their names in [`PortDetail::counters`].
+    pub reasons: Vec<String>,
+    /// Packets it decided: their sum.
+    pub count: Count,
+    /// The values it compares with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+    /// The rules, in the stage that asks them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleView>,
+}
+
+/// What happens to a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It passes.
+    Accept,
+    /// It falls.
+    Drop,
+    /// It goes on to the next stage.
+    Continue,
+}
+
+/// A security group rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleView {
+    /// UUID.
+    pub id: String,
+    /// Name (or id) of its security group.
+    pub security_group: String,
+    /// The rule in words.
+    pub text: String,
+    /// Live connections it permitted.
+    pub flows: u64,
+}

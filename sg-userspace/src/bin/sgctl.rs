@@ -1,0 +1,15 @@
+//! The command line of the security-group filter.
+
+use clap::Parser;
+use sg_userspace::{cli::Sgctl, exit::Exit};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Exit {
+    match Sgctl::parse().run().await {
+        Ok(exit) => exit,
+        Err(error) => {
+            eprintln!("sgctl: {error}");
+            error.exit()
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The command lines of `sgctl` and `sgd`.
+
+mod apply;
+mod check;
+mod counters;
+mod explain;
+mod list;
+mod output;
+mod sgd;
+mod show;
+mod status;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use sgd::{AttachMode, DetachArgs, RunArgs, Sgd, SgdCommand};
+
+use crate::{api::Client, error::Result, exit::Exit};
+
+/// Where the daemon listens unless told otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/sg/sgd.sock";
+
+/// Speaks to sgd: applies security groups and shows what they do
+#[derive(Debug, Parser)]
+#[command(name = "sgctl", version, propagate_version = true, after_help = after_help())]
+pub struct Sgctl {
+    /// Socket of the daemon
+    #[arg(long, global = true, env = "SGD_SOCKET", value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    socket: PathBuf,
+    /// A table for people, JSON for programs
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    output: Format,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// How a verb prints its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns of text.
+    Table,
+    /// The JSON of the daemon's interface.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Apply(apply::ApplyArgs),
+    Check(check::CheckArgs),
+    /// Show one object
+    #[command(subcommand)]
+    Show(show::Show),
+    List(list::ListArgs),
+    Counters(counters::CountersArgs),
+    Explain(explain::ExplainArgs),
+    /// Show how the daemon is doing
+    Status,
+}
+
+/// What every verb has.
+struct Context {
+    client: Client,
+    format: Format,
+}
+
+impl Sgctl {
+    /// Does what the command line says.
+    pub async fn run(self) -> Result<Exit> {
+        let context = Context {
+            client: Client::new(&self.socket),
+            format: self.output,
+        };
+        match self.verb {
+            Verb::Apply(args) => args.run(&context).await,
+            Verb::Check(args) => args.run(&context),
+            Verb::Show(show) => show.run(&context).await,
+            Verb::List(args) => args.run(&context).await,
+            Verb::Counters(args) => args.run(&context).await,
+            Verb::Explain(args) => args.run(&context).await,
+            Verb::Status => status::run(&context).await,
+        }
+    }
+}
+
+fn after_help() -> String {
+    let examples = "\
+Examples:
+  sgctl apply -f inventory.json
+  sgctl show port WEB1
+  sgctl explain --port WEB1 --ingress tcp 198.51.100.7:40000 10.0.0.5:80
+  sgctl list flows -o json
+
+A PORT is named by id, name, interface, MAC or IP address.";
+    format!("{examples}\n\n{}", Exit::help())
+}
+
+#[cfg(test)]
+mod tests;

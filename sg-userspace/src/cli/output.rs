@@ -1,0 +1,72 @@
+//! Printing an answer.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::Path,
+};
+
+use serde::Serialize;
+
+use super::{Context, Format};
+use crate::{
+    error::{Error, Result},
+    model::Fault,
+};
+
+impl Context {
+    /// Prints an answer: as JSON for programs, as `text` makes of it for people.
+    pub fn print<T: Serialize + ?Sized>(
+        &self,
+        answer: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<()> {
+        let printed = match self.format {
+            Format::Table => text(answer),
+            Format::Json => {
+                let json = serde_json::to_string_pretty(answer);
+                json.map_err(|error| failed(error.into()))? + "\n"
+            }
+        };
+        match io::stdout().write_all(printed.as_bytes()) {
+            // `sgctl … | head` has read enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(failed),
+        }
+    }
+}
+
+fn failed(source: io::Error) -> Error {
+    Error::System {
+        action: "writing the answer",
+        source,
+    }
+}
+
+/// Faults as lines, warnings told from what was left out.
+pub fn faults(faults: &[Fault]) -> String {
+    let line = |fault: &Fault| {
+        let level = if fault.is_warning() {
+            "warning"
+        } else {
+            "fault"
+        };
+        format!("{level}: {fault}\n")
+    };
+    faults.iter().map(line).collect()
+}
+
+/// Reads a file, or the standard input for `-`.
+pub fn read(file: &Path) -> Result<Vec<u8>> {
+    let read = if file == Path::new("-") {
+        let mut content = Vec::new();
+        io::stdin().read_to_end(&mut content).map(|_| content)
+    } else {
+        fs::read(file)
+    };
+    read.map_err(|source| Error::File {
+        action: "read",
+        path: file.into(),
+        source,
+    })
+}

@@ -1,0 +1,127 @@
+//! The command line of the daemon.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sg_common::maps::capacity;
+
+use super::DEFAULT_SOCKET;
+use crate::{compile::Limits, exit::Exit};
+
+/// Where maps and links are pinned unless told otherwise.
+const DEFAULT_BPFFS: &str = "/sys/fs/bpf/sg";
+
+/// Enforces OpenStack security groups with eBPF on the tap interfaces of virtual machines
+#[derive(Debug, Parser)]
+#[command(name = "sgd", version, propagate_version = true, after_help = after_help())]
+pub struct Sgd {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SgdCommand,
+}
+
+/// What the daemon's program can do.
+#[derive(Debug, Subcommand)]
+pub enum SgdCommand {
+    /// Enforce an inventory and follow its changes, in the foreground
+    ///
+    /// Works on the interfaces of the network namespace it is started in. SIGTERM and SIGINT end
+    /// it and leave the filters where they are; the next run adopts them. Logs to the standard
+    /// error: an error asks the operator to act, a warning tells that something was left out.
+    /// SGD_LOG sets the level, e.g. SGD_LOG=debug.
+    Run(RunArgs),
+    /// Take all filters off, and remove what is pinned: every port is open afterwards
+    Detach(DetachArgs),
+}
+
+/// How to run.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Ports, security groups and address groups as the Neutron API returns them, in one JSON
+    /// document; followed when it changes, and replaced by `sgctl apply`
+    #[arg(long, env = "SGD_INVENTORY", value_name = "FILE")]
+    pub inventory: PathBuf,
+    /// Directory for pinned maps and links, on a BPF file system
+    #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
+    pub bpffs: PathBuf,
+    /// Socket to listen on for sgctl
+    #[arg(long, env = "SGD_SOCKET", value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    pub socket: PathBuf,
+    /// How programs are attached to interfaces
+    #[arg(long, value_name = "WAY", default_value = "auto")]
+    pub attach: AttachMode,
+    /// How much the tables hold.
+    #[command(flatten)]
+    pub sizes: SizeArgs,
+}
+
+/// How much the tables hold. Tables that are pinned keep the size they were made with.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Table sizes (for tables that are not pinned yet)")]
+pub struct SizeArgs {
+    /// Ports with an interface on this host
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::PORTS)]
+    pub max_ports: u32,
+    /// Established connections of IPv4 that can be tracked at a time; half as many of IPv6
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::FLOWS4)]
+    pub max_flows: u32,
+    /// Addresses that the ports may send from
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::ADDRESSES)]
+    pub max_addresses: u32,
+    /// Policies: one per set of security groups, direction and family
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::POLICIES)]
+    pub max_policies: u32,
+    /// Members of the groups that rules name
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::MEMBERS)]
+    pub max_members: u32,
+    /// CIDRs that rules, pairs and address groups name
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::PREFIXES)]
+    pub max_prefixes: u32,
+    /// Rows of what policies permit to peers
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::GRANTS)]
+    pub max_grants: u32,
+    /// Sets of ports that are not one range, 8 KiB each
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::PORT_SETS)]
+    pub max_port_sets: u32,
+}
+
+impl SizeArgs {
+    /// The sizes of the policy's tables.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            ports: self.max_ports,
+            addresses: self.max_addresses,
+            policies: self.max_policies,
+            members: self.max_members,
+            prefixes: self.max_prefixes,
+            grants: self.max_grants,
+            port_sets: self.max_port_sets,
+        }
+    }
+}
+
+/// What to take off.
+#[derive(Debug, Clone, Args)]
+pub struct DetachArgs {
+    /// Directory of the pinned maps and links
+    #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
+    pub bpffs: PathBuf,
+}
+
+/// How programs are attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AttachMode {
+    /// tcx where the kernel has it (6.6), else clsact
+    Auto,
+    /// BPF links, before and after other programs on the interface
+    Tcx,
+    /// A qdisc of tc
+    Clsact,
+}
+
+fn after_help() -> String {
+    let example = "\
+Example:
+  sgd run --inventory /etc/sg/inventory.json";
+    format!("{example}\n\n{}", Exit::help())
+}

@@ -1,0 +1,102 @@
+//! A port's filter as a person reads it: from top to bottom, as a packet meets it.
+
+use crate::{
+    api::{Count, Outcome, PortDetail, PortState, PortView, RuleView, StageView},
+    cli::table::{dash, table},
+};
+
+/// The port, then both lists.
+pub fn text(detail: &PortDetail) -> String {
+    format!(
+        "{}\nfrom_vm (egress)\n{}\nto_vm (ingress)\n{}",
+        header(&detail.port),
+        list(&detail.egress),
+        list(&detail.ingress)
+    )
+}
+
+fn header(port: &PortView) -> String {
+    let interface = match port.ifindex {
+        Some(ifindex) => format!("{} (index {ifindex})", port.interface),
+        None => format!("{} (not here)", dash(port.interface.clone())),
+    };
+    let state = match &port.note {
+        Some(note) => format!("{}: {note}", state(port.state)),
+        None => state(port.state).into(),
+    };
+    let mac = port
+        .mac_address
+        .map(|mac| mac.to_string())
+        .unwrap_or_default();
+    let fields = [
+        ("port", dash(port.name.clone())),
+        ("id", port.id.clone()),
+        ("interface", interface),
+        ("MAC", dash(mac)),
+        ("addresses", dash(port.addresses.join(", "))),
+        ("groups", dash(port.security_groups.join(", "))),
+        ("state", state),
+    ];
+    fields
+        .map(|(field, value)| format!("{field:<11}{value}\n"))
+        .concat()
+}
+
+/// The state of a port, as `list ports` says it too.
+pub fn state(state: PortState) -> &'static str {
+    match state {
+        PortState::Enforcing => "enforcing",
+        PortState::Closed => "closed",
+        PortState::Pending => "pending",
+        PortState::Unfiltered => "unfiltered",
+    }
+}
+
+fn list(stages: &[StageView]) -> String {
+    let rows = stages.iter().enumerate().flat_map(|(place, stage)| {
+        let rules = stage.rules.iter().map(rule);
+        std::iter::once(line(place + 1, stage)).chain(rules)
+    });
+    table(["#", "PACKETS", "BYTES", "VERDICT", "WHAT"], rows)
+}
+
+fn line(number: usize, stage: &StageView) -> [String; 5] {
+    let Count { packets, bytes } = stage.count;
+    let verdict = match stage.outcome {
+        Outcome::Accept => "accept",
+        Outcome::Drop => "drop",
+        Outcome::Continue => "continue",
+    };
+    let what = match stage.values.as_slice() {
+        [] => stage.text.clone(),
+        values => format!("{}: {}", stage.text, values.join(", ")),
+    };
+    [
+        number.to_string(),
+        packets.to_string(),
+        bytes.to_string(),
+        verdict.into(),
+        what,
+    ]
+}
+
+/// Rules are not counted one by one; the connections they hold are.
+fn rule(rule: &RuleView) -> [String; 5] {
+    let RuleView {
+        security_group,
+        text,
+        flows,
+        ..
+    } = rule;
+    let what = format!("  {text} ({security_group}, {flows} flows)");
+    [
+        String::new(),
+        String::new(),
+        String::new(),
+        String::new(),
+        what,
+    ]
+}
+
+#[cfg(test)]
+mod tests;

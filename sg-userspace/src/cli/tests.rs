@@ -1,0 +1,64 @@
+//! The definitions of the command lines.
+
+use clap::CommandFactory;
+
+use super::*;
+
+#[test]
+fn the_command_lines_are_well_defined() {
+    Sgctl::command().debug_assert();
+    Sgd::command().debug_assert();
+}
+
+#[test]
+fn everything_that_can_be_given_is_explained() {
+    fn check(command: &clap::Command) {
+        assert!(
+            command.get_about().is_some(),
+            "{} has no help",
+            command.get_name()
+        );
+        for argument in command
+            .get_arguments()
+            .filter(|argument| !argument.is_hide_set())
+        {
+            let explained =
+                argument.get_help().is_some() || !argument.get_possible_values().is_empty();
+            assert!(
+                explained,
+                "{} {} has no help",
+                command.get_name(),
+                argument.get_id()
+            );
+        }
+        command.get_subcommands().for_each(check);
+    }
+    check(&Sgctl::command());
+    check(&Sgd::command());
+}
+
+#[test]
+fn the_help_lists_the_exit_codes() {
+    expect_test::expect![[r#"
+        Exit codes:
+           0  done (explain: the packet is accepted)
+           1  the kernel or the file system refused something
+           2  the command line was not understood
+           3  the input is not an inventory; nothing was changed
+           4  done, but objects with faults were left out
+           5  no daemon answers on the socket
+           6  this host cannot run the daemon (capability, bpffs, kernel, another daemon)
+           7  no such port
+          10  explain: the packet is dropped"#]]
+    .assert_eq(&Exit::help());
+}
+
+#[test]
+fn a_packet_goes_one_way() {
+    let explain = |ways: &str| {
+        let command = format!("sgctl explain --port WEB1{ways} icmp 10.0.0.6 10.0.0.5");
+        Sgctl::try_parse_from(command.split(' ')).is_ok()
+    };
+    assert!(explain(" --ingress") && explain(" --egress"));
+    assert!(!explain("") && !explain(" --ingress --egress"));
+}

@@ -1,0 +1,114 @@
+//! What the maps of the policy are to hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::port::{AddressKey, PortKey};
+
+use super::limits::Table;
+use crate::model::PortId;
+
+/// The policy half of the maps, as compiled: all but what depends on what was there before, the slots
+/// and generations of the ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    /// The ports of this host.
+    pub ports: BTreeMap<PortKey, PortImage>,
+    /// Their policies.
+    pub rows: Rows,
+}
+
+/// A port without slot and generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortImage {
+    /// The port.
+    pub id: PortId,
+    /// Its MAC address.
+    pub mac: sg_common::addr::Mac,
+    /// Bits of [`sg_common::port::flags`].
+    pub flags: u16,
+    /// By [`sg_common::port::policy_index`].
+    pub policies: [u64; 4],
+    /// Its rows of `addresses`, of slot 0.
+    pub addresses: BTreeMap<(u32, AddressKey), u32>,
+}
+
+/// The rows of policies. The keys of tries are (bits of the key that count, key).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the maps")]
+pub struct Rows {
+    pub policies: BTreeMap<u64, Policy>,
+    pub members: BTreeMap<MemberKey, Member>,
+    pub prefixes: BTreeMap<(u32, PrefixKey), u64>,
+    pub grants: BTreeMap<GrantKey, Grant>,
+    pub port_sets: BTreeMap<u64, Box<PortSet>>,
+}
+
+impl Rows {
+    /// Rows of a table; none of those that belong to ports.
+    pub fn count(&self, table: Table) -> usize {
+        match table {
+            Table::Ports | Table::Addresses => 0,
+            Table::Policies => self.policies.len(),
+            Table::Members => self.members.len(),
+            Table::Prefixes => self.prefixes.len(),
+            Table::Grants => self.grants.len(),
+            Table::PortSets => self.port_sets.len(),
+        }
+    }
+
+    /// Adds rows; of two with one key the added one stays.
+    pub fn extend(&mut self, rows: Rows) {
+        self.policies.extend(rows.policies);
+        self.members.extend(rows.members);
+        self.prefixes.extend(rows.prefixes);
+        self.grants.extend(rows.grants);
+        self.port_sets.extend(rows.port_sets);
+    }
+}
+
+impl Rows {
+    /// The rows that these policies ask.
+    pub fn reached_from(&self, policies: impl Iterator<Item = u64>) -> Self {
+        let ids: BTreeSet<u64> = policies.collect();
+        let policies = select(&self.policies, |id| ids.contains(id));
+        let indexes: BTreeSet<u64> = policies
+            .values()
+            .flat_map(|policy| [policy.sources, policy.cidrs])
+            .collect();
+        let grants = select(&self.grants, |key| ids.contains(&key.policy));
+        let permits = grants.values().map(|grant| &grant.permits);
+        let permits = permits.chain(policies.values().map(|policy| &policy.anyone));
+        let sets: BTreeSet<u64> = permits
+            .flat_map(|permits| permits.ports.iter().map(|grant| grant.set))
+            .collect();
+        Self {
+            members: select(&self.members, |key| indexes.contains(&key.index)),
+            prefixes: select(&self.prefixes, |(_, key)| indexes.contains(&key.index)),
+            port_sets: select(&self.port_sets, |id| sets.contains(id)),
+            policies,
+            grants,
+        }
+    }
+}
+
+fn select<K: Ord + Clone, V: Clone>(
+    map: &BTreeMap<K, V>,
+    keep: impl Fn(&K) -> bool,
+) -> BTreeMap<K, V> {
+    map.iter()
+        .filter(|(key, _)| keep(key))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
+impl Image {
+    /// Rows of a table.
+    pub fn count(&self, table: Table) -> usize {
+        match table {
+            Table::Ports => self.ports.len(),
+            Table::Addresses => self.ports.values().map(|port| port.addresses.len()).sum(),
+            _ => self.rows.count(table),
+        }
+    }
+}

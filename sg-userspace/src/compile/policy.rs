@@ -1,0 +1,125 @@
+//! The rows of one policy: the rules of a set of groups, for one direction and family.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use sg_common::policy::{Grant, GrantKey, PREFIX_KEY_BITS, Policy, PrefixKey, ask};
+
+use super::ids::{Collision, Ids, Source, prefix};
+use super::image::Rows;
+use super::index::Index;
+use super::nested;
+use super::services::Services;
+use crate::model::{Matches, Remote, Rule};
+
+/// The rules of a policy, by whom they are for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Permitted {
+    anyone: Vec<Matches>,
+    cidrs: BTreeMap<IpNet, Vec<Matches>>,
+    sources: BTreeMap<Source, Vec<Matches>>,
+}
+
+impl Permitted {
+    pub fn by<'a>(rules: impl Iterator<Item = &'a Rule>) -> Self {
+        let mut permitted = Self::default();
+        for rule in rules {
+            let to = match rule.remote {
+                Remote::Anyone => &mut permitted.anyone,
+                Remote::Prefix(net) if net.prefix_len() == 0 => &mut permitted.anyone,
+                Remote::Prefix(net) => permitted.cidrs.entry(net).or_default(),
+                Remote::Group(id) => permitted.sources.entry(Source::Group(id)).or_default(),
+                Remote::AddressGroup(id) => permitted
+                    .sources
+                    .entry(Source::AddressGroup(id))
+                    .or_default(),
+            };
+            to.push(rule.matches);
+        }
+        permitted
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.anyone.is_empty() && self.cidrs.is_empty() && self.sources.is_empty()
+    }
+
+    /// The sources that the rules name, in their order.
+    pub fn sources(&self) -> Vec<Source> {
+        self.sources.keys().copied().collect()
+    }
+
+    /// The rows of the policy, but for those of its group index.
+    pub fn rows(
+        &self,
+        id: u64,
+        index: Option<(u64, &Index)>,
+        ids: &mut Ids,
+    ) -> Result<Rows, Collision> {
+        let mut rows = Rows::default();
+        let anyone = Services::of(self.anyone.iter().copied());
+        let mut policy = Policy {
+            id,
+            sources: 0,
+            cidrs: id,
+            ask: 0,
+            anyone: anyone.lower(ids, &mut rows.port_sets)?,
+        };
+        if let Some((index_id, index)) = index {
+            policy.sources = index_id;
+            policy.ask |= ask_of(&index.rows);
+            for (peer, sources) in &index.peers {
+                let rules = sources.iter().filter_map(|source| self.sources.get(source));
+                rows.grant(id, *peer, rules.flatten(), ids)?;
+            }
+        }
+        for (net, around) in self.nested_cidrs() {
+            policy.ask |= ask::CIDRS;
+            let peer = ids.cidr(&net)?;
+            let (bits, address) = prefix(&net);
+            let key = PrefixKey { index: id, address };
+            rows.prefixes.insert((PREFIX_KEY_BITS + bits, key), peer);
+            let rules = around.iter().filter_map(|net| self.cidrs.get(net));
+            rows.grant(id, peer, rules.flatten(), ids)?;
+        }
+        rows.policies.insert(id, policy);
+        Ok(rows)
+    }
+
+    /// Each CIDR, with itself and those around it.
+    fn nested_cidrs(&self) -> BTreeMap<IpNet, BTreeSet<IpNet>> {
+        nested::inherit(
+            self.cidrs
+                .keys()
+                .map(|net| (*net, BTreeSet::from([*net])))
+                .collect(),
+        )
+    }
+}
+
+/// What there is to ask of an index.
+fn ask_of(rows: &Rows) -> u64 {
+    [
+        (&rows.members.is_empty(), ask::MEMBERS),
+        (&rows.prefixes.is_empty(), ask::SOURCE_PREFIXES),
+    ]
+    .into_iter()
+    .fold(
+        0,
+        |asks, (empty, ask)| if *empty { asks } else { asks | ask },
+    )
+}
+
+impl Rows {
+    fn grant<'a>(
+        &mut self,
+        policy: u64,
+        peer: u64,
+        rules: impl Iterator<Item = &'a Matches>,
+        ids: &mut Ids,
+    ) -> Result<(), Collision> {
+        let key = GrantKey { policy, peer };
+        let permits = Services::of(rules.copied()).lower(ids, &mut self.port_sets)?;
+        self.grants.insert(key, Grant { key, permits });
+        Ok(())
+    }
+}

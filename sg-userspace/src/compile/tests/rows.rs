@@ -1,0 +1,277 @@
+//! What becomes of single objects.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use sg_common::addr::{Family, to_ip};
+use sg_common::hook::Direction;
+use sg_common::policy::ask;
+use sg_common::port::{ADDRESS_KEY_BITS, PortKey, flags, kind, policy_index};
+
+use crate::compile::{Compiled, Limits, PortImage, compile};
+use crate::model::{Mac, Port, parse};
+
+const WEB: &str = "5a000000-0000-4000-8000-000000000001";
+const DB: &str = "5a000000-0000-4000-8000-000000000002";
+
+fn here(port: &Port) -> Option<PortKey> {
+    let number = port.interface.as_str().strip_prefix("here")?.parse().ok()?;
+    Some(PortKey {
+        ifindex: number,
+        vlan: 0,
+        reserved: 0,
+    })
+}
+
+fn port(number: u32, fields: Value) -> Value {
+    let mut port = json!({
+        "id": format!("11111111-1111-4111-8111-{number:012}"), "device": format!("here{number}"),
+        "mac_address": "fa:16:3e:00:00:05", "fixed_ips": ["10.0.0.5"], "security_groups": [WEB],
+    });
+    port.as_object_mut()
+        .unwrap()
+        .extend(fields.as_object().unwrap().clone());
+    port
+}
+
+fn rules(rules: &[Value]) -> Value {
+    let numbered = rules.iter().enumerate().map(|(number, rule)| {
+        let mut rule = rule.clone();
+        rule["id"] = json!(format!("12000000-0000-4000-8000-{number:012}"));
+        rule["direction"] = json!("ingress");
+        rule
+    });
+    numbered.collect()
+}
+
+fn compiled(ports: &[Value], web: &[Value]) -> Compiled {
+    let document = json!({"ports": ports, "security_groups": [
+        {"id": WEB, "security_group_rules": rules(web)},
+        {"id": DB, "security_group_rules": [{
+            "id": "12000000-0000-4000-8000-ffffffffffff", "direction": "egress",
+        }]},
+    ]});
+    let parsed = parse(document.to_string().as_bytes()).unwrap();
+    assert_eq!(parsed.faults, []);
+    let compiled = compile(&parsed.inventory, &here, &Limits::default());
+    assert_eq!(compiled.faults, []);
+    compiled
+}
+
+fn the_port(fields: Value) -> PortImage {
+    compiled(&[port(1, fields)], &[])
+        .image
+        .ports
+        .into_values()
+        .next()
+        .unwrap()
+}
+
+/// The rows of a port, as people would write them.
+fn sources(port: &PortImage) -> BTreeSet<String> {
+    let rows = port.addresses.iter().map(|((bits, key), kinds)| {
+        assert_eq!(key.slot, 0);
+        let family = match key.family {
+            4 => Family::V4,
+            6 => Family::V6,
+            _ => return format!("{} {}", Mac(key.mac), name(*kinds)),
+        };
+        let length = bits - ADDRESS_KEY_BITS - if family == Family::V4 { 96 } else { 0 };
+        format!(
+            "{} {}/{length} {}",
+            Mac(key.mac),
+            to_ip(&key.address, family),
+            name(*kinds)
+        )
+    });
+    rows.collect()
+}
+
+fn name(kinds: u32) -> String {
+    let names = [
+        (kind::FIXED, "fixed"),
+        (kind::PAIR, "pair"),
+        (kind::ANY, "any"),
+        (kind::LINK_LOCAL, "link-local"),
+        (kind::MAC, "mac"),
+    ];
+    names
+        .iter()
+        .filter(|(bit, _)| kinds & bit != 0)
+        .map(|(_, name)| *name)
+        .collect::<Vec<_>>()
+        .join("+")
+}
+
+fn set(rows: &[&str]) -> BTreeSet<String> {
+    rows.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_port_may_send_from_its_fixed_ips_and_its_pairs_with_their_macs() {
+    let port = the_port(json!({"allowed_address_pairs": [
+        {"ip_address": "10.0.0.5"},
+        {"ip_address": "10.1.0.0/16", "mac_address": "fa:16:3e:00:00:06"},
+    ]}));
+    assert_eq!(
+        sources(&port),
+        set(&[
+            "fa:16:3e:00:00:05 10.0.0.5/32 fixed+pair",
+            "fa:16:3e:00:00:06 10.1.0.0/16 pair",
+            "fa:16:3e:00:00:05 mac",
+            "fa:16:3e:00:00:06 mac",
+        ])
+    );
+}
+
+#[test]
+fn each_ipv6_address_brings_the_link_local_address_of_its_mac() {
+    let port = the_port(
+        json!({"fixed_ips": ["2001:db8::5"], "allowed_address_pairs": [
+            {"ip_address": "2001:db8:1::/64", "mac_address": "fa:16:3e:00:00:06"},
+            {"ip_address": "10.0.0.9", "mac_address": "fa:16:3e:00:00:07"},
+        ]}),
+    );
+    assert_eq!(
+        sources(&port),
+        set(&[
+            "fa:16:3e:00:00:05 2001:db8::5/128 fixed",
+            "fa:16:3e:00:00:05 fe80::f816:3eff:fe00:5/128 link-local",
+            "fa:16:3e:00:00:06 2001:db8:1::/64 pair",
+            "fa:16:3e:00:00:06 fe80::f816:3eff:fe00:6/128 link-local",
+            "fa:16:3e:00:00:07 10.0.0.9/32 pair",
+            "fa:16:3e:00:00:05 mac",
+            "fa:16:3e:00:00:06 mac",
+            "fa:16:3e:00:00:07 mac",
+        ])
+    );
+    assert_eq!(port.flags, flags::FIXED_V6);
+}
+
+#[test]
+fn a_port_without_fixed_ips_may_send_from_any_address_with_its_own_mac() {
+    let port = the_port(json!({"fixed_ips": []}));
+    assert_eq!(
+        sources(&port),
+        set(&[
+            "fa:16:3e:00:00:05 0.0.0.0/0 any",
+            "fa:16:3e:00:00:05 ::/0 any",
+            "fa:16:3e:00:00:05 mac",
+        ])
+    );
+}
+
+#[test]
+fn a_pair_of_all_of_ipv4_leaves_arp_unchecked() {
+    let with_pair =
+        |pair: &str| the_port(json!({"allowed_address_pairs": [{"ip_address": pair}]})).flags;
+    assert_eq!(with_pair("0.0.0.0/0"), flags::ARP_UNCHECKED);
+    assert_eq!(with_pair("0.0.0.0/1"), 0);
+    assert_eq!(with_pair("::/0"), 0);
+}
+
+#[test]
+fn an_unfiltered_port_has_neither_policy_nor_addresses() {
+    for fields in [
+        json!({"port_security_enabled": false}),
+        json!({"device_owner": "network:dhcp"}),
+    ] {
+        let port = the_port(fields);
+        assert_eq!((port.flags, port.policies), (flags::UNFILTERED, [0; 4]));
+        assert!(port.addresses.is_empty());
+    }
+}
+
+#[test]
+fn a_direction_and_family_without_rules_has_no_policy() {
+    let compiled = compiled(&[port(1, json!({}))], &[json!({"protocol": "tcp"})]);
+    let policies = compiled.image.ports.values().next().unwrap().policies;
+    let ingress = policies[policy_index(Direction::Ingress, Family::V4)];
+    assert_eq!(
+        policies
+            .iter()
+            .filter(|policy| **policy != 0)
+            .collect::<Vec<_>>(),
+        [&ingress]
+    );
+    let of = &compiled.policies[&ingress];
+    assert_eq!(of.groups, [WEB.parse().unwrap()]);
+    assert_eq!((of.direction, of.family), (Direction::Ingress, Family::V4));
+}
+
+#[test]
+fn ports_with_the_same_groups_in_any_order_share_their_policies() {
+    let one = port(1, json!({"security_groups": [WEB, DB]}));
+    let other = port(2, json!({"security_groups": [DB, WEB]}));
+    let compiled = compiled(&[one, other], &[json!({"protocol": "tcp"})]);
+    let policies: BTreeSet<_> = compiled
+        .image
+        .ports
+        .values()
+        .map(|port| port.policies)
+        .collect();
+    assert_eq!(policies.len(), 1);
+    assert_eq!(compiled.image.rows.policies.len(), 2);
+}
+
+#[test]
+fn a_port_elsewhere_is_a_member_and_nothing_else() {
+    let elsewhere = json!({"device": "tap0", "fixed_ips": ["10.0.0.6"], "security_groups": [DB]});
+    let rules = [json!({"remote_group_id": DB})];
+    let compiled = compiled(&[port(1, json!({})), port(2, elsewhere)], &rules);
+    assert_eq!(compiled.image.ports.len(), 1);
+    let rows = &compiled.image.rows;
+    let members: Vec<_> = rows
+        .members
+        .keys()
+        .map(|key| to_ip(&key.address, Family::V4).to_string())
+        .collect();
+    assert_eq!(members, ["10.0.0.6"]);
+    assert_eq!(rows.policies.values().next().unwrap().ask, ask::MEMBERS);
+}
+
+#[test]
+fn what_one_range_can_say_needs_no_port_set() {
+    let tcp = |low, high| json!({"protocol": "tcp", "port_range_min": low, "port_range_max": high});
+    let sets = |rules: &[Value]| {
+        let compiled = compiled(&[port(1, json!({}))], rules);
+        compiled.image.rows.port_sets.len()
+    };
+    assert_eq!(sets(&[tcp(80, 80), tcp(81, 90), tcp(85, 100)]), 0);
+    assert_eq!(sets(&[tcp(80, 80), tcp(443, 443)]), 1);
+    assert_eq!(
+        sets(&[tcp(80, 80), tcp(443, 443), json!({"protocol": "tcp"})]),
+        0
+    );
+    assert_eq!(sets(&[tcp(80, 80), tcp(443, 443), json!({})]), 0);
+}
+
+#[test]
+fn a_cidr_of_length_zero_is_anyones_row() {
+    let compiled = compiled(
+        &[port(1, json!({}))],
+        &[json!({"remote_ip_prefix": "0.0.0.0/0"})],
+    );
+    let rows = &compiled.image.rows;
+    assert!(rows.prefixes.is_empty() && rows.grants.is_empty());
+    assert_eq!(
+        rows.policies.values().next().unwrap().anyone.protocols,
+        [u64::MAX; 4]
+    );
+}
+
+#[test]
+fn policies_that_name_the_same_groups_share_one_index() {
+    let one = port(1, json!({"security_groups": [WEB]}));
+    let other = port(2, json!({"security_groups": [WEB, DB]}));
+    let compiled = compiled(&[one, other], &[json!({"remote_group_id": WEB})]);
+    let indexes: BTreeSet<_> = compiled
+        .image
+        .rows
+        .members
+        .keys()
+        .map(|key| key.index)
+        .collect();
+    assert_eq!(indexes.len(), 1);
+    assert_eq!(compiled.image.rows.grants.len(), 2);
+}

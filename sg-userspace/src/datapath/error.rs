@@ -1,0 +1,143 @@
+//! What the kernel side can refuse.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aya::maps::MapError;
+use aya::pin::PinError;
+use aya::programs::ProgramError;
+
+/// Why the kernel side could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The program was built without its kernel object.
+    #[error("sgd was built without its kernel object (build it with `cargo xtask build`)")]
+    NoObject,
+    /// The object could not be loaded.
+    #[error("cannot load the kernel object: {}", chain(.0))]
+    Load(#[source] aya::EbpfError),
+    /// The verifier or the kernel refused a program.
+    #[error("the kernel refuses the program {name}: {} (see `cargo xtask doctor` for what it needs)", chain(.source))]
+    Program {
+        /// Which.
+        name: &'static str,
+        /// What the kernel said.
+        source: ProgramError,
+    },
+    /// A pin could not be read.
+    #[error("cannot use what is pinned at {}: {source}", .pin.display())]
+    Pin {
+        /// Where.
+        pin: PathBuf,
+        /// What the kernel said.
+        source: MapError,
+    },
+    /// Something of another layout is pinned.
+    #[error(
+        "{} is of another layout ({found}; this sgd wants {wanted}): its filters go on as they are; \
+         `sgd detach --bpffs DIR` takes them off and removes the pins, or give --bpffs another directory",
+        .pin.display()
+    )]
+    OtherLayout {
+        /// What is pinned.
+        pin: PathBuf,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        wanted: String,
+    },
+    /// A map is missing from the object, or is of another type.
+    #[error("the kernel object has no usable map {name:?}")]
+    NoMap {
+        /// Its name.
+        name: &'static str,
+    },
+    /// An entry could not be read or written.
+    #[error("cannot {action} the map {map}: {}", reason(.map, .source))]
+    Map {
+        /// What was tried.
+        action: &'static str,
+        /// The map.
+        map: &'static str,
+        /// What the kernel said.
+        source: MapError,
+    },
+    /// A program could not be attached.
+    #[error("cannot attach {hook} to the interface with index {ifindex}: {}", chain(.source))]
+    Attach {
+        /// The hook.
+        hook: &'static str,
+        /// The interface.
+        ifindex: u32,
+        /// What the kernel said.
+        source: ProgramError,
+    },
+    /// A link could not be pinned.
+    #[error("cannot pin the link at {}: {}", .pin.display(), chain(.source))]
+    PinLink {
+        /// Where.
+        pin: PathBuf,
+        /// What the kernel said.
+        source: PinError,
+    },
+    /// A directory or a pin could not be made, read or removed.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Directory {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err` of what is done to a directory or a pin.
+    pub fn directory(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        move |source| Error::Directory {
+            action,
+            path: path.into(),
+            source,
+        }
+    }
+
+    /// For `map_err` of what is done to a map.
+    pub fn map(action: &'static str, map: &'static str) -> impl FnOnce(MapError) -> Error {
+        move |source| Error::Map {
+            action,
+            map,
+            source,
+        }
+    }
+}
+
+/// The result of everything the kernel side does.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error with what caused it: aya's messages leave the causes to their sources.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// A full table is the one refusal that an operator can do something about.
+fn reason(map: &str, error: &MapError) -> String {
+    let MapError::SyscallError(call) = error else {
+        return chain(error);
+    };
+    match call.io_error.raw_os_error() {
+        Some(libc::E2BIG | libc::ENOSPC) => {
+            format!("it is full (see `sgctl status`; enlarge {map} with sgd's --max options)")
+        }
+        _ => chain(error),
+    }
+}

@@ -1,0 +1,369 @@
+//! Typed handles on the maps: the only place that writes them.
+
+use std::collections::BTreeMap;
+
+use aya::Ebpf;
+use aya::maps::lpm_trie::Key;
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray};
+use bytemuck::Pod;
+use sg_common::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::hook::Direction;
+use sg_common::maps::{Node, name};
+use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::port::{AddressKey, Port, PortKey};
+use sg_common::reason::{COUNTERS, Counter, counter_index};
+use sg_common::settings::Settings;
+
+use super::error::{Error, Result};
+use crate::compile::Rows;
+use crate::plan::{Change, State};
+
+/// A key or value of `sg-common` as aya wants it.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Raw<T>(T);
+
+// SAFETY: `bytemuck::Pod` promises all that aya's does: any bytes are a value, and there is no padding.
+unsafe impl<T: Pod> aya::Pod for Raw<T> {}
+
+/// All maps that the daemon reads or writes.
+pub struct Tables {
+    node: Array<MapData, Raw<Node>>,
+    settings: Array<MapData, Raw<Settings>>,
+    ports: Hash<PortKey, Port>,
+    addresses: Trie<AddressKey, u32>,
+    policies: Hash<u64, Policy>,
+    members: Hash<MemberKey, Member>,
+    prefixes: Trie<PrefixKey, u64>,
+    grants: Hash<GrantKey, Grant>,
+    port_sets: Hash<u64, PortSet>,
+    /// Assured connections, then the others.
+    flows4: [Hash<FlowKey4, Flow>; 2],
+    flows6: [Hash<FlowKey, Flow>; 2],
+    counters: PerCpuArray<MapData, Raw<Counter>>,
+}
+
+impl Tables {
+    /// Takes the maps out of the loaded object.
+    pub fn open(object: &mut Ebpf) -> Result<Tables> {
+        Ok(Tables {
+            node: take(object, name::NODE)?,
+            settings: take(object, name::SETTINGS)?,
+            ports: Hash::open(object, name::PORTS)?,
+            addresses: Trie::open(object, name::ADDRESSES)?,
+            policies: Hash::open(object, name::POLICIES)?,
+            members: Hash::open(object, name::MEMBERS)?,
+            prefixes: Trie::open(object, name::PREFIXES)?,
+            grants: Hash::open(object, name::GRANTS)?,
+            port_sets: Hash::open(object, name::PORT_SETS)?,
+            flows4: [
+                Hash::open(object, name::FLOWS4)?,
+                Hash::open(object, name::EMBRYOS4)?,
+            ],
+            flows6: [
+                Hash::open(object, name::FLOWS6)?,
+                Hash::open(object, name::EMBRYOS6)?,
+            ],
+            counters: take(object, name::COUNTERS)?,
+        })
+    }
+
+    /// Who wrote the maps.
+    pub fn node(&self) -> Result<Node> {
+        self.node
+            .get(&0, 0)
+            .map(|raw| raw.0)
+            .map_err(Error::map("read", name::NODE))
+    }
+
+    /// Says who writes the maps.
+    pub fn set_node(&mut self, node: Node) -> Result<()> {
+        self.node
+            .set(0, Raw(node), 0)
+            .map_err(Error::map("write", name::NODE))
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Result<Settings> {
+        self.settings
+            .get(&0, 0)
+            .map(|raw| raw.0)
+            .map_err(Error::map("read", name::SETTINGS))
+    }
+
+    /// Puts settings in force.
+    pub fn set_settings(&mut self, settings: &Settings) -> Result<()> {
+        self.settings
+            .set(0, Raw(*settings), 0)
+            .map_err(Error::map("write", name::SETTINGS))
+    }
+
+    /// Reads the policy half of the maps.
+    pub fn state(&self) -> Result<State> {
+        Ok(State {
+            ports: self.ports.all()?,
+            addresses: self.addresses.all()?,
+            rows: Rows {
+                policies: self.policies.all()?,
+                members: self.members.all()?,
+                prefixes: self.prefixes.all()?,
+                grants: self.grants.all()?,
+                port_sets: self
+                    .port_sets
+                    .all()?
+                    .into_iter()
+                    .map(|(id, set)| (id, Box::new(set)))
+                    .collect(),
+            },
+        })
+    }
+
+    /// Does one write of a plan.
+    pub fn write(&mut self, change: &Change) -> Result<()> {
+        match change {
+            Change::Port(key, value) => self.ports.put(key, value.as_ref()),
+            Change::Address((bits, key), value) => self.addresses.put(*bits, key, value.as_ref()),
+            Change::Policy(key, value) => self.policies.put(key, value.as_ref()),
+            Change::Member(key, value) => self.members.put(key, value.as_ref()),
+            Change::Prefix((bits, key), value) => self.prefixes.put(*bits, key, value.as_ref()),
+            Change::Grant(key, value) => self.grants.put(key, value.as_ref()),
+            Change::PortSet(key, value) => self.port_sets.put(key, value.as_deref()),
+        }
+    }
+
+    /// Every stored connection, expired or not.
+    pub fn flows(&self) -> Result<Vec<(FlowKey, Flow)>> {
+        let mut flows = Vec::new();
+        for table in &self.flows4 {
+            table.each(|key, flow| flows.push((key.widen(), flow)))?;
+        }
+        for table in &self.flows6 {
+            table.each(|key, flow| flows.push((key, flow)))?;
+        }
+        Ok(flows)
+    }
+
+    /// Removes the assured connections of which `is_over` says so. Their table does not evict.
+    pub fn sweep(&mut self, is_over: impl Fn(&Flow) -> bool) -> Result<usize> {
+        Ok(self.flows4[0].sweep(&is_over)? + self.flows6[0].sweep(&is_over)?)
+    }
+
+    /// The counters of a direction of a slot, summed over all CPUs.
+    pub fn counters(
+        &self,
+        slot: u32,
+        direction: Direction,
+    ) -> Result<[Counter; COUNTERS as usize]> {
+        let mut counters = [Counter {
+            packets: 0,
+            bytes: 0,
+        }; COUNTERS as usize];
+        for (number, sum) in (0..).zip(&mut counters) {
+            let index = counter_index(slot, direction, number);
+            let cpus = self
+                .counters
+                .get(&index, 0)
+                .map_err(Error::map("read", name::COUNTERS))?;
+            for Raw(counter) in cpus.iter() {
+                sum.packets += counter.packets;
+                sum.bytes += counter.bytes;
+            }
+        }
+        Ok(counters)
+    }
+
+    /// Sets the counters of a slot to zero, for its next port.
+    pub fn clear_counters(&mut self, slot: u32) -> Result<()> {
+        let failed = || Error::map("write", name::COUNTERS);
+        let cpus = aya::util::nr_cpus().map_err(|(_, source)| Error::Directory {
+            action: "count the CPUs in",
+            path: "/sys/devices/system/cpu".into(),
+            source,
+        })?;
+        for direction in Direction::ALL {
+            for number in 0..COUNTERS {
+                let zero = vec![
+                    Raw(Counter {
+                        packets: 0,
+                        bytes: 0
+                    });
+                    cpus
+                ]
+                .try_into();
+                let zero = zero.map_err(|source| failed()(MapError::IoError(source)))?;
+                let index = counter_index(slot, direction, number);
+                self.counters.set(index, zero, 0).map_err(failed())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Room of the tables that can fill.
+    pub fn rooms(&self) -> [(&'static str, u64); 11] {
+        [
+            self.ports.room(),
+            self.addresses.room(),
+            self.policies.room(),
+            self.members.room(),
+            self.prefixes.room(),
+            self.grants.room(),
+            self.port_sets.room(),
+            self.flows4[0].room(),
+            self.flows6[0].room(),
+            self.flows4[1].room(),
+            self.flows6[1].room(),
+        ]
+    }
+
+    /// Entries in use, of the same tables in the same order.
+    pub fn used(&self) -> Result<[u64; 11]> {
+        Ok([
+            self.ports.used()?,
+            self.addresses.used()?,
+            self.policies.used()?,
+            self.members.used()?,
+            self.prefixes.used()?,
+            self.grants.used()?,
+            self.port_sets.used()?,
+            self.flows4[0].used()?,
+            self.flows6[0].used()?,
+            self.flows4[1].used()?,
+            self.flows6[1].used()?,
+        ])
+    }
+}
+
+/// A hash map and its name.
+struct Hash<K, V> {
+    name: &'static str,
+    room: u64,
+    map: HashMap<MapData, Raw<K>, Raw<V>>,
+}
+
+impl<K: Pod + Ord, V: Pod> Hash<K, V> {
+    fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
+        let room = room(object, name)?;
+        Ok(Hash {
+            name,
+            room,
+            map: take(object, name)?,
+        })
+    }
+
+    fn put(&mut self, key: &K, value: Option<&V>) -> Result<()> {
+        let done = match value {
+            Some(value) => self.map.insert(Raw(*key), Raw(*value), 0),
+            None => self.map.remove(&Raw(*key)),
+        };
+        absent_is_removed(done).map_err(Error::map("write", self.name))
+    }
+
+    fn each(&self, mut visit: impl FnMut(K, V)) -> Result<()> {
+        for entry in self.map.iter() {
+            let (Raw(key), Raw(value)) = entry.map_err(Error::map("read", self.name))?;
+            visit(key, value);
+        }
+        Ok(())
+    }
+
+    fn all(&self) -> Result<BTreeMap<K, V>> {
+        let mut all = BTreeMap::new();
+        self.each(|key, value| {
+            all.insert(key, value);
+        })?;
+        Ok(all)
+    }
+
+    fn sweep(&mut self, is_over: impl Fn(&V) -> bool) -> Result<usize> {
+        let mut over = Vec::new();
+        self.each(|key, value| {
+            if is_over(&value) {
+                over.push(key);
+            }
+        })?;
+        over.iter().try_for_each(|key| self.put(key, None))?;
+        Ok(over.len())
+    }
+
+    fn room(&self) -> (&'static str, u64) {
+        (self.name, self.room)
+    }
+
+    fn used(&self) -> Result<u64> {
+        let mut used = 0;
+        for key in self.map.keys() {
+            key.map_err(Error::map("read", self.name))?;
+            used += 1;
+        }
+        Ok(used)
+    }
+}
+
+/// A trie and its name.
+struct Trie<K, V> {
+    name: &'static str,
+    room: u64,
+    map: LpmTrie<MapData, Raw<K>, Raw<V>>,
+}
+
+impl<K: Pod + Ord, V: Pod> Trie<K, V> {
+    fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
+        let room = room(object, name)?;
+        Ok(Trie {
+            name,
+            room,
+            map: take(object, name)?,
+        })
+    }
+
+    fn put(&mut self, bits: u32, key: &K, value: Option<&V>) -> Result<()> {
+        let key = Key::new(bits, Raw(*key));
+        let done = match value {
+            Some(value) => self.map.insert(&key, Raw(*value), 0),
+            None => self.map.remove(&key),
+        };
+        absent_is_removed(done).map_err(Error::map("write", self.name))
+    }
+
+    fn all(&self) -> Result<BTreeMap<(u32, K), V>> {
+        let mut all = BTreeMap::new();
+        for entry in self.map.iter() {
+            let (key, Raw(value)) = entry.map_err(Error::map("read", self.name))?;
+            all.insert((key.prefix_len(), key.data().0), value);
+        }
+        Ok(all)
+    }
+
+    fn room(&self) -> (&'static str, u64) {
+        (self.name, self.room)
+    }
+
+    fn used(&self) -> Result<u64> {
+        Ok(self.all()?.len() as u64)
+    }
+}
+
+fn room(object: &Ebpf, name: &'static str) -> Result<u64> {
+    let map = object.map(name).ok_or(Error::NoMap { name })?;
+    let data = match map {
+        Map::HashMap(data) | Map::LruHashMap(data) | Map::LpmTrie(data) => data,
+        _ => return Err(Error::NoMap { name }),
+    };
+    let info = data.info().map_err(Error::map("describe", name))?;
+    Ok(info.max_entries().into())
+}
+
+fn take<T: TryFrom<Map, Error = MapError>>(object: &mut Ebpf, name: &'static str) -> Result<T> {
+    let map = object.take_map(name).ok_or(Error::NoMap { name })?;
+    map.try_into().map_err(Error::map("open", name))
+}
+
+fn absent_is_removed(done: std::result::Result<(), MapError>) -> std::result::Result<(), MapError> {
+    match done {
+        Err(MapError::KeyNotFound) => Ok(()),
+        Err(MapError::SyscallError(call)) if call.io_error.raw_os_error() == Some(libc::ENOENT) => {
+            Ok(())
+        }
+        other => other,
+    }
+}

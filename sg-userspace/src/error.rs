@@ -1,0 +1,100 @@
+//! Everything that can end a command, and the exit code it ends with.
+
+use std::{io, path::PathBuf};
+
+use crate::{api::ErrorView, exit::Exit, model::Malformed};
+
+/// Why a command or a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The document is not an inventory. Nothing was changed.
+    #[error("{0}")]
+    Malformed(#[from] Malformed),
+    /// No port answers to this reference.
+    #[error(
+        "no port is called {0:?} (a port is named by id, name, interface, MAC or IP address; see `sgctl list ports`)"
+    )]
+    NoSuchPort(String),
+    /// Several ports answer to this reference.
+    #[error("{reference:?} names several ports: {ids} (name one by its id)")]
+    AmbiguousPort {
+        /// What was asked for.
+        reference: String,
+        /// The ids of the ports it could be, separated by commas.
+        ids: String,
+    },
+    /// The port has no interface here, so no packet can be walked through its filter.
+    #[error("port {0} has no interface on this host (yet), so no packet reaches its filter")]
+    PortPending(String),
+    /// A request that makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A daemon is needed and none answers.
+    #[error("no daemon answers on {socket}: {cause} (start it with `sgd run`, or name its socket with --socket)", socket = .socket.display())]
+    Unreachable {
+        /// Where it was looked for.
+        socket: PathBuf,
+        /// What happened instead.
+        cause: String,
+    },
+    /// The host lacks something the daemon needs.
+    #[error("{0}")]
+    Host(#[from] crate::host::HostError),
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    File {
+        /// What was tried: "read", "replace", …
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused something that is not about one file.
+    #[error("{action}: {source}")]
+    System {
+        /// What was tried, as the start of a sentence.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The kernel side refused something.
+    #[error("{0}")]
+    Datapath(String),
+    /// The daemon answered with an error of its own.
+    #[error("{view}")]
+    Answered {
+        /// The code `sgctl` ends with.
+        exit: Exit,
+        /// What the daemon said.
+        view: Box<ErrorView>,
+    },
+}
+
+impl Error {
+    /// The code a program ends with on this error.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Malformed(_) => Exit::Malformed,
+            Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => Exit::NotFound,
+            Self::Usage(_) => Exit::Usage,
+            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::Host(_) => Exit::Host,
+            Self::PortPending(_) | Self::File { .. } | Self::System { .. } | Self::Datapath(_) => {
+                Exit::Failure
+            }
+            Self::Answered { exit, .. } => *exit,
+        }
+    }
+
+    /// The same error as the body of an answer.
+    pub fn view(self) -> ErrorView {
+        match self {
+            Self::Answered { view, .. } => *view,
+            other => ErrorView::new(other.to_string()),
+        }
+    }
+}
+
+/// The result of everything here that can fail.
+pub type Result<T> = std::result::Result<T, Error>;

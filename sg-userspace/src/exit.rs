@@ -1,0 +1,72 @@
+//! How the programs end, for scripts.
+
+use std::process::{ExitCode, Termination};
+
+/// The exit codes of `sgd` and `sgctl`. Their numbers are part of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Ok = 0,
+    /// The kernel or the file system refused something at run time.
+    Failure = 1,
+    /// The command line was not understood (`clap` ends the program with this number itself).
+    Usage = 2,
+    /// The input is not an inventory; nothing was changed.
+    Malformed = 3,
+    /// Applied (or checked), but some objects had faults and were left out.
+    LeftOut = 4,
+    /// No daemon answers on the socket.
+    Unreachable = 5,
+    /// This host cannot run the daemon: a missing capability, no bpffs, an old kernel, or
+    /// another daemon in its place.
+    Host = 6,
+    /// No port of that name.
+    NotFound = 7,
+    /// `sgctl explain`: the packet would be dropped.
+    Dropped = 10,
+}
+
+impl Exit {
+    /// Every code, in the order of the numbers.
+    pub const ALL: [Self; 9] = [
+        Self::Ok,
+        Self::Failure,
+        Self::Usage,
+        Self::Malformed,
+        Self::LeftOut,
+        Self::Unreachable,
+        Self::Host,
+        Self::NotFound,
+        Self::Dropped,
+    ];
+
+    /// What the code says, for help texts and man pages.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "done (explain: the packet is accepted)",
+            Self::Failure => "the kernel or the file system refused something",
+            Self::Usage => "the command line was not understood",
+            Self::Malformed => "the input is not an inventory; nothing was changed",
+            Self::LeftOut => "done, but objects with faults were left out",
+            Self::Unreachable => "no daemon answers on the socket",
+            Self::Host => {
+                "this host cannot run the daemon (capability, bpffs, kernel, another daemon)"
+            }
+            Self::NotFound => "no such port",
+            Self::Dropped => "explain: the packet is dropped",
+        }
+    }
+
+    /// The section of the help texts that lists the codes.
+    pub fn help() -> String {
+        let lines = Self::ALL.map(|exit| format!("  {:>2}  {}", exit as u8, exit.meaning()));
+        format!("Exit codes:\n{}", lines.join("\n"))
+    }
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}

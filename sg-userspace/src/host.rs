@@ -1,0 +1,135 @@
+//! What a host must offer before the daemon can start, checked early and said clearly.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use caps::{CapSet, Capability};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    sys::statfs::{self, FsType},
+};
+
+/// The type of the BPF file system (`BPF_FS_MAGIC`, `include/uapi/linux/magic.h`).
+const BPF_FS: FsType = FsType(0xcafe_4a11u32 as _);
+
+/// What the kernel asks for loading and attaching the filter, with the way to give it.
+const NEEDED: [Capability; 3] = [
+    Capability::CAP_BPF,
+    Capability::CAP_NET_ADMIN,
+    Capability::CAP_PERFMON,
+];
+
+/// The host lacks something the daemon needs.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The process may not do what the daemon does.
+    #[error("missing capability: {} (run as root, or grant the service CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)", names(.0))]
+    Capabilities(Vec<Capability>),
+    /// Maps and links cannot be pinned there.
+    #[error("{path} is not on a BPF file system (mount one with `mount -t bpf bpf /sys/fs/bpf`, or name another directory with --bpffs)", path = .0.display())]
+    NoBpffs(PathBuf),
+    /// The directory for the pins cannot be made or opened.
+    #[error("cannot open {path} for the pinned maps: {source}", path = .path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another daemon has these maps.
+    #[error("another sgd works on {path} (stop it first, or give this one a directory and a socket of its own with --bpffs and --socket)", path = .0.display())]
+    Locked(PathBuf),
+    /// Another daemon answers on the socket.
+    #[error("another sgd answers on {path} (stop it first, or give this one a socket of its own with --socket)", path = .0.display())]
+    SocketInUse(PathBuf),
+    /// The kernel is too old, or was built without something.
+    #[error("{0}")]
+    Kernel(String),
+}
+
+fn names(capabilities: &[Capability]) -> String {
+    let names: Vec<_> = capabilities.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}
+
+/// Whether this process may load and attach the filter.
+pub fn check_capabilities() -> Result<(), HostError> {
+    // Without an answer from the kernel, let the loading itself say what is wrong.
+    let effective = caps::read(None, CapSet::Effective).unwrap_or_else(|_| caps::all());
+    // CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON, and was all there was before Linux 5.8.
+    let covers = |needed| match needed {
+        Capability::CAP_NET_ADMIN => effective.contains(&needed),
+        _ => effective.contains(&needed) || effective.contains(&Capability::CAP_SYS_ADMIN),
+    };
+    let missing: Vec<_> = NEEDED
+        .into_iter()
+        .filter(|needed| !covers(*needed))
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(HostError::Capabilities(missing))
+    }
+}
+
+/// Whether a directory is, or will be when it is made, on a BPF file system.
+pub fn check_bpffs(directory: &Path) -> Result<(), HostError> {
+    let existing = directory.ancestors().find(|path| path.exists());
+    let kind = existing.and_then(|path| statfs::statfs(path).ok());
+    match kind {
+        Some(kind) if kind.filesystem_type() == BPF_FS => Ok(()),
+        _ => Err(HostError::NoBpffs(directory.into())),
+    }
+}
+
+/// Makes a directory of pins ours alone, as long as the lock is held.
+///
+/// Files on a BPF file system cannot be opened, but its directories can, and locked.
+pub fn lock(directory: &Path) -> Result<Flock<fs::File>, HostError> {
+    let wrong = |source| HostError::Directory {
+        path: directory.into(),
+        source,
+    };
+    fs::create_dir_all(directory).map_err(wrong)?;
+    let opened = fs::File::open(directory).map_err(wrong)?;
+    match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(lock),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(HostError::Locked(directory.into())),
+        Err((_, errno)) => Err(wrong(errno.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_directory_is_no_place_for_pins() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = directory.path().join("not/yet/there");
+        let error = check_bpffs(&pins).unwrap_err().to_string();
+        assert!(error.contains("mount -t bpf bpf /sys/fs/bpf"), "{error}");
+    }
+
+    #[test]
+    fn the_second_daemon_on_a_directory_is_refused_until_the_first_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = directory.path().join("sg");
+        let first = lock(&pins).unwrap();
+        let refused = lock(&pins).unwrap_err();
+        assert!(matches!(refused, HostError::Locked(_)), "{refused}");
+        drop(first);
+        lock(&pins).unwrap();
+    }
+
+    #[test]
+    fn missing_capabilities_are_named() {
+        let error = HostError::Capabilities(vec![Capability::CAP_BPF]).to_string();
+        assert!(
+            error.starts_with("missing capability: CAP_BPF (run as root"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! The whole inventory, and the questions asked of it.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use super::address;
+use super::address_group::AddressGroup;
+use super::group::Group;
+use super::id::{AddressGroupId, GroupId, PortId};
+use super::interface::Interface;
+use super::port::Port;
+use super::rule::{Remote, Rule};
+use sg_common::addr::Family;
+use sg_common::hook::Direction;
+
+/// Neutron's objects, all references between them resolvable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Ports, of this host and of others.
+    pub ports: BTreeMap<PortId, Port>,
+    /// Ports that must pass nothing, because of a fault.
+    pub closed: Vec<ClosedPort>,
+    /// Security groups.
+    pub groups: BTreeMap<GroupId, Group>,
+    /// Address groups.
+    pub address_groups: BTreeMap<AddressGroupId, AddressGroup>,
+}
+
+/// A port that cannot be trusted to be what it says: its interface is attached and passes nothing,
+/// and it is no member of any group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedPort {
+    /// `id` as written, or the port's place in the document.
+    pub id: String,
+    /// `name`; may be empty.
+    pub name: String,
+    /// The interface, unless that is what is wrong.
+    pub interface: Option<Interface>,
+}
+
+impl Inventory {
+    /// Every interface to attach to if it is on this host: those of the closed ports too.
+    pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
+        let closed = self
+            .closed
+            .iter()
+            .filter_map(|port| port.interface.as_ref());
+        self.ports
+            .values()
+            .map(|port| &port.interface)
+            .chain(closed)
+    }
+
+    /// Whether the port tracks connections: decided by its first security group alone
+    /// (`_are_sg_rules_stateful`), and not asked for owners `network:` and `neutron:`.
+    pub fn is_stateful(&self, port: &Port) -> bool {
+        let internal = ["network:", "neutron:"]
+            .iter()
+            .any(|o| port.device_owner.starts_with(o));
+        let first = port.groups.first().and_then(|group| self.groups.get(group));
+        internal || first.is_none_or(|group| group.stateful)
+    }
+
+    /// The rules of a port for one direction and family, in the order Neutron's chains have them.
+    pub fn rules<'a>(
+        &'a self,
+        groups: &'a [GroupId],
+        direction: Direction,
+        family: Family,
+    ) -> impl Iterator<Item = &'a Rule> {
+        let groups = groups.iter().filter_map(|group| self.groups.get(group));
+        let rules = groups.flat_map(|group| &group.rules);
+        rules.filter(move |rule| rule.direction == direction && rule.ethertype == family)
+    }
+
+    /// The members of a security group: the addresses of every port that has it, on whatever
+    /// host and of whatever status, its allowed address pairs included.
+    pub fn members(&self, group: GroupId, family: Family) -> impl Iterator<Item = IpNet> {
+        let ports = self
+            .ports
+            .values()
+            .filter(move |port| port.groups.contains(&group));
+        let nets = ports.flat_map(Port::addresses);
+        nets.filter(move |net| address::family(net) == family)
+    }
+
+    /// The peers a rule is for, as CIDRs of its family.
+    pub fn peers(&self, rule: &Rule) -> Vec<IpNet> {
+        let family = rule.ethertype;
+        match rule.remote {
+            Remote::Anyone => vec![address::everyone(family)],
+            Remote::Prefix(net) => vec![net],
+            Remote::Group(group) => self.members(group, family).collect(),
+            Remote::AddressGroup(group) => self
+                .address_groups
+                .get(&group)
+                .map(|group| &*group.addresses)
+                .unwrap_or_default()
+                .iter()
+                .copied()
+                .filter(|net| address::family(net) == family)
+                .collect(),
+        }
+    }
+}

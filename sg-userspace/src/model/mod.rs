@@ -1,0 +1,216 @@
+//! Neutron's objects, parsed into types that cannot be wrong.
+//!
+//! The inventory is one JSON document of objects in the shape of Neutron's API. Each object is
+//! read on its own: what is wrong with one is reported as a [`Fault`] and left out, towards less
+//! access, and the rest is kept.
+
+pub mod address;
+mod address_group;
+mod fault;
+mod fields;
+mod group;
+mod id;
+mod interface;
+mod inventory;
+mod mac;
+mod port;
+pub mod protocol;
+mod references;
+mod rule;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+pub use address_group::AddressGroup;
+pub(crate) use fault::Problem;
+pub use fault::{Effect, Fault, Kind, Object};
+use fields::Fields;
+pub use group::Group;
+pub use id::{AddressGroupId, GroupId, PortId, RuleId};
+pub use interface::Interface;
+pub use inventory::{ClosedPort, Inventory};
+pub use mac::Mac;
+pub use port::{AddressPair, Port, Security};
+pub use protocol::PortProtocol;
+pub use rule::{Matches, PortRange, Remote, Rule};
+pub use sg_common::addr::Family;
+pub use sg_common::hook::Direction;
+
+/// An inventory and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// All that could be read.
+    pub inventory: Inventory,
+    /// All that could not.
+    pub faults: Vec<Fault>,
+}
+
+/// The document is no inventory: nothing in it can be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// It is not JSON.
+    #[error("the inventory is not JSON: {0}; check the file for a cut-off or stray text")]
+    Json(#[from] serde_json::Error),
+    /// It is JSON of another shape.
+    #[error(
+        "the inventory is not of the expected shape: {0}; write \
+         {{\"ports\": [...], \"security_groups\": [...], \"address_groups\": [...]}}"
+    )]
+    Shape(String),
+}
+
+/// Reads an inventory.
+///
+/// # Errors
+/// When the document is not JSON, or its top level is not an object with the lists `ports` and
+/// `security_groups` (`address_groups` may be absent). Anything else is a fault of one object.
+pub fn parse(text: &[u8]) -> Result<Parsed, Malformed> {
+    let document: Value = serde_json::from_slice(text)?;
+    let Value::Object(document) = document else {
+        return Err(Malformed::Shape("the document is not an object".to_owned()));
+    };
+    let ports = top_level(&document, "ports")?;
+    let groups = top_level(&document, "security_groups")?;
+    let address_groups = match document.get("address_groups") {
+        None => &[],
+        Some(_) => top_level(&document, "address_groups")?,
+    };
+    let mut faults = Vec::new();
+    let mut inventory = Inventory {
+        groups: security_groups(groups, &mut faults),
+        address_groups: self::address_groups(address_groups, &mut faults),
+        ..Inventory::default()
+    };
+    add_ports(&mut inventory, ports, &mut faults);
+    references::check(&mut inventory, &mut faults);
+    Ok(Parsed { inventory, faults })
+}
+
+fn top_level<'a>(document: &'a Map<String, Value>, field: &str) -> Result<&'a [Value], Malformed> {
+    match document.get(field) {
+        Some(Value::Array(list)) => Ok(list),
+        Some(_) => Err(Malformed::Shape(format!("{field} is not a list"))),
+        None => Err(Malformed::Shape(format!("{field} is missing"))),
+    }
+}
+
+fn security_groups(values: &[Value], faults: &mut Vec<Fault>) -> BTreeMap<GroupId, Group> {
+    let mut groups = BTreeMap::<GroupId, Group>::new();
+    for (place, value) in values.iter().enumerate() {
+        let object = object(Kind::SecurityGroup, "security_groups", place, value);
+        let group = fields_of(value, "security_groups")
+            .and_then(|fields| group::parse(fields, &object, faults));
+        match group {
+            Ok(group) => match groups.get_mut(&group.id) {
+                Some(twin) => {
+                    faults.push(duplicate(&object, Effect::RulesLeftOut));
+                    twin.rules.clear();
+                    twin.stateful = false;
+                }
+                None => drop(groups.insert(group.id, group)),
+            },
+            Err(problem) => faults.push(problem.of(&object, Effect::GroupLeftOut)),
+        }
+    }
+    groups
+}
+
+fn address_groups(
+    values: &[Value],
+    faults: &mut Vec<Fault>,
+) -> BTreeMap<AddressGroupId, AddressGroup> {
+    let mut groups = BTreeMap::<AddressGroupId, AddressGroup>::new();
+    for (place, value) in values.iter().enumerate() {
+        let object = object(Kind::AddressGroup, "address_groups", place, value);
+        let group = fields_of(value, "address_groups")
+            .and_then(|fields| address_group::parse(fields, &object, faults));
+        match group {
+            Ok(group) => match groups.get_mut(&group.id) {
+                Some(twin) => {
+                    faults.push(duplicate(&object, Effect::AddressesLeftOut));
+                    twin.addresses.clear();
+                }
+                None => drop(groups.insert(group.id, group)),
+            },
+            Err(problem) => faults.push(problem.of(&object, Effect::AddressGroupLeftOut)),
+        }
+    }
+    groups
+}
+
+fn add_ports(inventory: &mut Inventory, values: &[Value], faults: &mut Vec<Fault>) {
+    let mut copies = BTreeMap::<PortId, usize>::new();
+    for id in values.iter().filter_map(port_id) {
+        *copies.entry(id).or_default() += 1;
+    }
+    for (place, value) in values.iter().enumerate() {
+        let object = object(Kind::Port, "ports", place, value);
+        let fields = fields_of(value, "ports");
+        let interface = fields
+            .as_ref()
+            .ok()
+            .and_then(|fields| port::interface_of(*fields));
+        let fault = match fields.and_then(|fields| port::parse(fields, &object, faults)) {
+            Ok(port) if copies[&port.id] == 1 => {
+                inventory.ports.insert(port.id, port);
+                continue;
+            }
+            Ok(_) => duplicate(&object, Effect::PortClosed),
+            Err(problem) => problem.of(&object, Effect::PortClosed),
+        };
+        faults.push(fault);
+        inventory.closed.push(ClosedPort {
+            id: object.id,
+            name: object.name,
+            interface,
+        });
+    }
+}
+
+fn port_id(value: &Value) -> Option<PortId> {
+    value.get("id")?.as_str()?.parse().ok()
+}
+
+fn duplicate(object: &Object, effect: Effect) -> Fault {
+    let advice = "give each object an id of its own";
+    Problem::new(
+        "id",
+        &object.id,
+        "is the id of more than one object",
+        advice,
+    )
+    .of(object, effect)
+}
+
+/// How faults name an object that may be wrong in every field.
+fn object(kind: Kind, list: &str, place: usize, value: &Value) -> Object {
+    let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+    Object {
+        kind,
+        id: text("id").unwrap_or_else(|| format!("{list}[{place}]")),
+        name: text("name").unwrap_or_default(),
+    }
+}
+
+fn fields_of<'a>(value: &'a Value, list: &str) -> Result<Fields<'a>, Problem> {
+    value.as_object().map(Fields).ok_or_else(|| {
+        Problem::new(
+            list,
+            value,
+            "is not an object",
+            "write an object in the API's shape",
+        )
+    })
+}
+
+fn parse_id<T: FromStr>(fields: Fields<'_>, field: &str) -> Result<T, Problem> {
+    let advice = "write a UUID, e.g. 3d2f1b6c-5a0e-4c39-9d7e-1f0a2b3c4d5e";
+    let text = Fields::required(field, fields.text(field)?, advice)?;
+    text.parse()
+        .map_err(|_| Problem::new(field, format_args!("{text:?}"), "is not a UUID", advice))
+}
+
+#[cfg(test)]
+mod tests;

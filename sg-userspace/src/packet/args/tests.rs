@@ -1,0 +1,130 @@
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Words {
+    #[command(flatten)]
+    packet: PacketArgs,
+}
+
+fn understand(words: &str) -> Result<PacketWords, WordError> {
+    Words::parse_from(std::iter::once("explain").chain(words.split(' ')))
+        .packet
+        .parse()
+}
+
+fn transport(words: &str) -> Transport {
+    match understand(words).unwrap().network {
+        Network::Ipv4 { transport, .. } | Network::Ipv6 { transport, .. } => transport,
+        Network::Arp { .. } => panic!("{words} is ARP"),
+    }
+}
+
+fn complaint(words: &str) -> String {
+    understand(words).expect_err(words).to_string()
+}
+
+#[test]
+fn a_connection_begins_with_syn_unless_the_flags_are_given() {
+    let ports = Ports {
+        source_port: 40000,
+        destination_port: 80,
+    };
+    assert_eq!(
+        transport("tcp 198.51.100.7:40000 10.0.0.5:80"),
+        Transport::Tcp {
+            ports,
+            flags: vec![TcpFlag::Syn]
+        }
+    );
+    assert_eq!(
+        transport("tcp 198.51.100.7:40000 10.0.0.5:80 --flags syn,ack"),
+        Transport::Tcp {
+            ports,
+            flags: vec![TcpFlag::Syn, TcpFlag::Ack]
+        }
+    );
+}
+
+#[test]
+fn a_client_need_not_name_its_port_but_the_server_must() {
+    let ports = Ports {
+        source_port: EPHEMERAL,
+        destination_port: 53,
+    };
+    assert_eq!(
+        transport("udp 2001:db8::1 [2001:db8::2]:53"),
+        Transport::Udp(ports)
+    );
+    assert_eq!(
+        complaint("udp 10.0.0.1:53 10.0.0.2"),
+        "udp needs a destination port, like 10.0.0.2:80"
+    );
+}
+
+#[test]
+fn an_icmp_packet_is_an_echo_request_of_its_family() {
+    let echo = |r#type| Transport::Icmp {
+        r#type,
+        code: 0,
+        id: 1,
+        target: None,
+    };
+    assert_eq!(transport("icmp 1.2.3.4 10.0.0.5"), echo(8));
+    assert_eq!(transport("icmp fe80::1 fe80::2"), echo(128));
+    assert_eq!(
+        transport("icmp 1.2.3.4 10.0.0.5 --type 3 --code 4 --id 9"),
+        Transport::Icmp {
+            r#type: 3,
+            code: 4,
+            id: 9,
+            target: None
+        }
+    );
+}
+
+#[test]
+fn any_other_protocol_goes_by_name_or_number() {
+    assert_eq!(
+        transport("gre 1.2.3.4 10.0.0.5"),
+        Transport::Other { number: 47 }
+    );
+    assert_eq!(
+        transport("112 1.2.3.4 10.0.0.5"),
+        Transport::Other { number: 112 }
+    );
+    assert_eq!(
+        complaint("tpc 1.2.3.4 10.0.0.5"),
+        "\"tpc\" is not a protocol; name it, or give its number from 1 to 255"
+    );
+}
+
+#[test]
+fn words_that_make_no_packet_are_refused_with_the_reason() {
+    assert_eq!(complaint("icmp 1.2.3.4:5 10.0.0.5"), "icmp has no ports");
+    assert_eq!(
+        complaint("tcp 1.2.3.4:5 [fe80::1]:80"),
+        "1.2.3.4 and fe80::1 are of different families"
+    );
+    assert_eq!(
+        complaint("arp fe80::1 fe80::2"),
+        "ARP is for IPv4; IPv6 asks by ICMPv6: icmp fe80::1 fe80::2 --type 135"
+    );
+    assert!(complaint("tcp 1.2.3:5 10.0.0.5:80").starts_with("\"1.2.3:5\" is not an address"));
+}
+
+#[test]
+fn a_packet_is_the_same_after_a_way_through_json() {
+    for words in [
+        "tcp 198.51.100.7:40000 10.0.0.5:80 --flags rst,ack --src-mac 02:00:00:00:00:09",
+        "icmp fe80::1 ff02::1 --type 135",
+        "arp 10.0.0.5 10.0.0.1 --operation reply --vlan 7",
+        "sctp 10.0.0.5:9 10.0.0.1:9",
+        "gre 10.0.0.5 10.0.0.1",
+    ] {
+        let packet = understand(words).unwrap();
+        let json = serde_json::to_string(&packet).unwrap();
+        assert_eq!(packet, serde_json::from_str(&json).unwrap(), "{json}");
+    }
+}

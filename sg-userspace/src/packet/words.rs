@@ -1,0 +1,131 @@
+//! A packet in words, understood.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Mac;
+
+/// A packet, understood: what [`super::frame`] builds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PacketWords {
+    /// Source MAC, if it is not the expected one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_mac: Option<Mac>,
+    /// Destination MAC, if it is not the expected one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_mac: Option<Mac>,
+    /// 802.1Q tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+    /// What the frame carries.
+    #[serde(flatten)]
+    pub network: Network,
+}
+
+/// What an Ethernet frame carries. Both addresses are of one family by their type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ethertype", rename_all = "lowercase")]
+pub enum Network {
+    /// ARP for IPv4 over Ethernet, RFC 826.
+    Arp {
+        /// Question or answer.
+        operation: ArpOperation,
+        /// The sender's protocol address.
+        source: Ipv4Addr,
+        /// The target's protocol address.
+        destination: Ipv4Addr,
+    },
+    /// IPv4.
+    Ipv4 {
+        /// Source address.
+        source: Ipv4Addr,
+        /// Destination address.
+        destination: Ipv4Addr,
+        /// What the packet carries.
+        transport: Transport,
+    },
+    /// IPv6.
+    Ipv6 {
+        /// Source address.
+        source: Ipv6Addr,
+        /// Destination address.
+        destination: Ipv6Addr,
+        /// What the packet carries.
+        transport: Transport,
+    },
+}
+
+/// What an IP packet carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "protocol", rename_all = "lowercase")]
+pub enum Transport {
+    /// TCP.
+    Tcp {
+        /// Ports.
+        #[serde(flatten)]
+        ports: Ports,
+        /// The flags that are set.
+        flags: Vec<TcpFlag>,
+    },
+    /// UDP.
+    Udp(Ports),
+    /// SCTP, with an INIT chunk.
+    Sctp(Ports),
+    /// DCCP, a request.
+    Dccp(Ports),
+    /// UDP-Lite.
+    Udplite(Ports),
+    /// ICMP in IPv4, ICMPv6 in IPv6.
+    Icmp {
+        /// Type.
+        r#type: u8,
+        /// Code.
+        code: u8,
+        /// Identifier of an echo.
+        id: u16,
+        /// The target of neighbor discovery, if it is not the obvious one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<Ipv6Addr>,
+    },
+    /// Any other protocol, without a payload.
+    Other {
+        /// Its number.
+        number: u8,
+    },
+}
+
+/// The two ports of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// Source port.
+    pub source_port: u16,
+    /// Destination port.
+    pub destination_port: u16,
+}
+
+/// A flag of the TCP header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "RFC 9293's own names")]
+pub enum TcpFlag {
+    Fin,
+    Syn,
+    Rst,
+    Psh,
+    Ack,
+    Urg,
+    Ece,
+    Cwr,
+}
+
+/// The operation of an ARP packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArpOperation {
+    /// Who has the target's address?
+    Request,
+    /// The sender has it.
+    Reply,
+}
