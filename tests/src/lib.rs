@@ -1,1 +1,22 @@
-//! Test harness.
+//! What the tests and the demo are built from: network namespaces, taps, virtual machines, a
+//! compute node running the daemon, packets and inventories in words.
+//!
+//! Everything here panics on failure, with a sentence that says what was attempted: a test that
+//! cannot set itself up has failed, and the stack trace names the line. All traffic stays inside
+//! namespaces made here, every wait is bounded, and everything is undone on drop.
+
+pub mod bench;
+pub mod bpffs;
+pub mod daemon;
+pub mod demo;
+pub mod inventory;
+pub mod leftovers;
+pub mod mac;
+pub mod netns;
+pub mod node;
+pub mod packet;
+pub mod tap;
+pub mod testrun;
+pub mod traffic;
+pub mod verdict;
+pub mod vm;

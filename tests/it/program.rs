@@ -1,0 +1,30 @@
+//! Single packets through the programs of the real object.
+
+use std::env;
+use std::path::PathBuf;
+
+use sg_tests::node::Node;
+use sg_tests::packet::tcp;
+use sg_tests::testrun::{Program, Verdict};
+use sg_tests::vm::RawVm;
+
+#[test]
+fn a_packet_at_an_interface_without_a_port_is_dropped() {
+    let node = Node::new("closed");
+    let _tap = RawVm::on(&node, "tap-one");
+    let ifindex = node.netns().ifindex("tap-one");
+    let packet = tcp("10.0.0.1:31245", "10.0.0.2:80").syn();
+
+    for name in ["from_vm", "to_vm"] {
+        let program = Program::load(&object(), name);
+        let verdict = program.run(node.netns(), ifindex, &packet.bytes());
+        assert_eq!(verdict, Verdict::Drop, "{name}: {packet}");
+    }
+}
+
+/// The object file that `cargo xtask` built.
+fn object() -> PathBuf {
+    let path = env::var_os("SG_EBPF_OBJECT");
+    path.expect("SG_EBPF_OBJECT does not say where the object is: run `cargo xtask test`")
+        .into()
+}

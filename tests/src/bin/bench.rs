@@ -1,0 +1,144 @@
+//! `cargo xtask bench`: what the filter costs, against an empty program in the same run.
+
+use std::path::Path;
+
+use sg_common::hook::Hook;
+use sg_tests::bench::empty;
+use sg_tests::bench::established::{self, Established};
+use sg_tests::bench::stream::{self, Places, Stream, Throughput};
+use sg_tests::inventory::{Inventory, Port, group, port};
+use sg_tests::netns::Netns;
+use sg_tests::node::Node;
+use sg_tests::packet::tcp;
+use sg_tests::testrun::Program;
+use sg_tests::vm::Vm;
+
+/// A connection between these is established before its packets are measured.
+const CLIENT: &str = "198.51.100.7:40000";
+const SERVER: &str = "10.0.0.5:80";
+const CLIENT6: &str = "[2001:db8:9::7]:40000";
+const SERVER6: &str = "[2001:db8::5]:80";
+
+fn main() {
+    let rounds = 15;
+    let web1 = port("WEB1")
+        .ip("10.0.0.5")
+        .ip("2001:db8::5")
+        .groups(&["WEB_SERVERS"]);
+    let client = port("CLIENT")
+        .ip("10.0.0.7")
+        .ip("2001:db8::7")
+        .groups(&["WEB_SERVERS"]);
+    let group = group("WEB_SERVERS")
+        .rule("ingress IPv4 tcp 80 from 0.0.0.0/0")
+        .rule("ingress IPv6 tcp 80 from ::/0")
+        .default_egress();
+    let inventory = Inventory::new()
+        .port(web1.clone())
+        .port(client.clone())
+        .group(group);
+
+    println!(
+        "A packet of an established connection, the program alone (ns above an empty program)"
+    );
+    program_alone(&inventory, &web1, rounds);
+    println!("\nAn established TCP connection between two machines (ratio to an empty program)");
+    print(
+        "taps, frames of the MTU",
+        &through_taps(&inventory, &web1, &client, rounds),
+    );
+    print(
+        "veths, super-packets",
+        &through_veths(&inventory, &web1, &client, rounds),
+    );
+}
+
+fn program_alone(inventory: &Inventory, web1: &Port, rounds: usize) {
+    let mut node = Node::new("bench");
+    let _tap = node.tap(&web1.interface());
+    node.start(inventory);
+    let ifindex = node.netns().ifindex(&web1.interface());
+    let pin = node.directory().join("bpf/empty");
+    empty::pin(&pin);
+    let empty = Program::pinned(&pin);
+    for (family, from, to) in [("IPv4", CLIENT, SERVER), ("IPv6", CLIENT6, SERVER6)] {
+        let at = |hook| Program::attached(node.netns(), &web1.interface(), hook);
+        let (from_vm, to_vm) = (at(Hook::FromVm), at(Hook::ToVm));
+        let run = |program: &Program, frame: Vec<u8>| {
+            let _ = program.run(node.netns(), ifindex, &frame);
+        };
+        run(&to_vm, tcp(from, to).syn().bytes());
+        run(&from_vm, tcp(to, from).syn_ack().bytes());
+        run(&to_vm, tcp(from, to).ack().bytes());
+        for (name, program, frame) in [
+            ("to_vm", &to_vm, tcp(from, to).ack().bytes()),
+            ("from_vm", &from_vm, tcp(to, from).ack().bytes()),
+        ] {
+            let Established { filter, empty } =
+                established::measure(node.netns(), ifindex, &frame, [program, &empty], rounds);
+            println!("  {family} {name:8} +{filter:.0}   (empty {empty:.0})");
+        }
+    }
+}
+
+fn through_taps(inventory: &Inventory, web1: &Port, client: &Port, rounds: usize) -> Throughput {
+    let mut node = Node::new("bench");
+    let (server, sender) = (Vm::new(&node, web1), Vm::new(&node, client));
+    node.start(inventory);
+    compare(&node, sender.netns(), server.netns(), rounds)
+}
+
+/// Machines behind veths have no copying process between, and send super-packets.
+fn through_veths(inventory: &Inventory, web1: &Port, client: &Port, rounds: usize) -> Throughput {
+    let mut node = Node::new("bench");
+    let machine = |port: &Port, address: &str| {
+        let netns = Netns::new("machine");
+        let (tap, mac) = (port.interface(), port.mac_address());
+        node.netns().ip(&format!(
+            "link add {tap} type veth peer name eth0 netns {}",
+            netns.name()
+        ));
+        node.netns().ip(&format!("link set {tap} master br0 up"));
+        netns.ip(&format!("link set eth0 address {mac} up"));
+        netns.ip(&format!("address add {address}/24 dev eth0"));
+        netns
+    };
+    let (server, sender) = (machine(web1, "10.0.0.5"), machine(client, "10.0.0.7"));
+    node.start(inventory);
+    compare(&node, &sender, &server, rounds)
+}
+
+fn compare(node: &Node, sender: &Netns, server: &Netns, rounds: usize) -> Throughput {
+    let stream = Stream::open(sender, server, [10, 0, 0, 5].into());
+    let bpf = node.directory().join("bpf");
+    let places = Places::below(&node.pins());
+    keep_filter(&bpf, node);
+    let empty = bpf.join("empty");
+    empty::pin(&empty);
+    stream::measure(
+        &stream,
+        rounds,
+        || places.put(|hook| bpf.join(hook)),
+        || places.put(|_| empty.clone()),
+    )
+}
+
+/// Pins the filter's programs, to be put back.
+fn keep_filter(bpf: &Path, node: &Node) {
+    for (name, hook) in [("from_vm", Hook::FromVm), ("to_vm", Hook::ToVm)] {
+        let interface = port("WEB1").interface();
+        Program::attached(node.netns(), &interface, hook).pin(&bpf.join(name));
+    }
+}
+
+fn print(name: &str, throughput: &Throughput) {
+    let Throughput {
+        filter,
+        control,
+        empty,
+    } = throughput;
+    println!(
+        "  {name:24} {filter}   empty against itself {control}, {:.2} Gbit/s",
+        empty.median * 8.0 / 1e9
+    );
+}

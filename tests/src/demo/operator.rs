@@ -1,0 +1,71 @@
+//! What an operator sees of it all.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use sg_common::maps::name;
+
+use super::interrupt::{self, Interrupted};
+use super::report::Report;
+use super::scene::Scene;
+use super::web_servers::show;
+use crate::netns::NAMES;
+
+/// Shows WEB1's filter, then the maps of the kernel themselves.
+pub(super) fn look(scene: &Scene, report: &mut Report) {
+    show(scene, report, "show port WEB1");
+    show(scene, report, "counters WEB1");
+    for map in [name::PORTS, name::POLICIES, name::GRANTS] {
+        dump(scene, report, map);
+    }
+}
+
+/// Keeps everything up until Enter is pressed.
+pub(super) fn pause(scene: &Scene) -> Result<(), Interrupted> {
+    let (node, directory) = (scene.node.netns().name(), scene.node.directory().display());
+    println!("\nEverything stays up until you press Enter. In another terminal:");
+    println!("   nsenter --net={NAMES}/{node} sgctl --socket {directory}/sgd.sock status");
+    println!(
+        "   nsenter --net={NAMES}/{} bash",
+        scene.web1.netns().name()
+    );
+    println!(
+        "   bpftool map dump pinned {}",
+        scene.node.map(name::PORTS).display()
+    );
+    let stdin = io::stdin();
+    loop {
+        interrupt::check()?;
+        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        let wait = PollTimeout::try_from(Duration::from_millis(200)).unwrap_or(PollTimeout::ZERO);
+        if poll(&mut fds, wait).is_ok_and(|ready| ready > 0) {
+            return Ok(());
+        }
+    }
+}
+
+fn dump(scene: &Scene, report: &mut Report, map: &str) {
+    const SCREEN: usize = 40;
+
+    let path = scene.node.map(map);
+    report.command(&format!("bpftool map dump pinned {}", path.display()));
+    let mut command = Command::new("bpftool");
+    command.args(["map", "dump", "pinned"]).arg(path);
+    let output = scene.node.output(command);
+    report.output(&output.stdout, SCREEN);
+    report.output(&output.stderr, SCREEN);
+    let readable = output.code == 0 && output.stdout.contains(": ");
+    let seen = if readable {
+        "field by field"
+    } else {
+        "not readable"
+    };
+    report.check(
+        &format!("bpftool dumps the map {map}"),
+        "field by field",
+        seen,
+    );
+}

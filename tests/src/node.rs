@@ -1,0 +1,289 @@
+//! A compute node: a namespace with a bridge, the taps of its machines, and the daemon.
+
+use std::env;
+use std::fs::{self, File};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::bpffs::Bpffs;
+use crate::daemon::Daemon;
+use crate::inventory::Inventory;
+use crate::leftovers;
+use crate::netns::Netns;
+use crate::tap::Tap;
+
+/// How long the daemon may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The bridge that all taps of the node are enslaved to.
+const BRIDGE: &str = "br0";
+
+/// A compute node. It has its own namespace, BPF file system, socket and inventory, so any
+/// number can run side by side; all of it is gone when dropped.
+#[derive(Debug)]
+pub struct Node {
+    // In the order of dropping: nothing is left that uses what goes next.
+    daemon: Option<Daemon>,
+    bpffs: Bpffs,
+    directory: TempDir,
+    netns: Netns,
+}
+
+/// What a command printed and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Its exit code; 128 + N if ended by signal N, as shells say.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Node {
+    /// A node whose daemon is not started yet.
+    #[must_use]
+    pub fn new(label: &str) -> Self {
+        let netns = Netns::new(label);
+        // The node itself says nothing on the bridge.
+        netns.set("ipv6/conf/all/disable_ipv6", "1");
+        netns.set("ipv6/conf/default/disable_ipv6", "1");
+        netns.ip(&format!(
+            "link add {BRIDGE} type bridge mcast_snooping 0 stp_state 0 forward_delay 0"
+        ));
+        netns.ip(&format!("link set {BRIDGE} up"));
+        let directory = tempfile::Builder::new()
+            .prefix(&leftovers::prefix())
+            .tempdir()
+            .unwrap_or_else(|e| panic!("cannot create a temporary directory: {e}"));
+        let bpffs = Bpffs::mount(&directory.path().join("bpf"));
+        Self {
+            daemon: None,
+            bpffs,
+            directory,
+            netns,
+        }
+    }
+
+    /// Its namespace.
+    #[must_use]
+    pub fn netns(&self) -> &Netns {
+        &self.netns
+    }
+
+    /// Creates a tap and enslaves it to the bridge.
+    #[must_use]
+    pub fn tap(&self, name: &str) -> Tap {
+        let tap = Tap::new(&self.netns, name, None);
+        self.netns.ip(&format!("link set {name} master {BRIDGE}"));
+        tap
+    }
+
+    /// Writes the inventory and starts the daemon; returns when it answers.
+    pub fn start(&mut self, inventory: &Inventory) {
+        write_json(&self.inventory_path(), &inventory.json());
+        self.start_again();
+    }
+
+    /// Starts the daemon with the inventory that is there; returns when it answers.
+    pub fn start_again(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts the daemon with further options; returns when it answers.
+    pub fn start_with(&mut self, options: &[&str]) {
+        assert!(
+            self.daemon.is_none(),
+            "the daemon of this node runs already"
+        );
+        let mut command = self.sgd_command("run");
+        command
+            .arg("--inventory")
+            .arg(self.inventory_path())
+            .args(options);
+        let log = self.log_path();
+        let log = File::create(&log).unwrap_or_else(|e| panic!("cannot create {log:?}: {e}"));
+        let stdout = log
+            .try_clone()
+            .unwrap_or_else(|e| panic!("cannot share the log: {e}"));
+        command.stdout(stdout).stderr(log);
+        self.daemon = Some(Daemon::start(&self.netns, command));
+        self.wait_until_ready();
+    }
+
+    /// Stops the daemon as a service manager does (SIGTERM).
+    pub fn terminate(&mut self) {
+        let status = self.running().terminate(PATIENCE);
+        assert!(status.success(), "sgd ended with {status}:\n{}", self.log());
+    }
+
+    /// Ends the daemon with no chance to tidy up (SIGKILL).
+    pub fn kill(&mut self) {
+        drop(self.running());
+    }
+
+    /// Runs a command line of `sgctl` against this node's daemon, whatever comes of it.
+    pub fn sgctl(&self, words: &str) -> Output {
+        self.sgctl_args(&words.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// As [`Node::sgctl`], for arguments with spaces.
+    pub fn sgctl_args(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program("sgctl"));
+        command.arg("--socket").arg(self.socket()).args(arguments);
+        self.output(command)
+    }
+
+    /// Runs `sgd VERB` for this node, for verbs that end by themselves.
+    pub fn sgd(&self, verb: &str) -> Output {
+        self.output(self.sgd_command(verb))
+    }
+
+    /// What `sgctl` answers in JSON; the command has to succeed.
+    #[must_use]
+    pub fn query(&self, words: &str) -> Value {
+        let output = self.sgctl(&format!("-o json {words}"));
+        output.expect(0);
+        serde_json::from_str(&output.stdout)
+            .unwrap_or_else(|e| panic!("`sgctl {words}` is not JSON: {e}\n{}", output.stdout))
+    }
+
+    /// Applies an inventory with `sgctl apply`, whatever comes of it.
+    pub fn apply(&self, inventory: &Inventory) -> Output {
+        let path = self.directory.path().join("desired.json");
+        write_json(&path, &inventory.json());
+        self.sgctl_args(&["apply", "-f", &path.to_string_lossy()])
+    }
+
+    /// The directory with the node's files.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The inventory file of the daemon.
+    #[must_use]
+    pub fn inventory_path(&self) -> PathBuf {
+        self.directory.path().join("inventory.json")
+    }
+
+    /// The directory given to the daemon for its pins.
+    #[must_use]
+    pub fn pins(&self) -> PathBuf {
+        self.bpffs.path().join("sg")
+    }
+
+    /// A pinned map, whatever the version of the layout.
+    #[must_use]
+    pub fn map(&self, name: &str) -> PathBuf {
+        let pins = self.pins();
+        let versions = fs::read_dir(&pins).unwrap_or_else(|e| panic!("cannot read {pins:?}: {e}"));
+        versions
+            .flatten()
+            .map(|version| version.path().join("maps").join(name))
+            .find(|map| map.exists())
+            .unwrap_or_else(|| panic!("no map {name} is pinned under {pins:?}"))
+    }
+
+    /// What the daemon has logged since it was last started.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn wait_until_ready(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.sgctl("status").code != 0 {
+            let daemon = self.daemon.as_mut();
+            if let Some(status) = daemon.and_then(Daemon::ended) {
+                self.daemon = None;
+                panic!("sgd ended with {status}:\n{}", self.log());
+            }
+            assert!(
+                Instant::now() < deadline,
+                "sgd is not ready after {PATIENCE:?}:\n{}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn running(&mut self) -> Daemon {
+        self.daemon
+            .take()
+            .unwrap_or_else(|| panic!("the daemon of this node does not run"))
+    }
+
+    fn sgd_command(&self, verb: &str) -> Command {
+        let mut command = Command::new(program("sgd"));
+        command.arg(verb).arg("--bpffs").arg(self.pins());
+        if verb == "run" {
+            command.arg("--socket").arg(self.socket());
+        }
+        command
+    }
+
+    /// Runs any command inside the node, to its end.
+    pub fn output(&self, mut command: Command) -> Output {
+        // A group of its own: Ctrl-C must not cut short what we are about to read.
+        command.process_group(0);
+        let output = self.netns.run(|| command.output());
+        let output = output.unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"));
+        Output::from(output)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.path().join("sgd.sock")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.path().join("sgd.log")
+    }
+}
+
+impl Output {
+    /// Panics with what the command said unless it ended with this code.
+    #[track_caller]
+    pub fn expect(&self, code: i32) -> &Self {
+        assert_eq!(
+            self.code, code,
+            "exit code; it said:\n{}{}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+}
+
+impl From<std::process::Output> for Output {
+    fn from(output: std::process::Output) -> Self {
+        let signal = || output.status.signal().map(|signal| 128 + signal);
+        Self {
+            code: output.status.code().or_else(signal).unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// One of the project's programs, where `cargo xtask` built it.
+///
+/// # Panics
+/// If `SG_BIN_DIR` does not say where.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let directory = env::var_os("SG_BIN_DIR").unwrap_or_else(|| {
+        panic!("SG_BIN_DIR does not say where {name} is: run this through `cargo xtask`")
+    });
+    PathBuf::from(directory).join(name)
+}
+
+fn write_json(path: &Path, document: &Value) {
+    fs::write(path, format!("{document:#}\n"))
+        .unwrap_or_else(|e| panic!("cannot write {path:?}: {e}"));
+}

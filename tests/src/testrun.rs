@@ -1,0 +1,194 @@
+//! `BPF_PROG_TEST_RUN`: one packet through a program of the kernel, without traffic.
+//!
+//! The kernel wants Ethernet and a whole IP header of a tc program's packet and answers EINVAL
+//! otherwise: shorter frames belong to host tests and real taps.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aya::maps::{HashMap, Map, MapData};
+use aya::programs::tc::{SchedClassifier, TcAttachType};
+use aya::{EbpfLoader, TestRun, TestRunOptions};
+use bytemuck::{AnyBitPattern, pod_read_unaligned};
+use sg_common::hook::Hook;
+
+use crate::netns::Netns;
+
+/// What a tc program decided (`include/uapi/linux/pkt_cls.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// `TC_ACT_OK`, or `TC_ACT_UNSPEC`, which leaves it to further programs.
+    Accept,
+    /// `TC_ACT_SHOT`.
+    Drop,
+}
+
+/// A tc program of the kernel.
+#[derive(Debug)]
+pub struct Program {
+    classifier: SchedClassifier,
+}
+
+impl Program {
+    /// Loads a program of an object file, with maps of its own.
+    #[must_use]
+    pub fn load(object: &Path, name: &str) -> Self {
+        let mut object_loaded = EbpfLoader::new()
+            .load_file(object)
+            .unwrap_or_else(|e| panic!("cannot read the object {}: {e}", object.display()));
+        let program = object_loaded
+            .program_mut(name)
+            .unwrap_or_else(|| panic!("no program {name} in {}", object.display()));
+        let classifier: &mut SchedClassifier = program
+            .try_into()
+            .unwrap_or_else(|e| panic!("{name} is no tc program: {e}"));
+        classifier
+            .load()
+            .unwrap_or_else(|e| panic!("the kernel refuses {name}: {e:#?}"));
+        let info = classifier
+            .info()
+            .unwrap_or_else(|e| panic!("cannot ask about {name}: {e}"));
+        Self::of(info, name)
+    }
+
+    /// Opens a pinned program.
+    #[must_use]
+    pub fn pinned(path: &Path) -> Self {
+        let classifier = SchedClassifier::from_pin(path)
+            .unwrap_or_else(|e| panic!("cannot open the program {}: {e}", path.display()));
+        Self { classifier }
+    }
+
+    /// The one program that is attached to a hook of an interface through tcx.
+    #[must_use]
+    pub fn attached(netns: &Netns, interface: &str, hook: Hook) -> Self {
+        let direction = match hook {
+            Hook::FromVm => TcAttachType::Ingress,
+            Hook::ToVm => TcAttachType::Egress,
+        };
+        let (_, programs) = netns
+            .run(|| SchedClassifier::query_tcx(interface, direction))
+            .unwrap_or_else(|e| panic!("cannot ask for the programs of {interface}: {e}"));
+        let count = programs.len();
+        let [program] = <[_; 1]>::try_from(programs)
+            .unwrap_or_else(|_| panic!("{count} programs at {hook:?} of {interface}, not one"));
+        Self::of(program, interface)
+    }
+
+    /// Pins the program, so that it stays when nothing else holds it.
+    pub fn pin(&mut self, path: &Path) {
+        let pinned = self.classifier.pin(path);
+        pinned.unwrap_or_else(|e| panic!("cannot pin {}: {e}", path.display()));
+    }
+
+    /// Sends a frame through the program, as if it had come to the interface of this index in
+    /// this namespace.
+    ///
+    /// The maps are the program's own: what it stores, it finds again in the next run.
+    #[must_use]
+    pub fn run(&self, netns: &Netns, ifindex: u32, frame: &[u8]) -> Verdict {
+        self.run_times(netns, ifindex, frame, 1).0
+    }
+
+    /// Runs the program `count` times over one frame; the last verdict, and the mean time.
+    #[must_use]
+    pub fn run_times(
+        &self,
+        netns: &Netns,
+        ifindex: u32,
+        frame: &[u8],
+        count: u32,
+    ) -> (Verdict, Duration) {
+        let context = context(ifindex);
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            ctx_in: Some(&context),
+            repeat: count,
+            ..TestRunOptions::default()
+        };
+        let result = netns.run(|| self.classifier.test_run(options));
+        let result = result.unwrap_or_else(|e| {
+            panic!(
+                "the kernel does not run this: {}: {e:?}",
+                crate::packet::describe(frame)
+            )
+        });
+        (Verdict::of(result.return_value), result.duration)
+    }
+
+    /// How many instructions the verifier walked through to accept it: what a change costs there
+    /// shows here first.
+    #[must_use]
+    pub fn verified_instructions(&self) -> u32 {
+        let info = self.classifier.info();
+        info.unwrap_or_else(|e| panic!("cannot ask about a program: {e}"))
+            .verified_instruction_count()
+            .unwrap_or_else(|| panic!("the kernel does not count verified instructions"))
+    }
+
+    fn of(info: aya::programs::ProgramInfo, name: &str) -> Self {
+        let classifier = SchedClassifier::from_program_info(info, name.to_owned().into())
+            .unwrap_or_else(|e| panic!("cannot open the program of {name}: {e}"));
+        Self { classifier }
+    }
+}
+
+/// A pinned hash map, of keys of `K` and values of `V` bytes.
+#[derive(Debug)]
+pub struct PinnedHash<const K: usize, const V: usize> {
+    map: HashMap<MapData, [u8; K], [u8; V]>,
+}
+
+impl<const K: usize, const V: usize> PinnedHash<K, V> {
+    /// Opens it.
+    #[must_use]
+    pub fn open(pin: &Path) -> Self {
+        let map = MapData::from_pin(pin).and_then(Map::from_map_data);
+        let map = map.and_then(HashMap::try_from);
+        Self {
+            map: map.unwrap_or_else(|e| panic!("cannot open the map {}: {e}", pin.display())),
+        }
+    }
+
+    /// Its keys, as what they are.
+    #[must_use]
+    pub fn keys<T: AnyBitPattern>(&self) -> Vec<T> {
+        self.raw_keys()
+            .iter()
+            .map(|key| pod_read_unaligned(key))
+            .collect()
+    }
+
+    /// Removes all entries.
+    pub fn clear(&mut self) {
+        for key in self.raw_keys() {
+            self.map
+                .remove(&key)
+                .unwrap_or_else(|e| panic!("cannot remove an entry: {e}"));
+        }
+    }
+
+    fn raw_keys(&self) -> Vec<[u8; K]> {
+        let keys: Result<_, _> = self.map.keys().collect();
+        keys.unwrap_or_else(|e| panic!("cannot read a map: {e}"))
+    }
+}
+
+impl Verdict {
+    fn of(code: u32) -> Self {
+        match code.cast_signed() {
+            -1 | 0 => Self::Accept,
+            2 => Self::Drop,
+            other => panic!("{other} is no verdict of ours"),
+        }
+    }
+}
+
+/// A `struct __sk_buff` (`include/uapi/linux/bpf.h`) that is zero but for the interface.
+fn context(ifindex: u32) -> [u8; 192] {
+    const IFINDEX: usize = 40;
+
+    let mut context = [0; 192];
+    context[IFINDEX..IFINDEX + 4].copy_from_slice(&ifindex.to_ne_bytes());
+    context
+}

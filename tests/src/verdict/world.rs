@@ -1,0 +1,288 @@
+//! One interface with the real programs on it, and the same policy and packets on the host.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sg_common::filter::filter;
+use sg_common::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::hook::Hook;
+use sg_common::maps::name;
+use sg_common::memory::Memory;
+use sg_common::packet::{Fragment, Opening, Scratch};
+use sg_common::port::PortKey;
+use sg_common::reason::Verdict;
+use sg_common::stage::fragment::{FragmentKey, FragmentValue};
+use sg_userspace::agent::Datapath;
+use sg_userspace::compile::{Limits, compile};
+use sg_userspace::datapath::{Kernel, KernelLog, Sizes};
+use sg_userspace::evaluate::evaluate;
+use sg_userspace::model::{Inventory, PortId, RuleId};
+use sg_userspace::netlink::Link;
+use sg_userspace::plan::{State, plan};
+use tempfile::TempDir;
+
+use super::observed::{Counts, Observed};
+use crate::bpffs::Bpffs;
+use crate::leftovers;
+use crate::netns::Netns;
+use crate::tap::Tap;
+use crate::testrun::{self, PinnedHash, Program};
+
+const INTERFACE: &str = "tap-world";
+
+/// The kernel's filter at one interface, and the host's beside it.
+pub struct World {
+    // In the order of dropping.
+    kernel: Kernel,
+    log: Option<KernelLog>,
+    programs: [Program; 2],
+    stored: Stored,
+    memory: Memory,
+    state: State,
+    next_generation: u32,
+    inventory: Inventory,
+    port: Option<PortId>,
+    ifindex: u32,
+    _tap: Tap,
+    bpffs: Bpffs,
+    _directory: TempDir,
+    netns: Netns,
+}
+
+/// What became of a packet on both sides.
+#[derive(Debug)]
+pub struct Step {
+    /// What the host's filter says.
+    pub verdict: Verdict,
+    /// What changed on the host.
+    pub host: Observed,
+    /// What changed in the kernel.
+    pub kernel: Observed,
+    /// What the packet asks of the rules.
+    pub opening: Opening,
+    /// What the connection's opening would ask now, if it was judged again.
+    pub original: Opening,
+    /// Which part of a datagram it is.
+    pub fragment: Fragment,
+}
+
+impl World {
+    /// An interface without a port. `flows`: room for assured connections.
+    #[must_use]
+    pub fn new(flows: u32) -> Self {
+        let netns = Netns::new("world");
+        // No packets but those of the test.
+        netns.set("ipv6/conf/default/disable_ipv6", "1");
+        let tap = Tap::new(&netns, INTERFACE, None);
+        netns.ip(&format!("link set {INTERFACE} down"));
+        let directory = tempfile::Builder::new()
+            .prefix(&leftovers::prefix())
+            .tempdir();
+        let directory =
+            directory.unwrap_or_else(|e| panic!("cannot create a temporary directory: {e}"));
+        let bpffs = Bpffs::mount(&directory.path().join("bpf"));
+
+        let limits = Limits {
+            ports: 4,
+            ..Limits::default()
+        };
+        let sizes = Sizes { limits, flows };
+        let (mut kernel, log) = Kernel::open(bpffs.path(), None, sizes)
+            .unwrap_or_else(|e| panic!("cannot open the kernel side: {e}"));
+        let ifindex = netns.ifindex(INTERFACE);
+        let link = Link {
+            ifindex,
+            name: INTERFACE.to_owned(),
+        };
+        netns
+            .run(|| kernel.attach(&link))
+            .unwrap_or_else(|e| panic!("cannot attach: {e}"));
+        let programs =
+            [Hook::FromVm, Hook::ToVm].map(|hook| Program::attached(&netns, INTERFACE, hook));
+        Self {
+            kernel,
+            log,
+            programs,
+            stored: Stored::open(bpffs.path()),
+            memory: Memory::default(),
+            state: State::default(),
+            next_generation: 1,
+            inventory: Inventory::default(),
+            port: None,
+            ifindex,
+            _tap: tap,
+            bpffs,
+            _directory: directory,
+            netns,
+        }
+    }
+
+    /// Where the maps are pinned.
+    #[must_use]
+    pub fn bpffs(&self) -> &Path {
+        self.bpffs.path()
+    }
+
+    /// What the programs log.
+    pub fn log(&mut self) -> &mut KernelLog {
+        let log = self.log.as_mut();
+        log.unwrap_or_else(|| panic!("the ring of the kernel's log was not opened"))
+    }
+
+    /// A program.
+    #[must_use]
+    pub fn program(&self, hook: Hook) -> &Program {
+        &self.programs[hook as usize]
+    }
+
+    /// Brings both sides from the last inventory to this one, with the port on the interface.
+    pub fn apply(&mut self, inventory: Inventory, port: PortId) {
+        let limits = self.kernel.limits();
+        let key = PortKey {
+            ifindex: self.ifindex,
+            vlan: 0,
+            reserved: 0,
+        };
+        let compiled = compile(
+            &inventory,
+            &|other| (other.id == port).then_some(key),
+            &limits,
+        );
+        assert_eq!(compiled.faults, [], "the inventory fits");
+        let plan = plan(&self.state, &compiled.image, &limits, self.next_generation);
+        let done = self.kernel.reserve_generations(plan.next_generation);
+        done.and_then(|()| self.kernel.apply(&plan.changes))
+            .unwrap_or_else(|e| panic!("cannot write the tables: {e}"));
+        (self.state, self.next_generation) = (plan.state, plan.next_generation);
+        let former = std::mem::replace(&mut self.memory, self.state.to_memory());
+        self.memory = Memory {
+            flows: former.flows,
+            embryos: former.embryos,
+            fragments: former.fragments,
+            counters: former.counters,
+            ..std::mem::take(&mut self.memory)
+        };
+        (self.inventory, self.port) = (inventory, Some(port));
+    }
+
+    /// Whether the kernel's tables hold what was planned.
+    #[must_use]
+    pub fn is_as_planned(&self) -> bool {
+        let held = self.kernel.state();
+        held.unwrap_or_else(|e| panic!("cannot read the tables: {e}"))
+            .0
+            == self.state
+    }
+
+    /// Forgets all connections and fragments, on both sides.
+    pub fn forget(&mut self) {
+        self.stored.clear();
+        self.memory.flows.borrow_mut().clear();
+        self.memory.embryos.borrow_mut().clear();
+        self.memory.fragments.borrow_mut().clear();
+    }
+
+    /// The connections and the datagrams in fragments that are stored.
+    #[must_use]
+    pub fn stored(&self) -> (BTreeSet<FlowKey>, BTreeSet<FragmentKey>) {
+        let fragments = self.memory.fragments.borrow().keys().copied().collect();
+        (self.host_flows().map(|(key, _)| key).collect(), fragments)
+    }
+
+    /// Sends a frame through both filters.
+    #[must_use]
+    pub fn send(&mut self, hook: Hook, frame: &[u8]) -> Step {
+        let before = (self.host_counts(), self.kernel_counts());
+        let mut scratch = Scratch::EMPTY;
+        self.memory.clock.set(self.kernel.now());
+        let verdict = filter(hook, self.ifindex, frame, &self.memory, &mut scratch);
+        let ran = self.program(hook).run(&self.netns, self.ifindex, frame);
+        Step {
+            verdict,
+            host: Observed {
+                passes: verdict.is_ok(),
+                counted: self.host_counts().since(&before.0),
+                flows: super::observed::flows(self.host_flows()),
+                fragments: self.memory.fragments.borrow().keys().copied().collect(),
+            },
+            kernel: Observed {
+                passes: ran == testrun::Verdict::Accept,
+                counted: self.kernel_counts().since(&before.1),
+                flows: super::observed::flows(self.kernel_flows()),
+                fragments: self.stored.fragments.keys().into_iter().collect(),
+            },
+            opening: scratch.opening,
+            original: scratch.original,
+            fragment: scratch.ip.fragment,
+        }
+    }
+
+    /// The first rule that permits a packet, by scanning all of them.
+    #[must_use]
+    pub fn rule(&self, opening: &Opening) -> Option<RuleId> {
+        let port = self.inventory.ports.get(&self.port?)?;
+        evaluate(&self.inventory, port, opening).map(|rule| rule.id)
+    }
+
+    /// The slot of the port, 0 without one.
+    #[must_use]
+    pub fn slot(&self) -> u32 {
+        self.state.ports.values().next().map_or(0, |port| port.slot)
+    }
+
+    fn host_flows(&self) -> impl Iterator<Item = (FlowKey, Flow)> {
+        let of = |table: &sg_common::memory::FlowMemory| -> Vec<_> {
+            let table = table.borrow();
+            table.iter().map(|(key, flow)| (*key, flow.get())).collect()
+        };
+        of(&self.memory.flows)
+            .into_iter()
+            .chain(of(&self.memory.embryos))
+    }
+
+    fn kernel_flows(&self) -> impl Iterator<Item = (FlowKey, Flow)> {
+        let flows = self.kernel.flows();
+        flows
+            .unwrap_or_else(|e| panic!("cannot read the flow tables: {e}"))
+            .into_iter()
+    }
+
+    fn host_counts(&self) -> Counts {
+        let counters = self.memory.counters.borrow();
+        Counts::of([0, self.slot()], |slot| {
+            Counts::from_memory(&counters, slot)
+        })
+    }
+
+    fn kernel_counts(&self) -> Counts {
+        let read = |slot| {
+            let counts = self.kernel.counters(slot);
+            counts.unwrap_or_else(|e| panic!("cannot read the counters: {e}"))
+        };
+        Counts::of([0, self.slot()], read)
+    }
+}
+
+/// The maps that packets write.
+struct Stored {
+    flows4: [PinnedHash<{ size_of::<FlowKey4>() }, { size_of::<Flow>() }>; 2],
+    flows6: [PinnedHash<{ size_of::<FlowKey>() }, { size_of::<Flow>() }>; 2],
+    fragments: PinnedHash<{ size_of::<FragmentKey>() }, { size_of::<FragmentValue>() }>,
+}
+
+impl Stored {
+    fn open(bpffs: &Path) -> Self {
+        let pin = |name: &str| super::map_pin(bpffs, name);
+        Self {
+            flows4: [name::FLOWS4, name::EMBRYOS4].map(|name| PinnedHash::open(&pin(name))),
+            flows6: [name::FLOWS6, name::EMBRYOS6].map(|name| PinnedHash::open(&pin(name))),
+            fragments: PinnedHash::open(&pin(name::FRAGMENTS)),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.flows4.iter_mut().for_each(PinnedHash::clear);
+        self.flows6.iter_mut().for_each(PinnedHash::clear);
+        self.fragments.clear();
+    }
+}
