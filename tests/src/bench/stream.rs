@@ -140,7 +140,7 @@ pub fn measure(
     put_empty();
     let mut before = stream.sample();
     for round in 0..rounds * 2 {
-        let is_control = round % 2 == 0;
+        let is_control = round.is_multiple_of(2);
         if is_control {
             put_empty()
         } else {

@@ -89,7 +89,7 @@ fn addresses_name(number: usize) -> String {
 /// One of the rules, in words.
 fn rule(number: usize) -> String {
     let direction = ["ingress", "egress"][number % 2];
-    let v4 = number / 2 % 2 == 0;
+    let v4 = (number / 2).is_multiple_of(2);
     let (family, icmp) = if v4 {
         ("IPv4", "icmp")
     } else {
