@@ -4,8 +4,9 @@ use crate::frame::Frame;
 use crate::hook::Hook;
 use crate::packet::{self, Body, Opening, Scratch};
 use crate::port::{PortKey, flags};
-use crate::reason::{Accept, Verdict};
+use crate::reason::{Accept, DropReason, Verdict};
 use crate::stage::connection::{self, Tracking};
+use crate::stage::fragment::Known;
 use crate::stage::{Context, arp, builtin, fragment, permission, port, source};
 use crate::tables::Tables;
 use crate::wire::ethernet;
@@ -43,12 +44,12 @@ where
     T: Tables,
 {
     let ethernet = ethernet::parse(frame)?;
-    let key = PortKey {
+    let mut key = PortKey {
         ifindex,
         vlan: ethernet.vlan,
         reserved: 0,
     };
-    let (port, settings) = port::find(tables, &key)?;
+    let (port, settings) = port::find(tables, &mut key)?;
     *slot = port.slot;
     let context = Context {
         hook,
@@ -66,9 +67,12 @@ where
     if context.has(flags::UNFILTERED) {
         return Ok(Accept::Unfiltered);
     }
+    if ethernet.vlan != key.vlan {
+        return source::check_mac(tables, &context).map(|()| Accept::Tagged);
+    }
     match packet::body(frame, &ethernet, &mut scratch.ip)? {
         Body::Ip => judge_ip(tables, &context, frame, scratch),
-        Body::Arp(arp) => arp::check(tables, &context, &arp),
+        Body::Arp => arp::check(tables, &context, frame, ethernet.payload),
         Body::Other => source::check_mac(tables, &context).map(|()| Accept::Ethertype),
     }
 }
@@ -79,7 +83,7 @@ where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let known_fragment = fragment::check(tables, context, &scratch.ip)?;
+    let known = fragment::check(tables, context, &scratch.ip)?;
     let transport = packet::transport(frame, &scratch.ip);
     scratch.opening = Opening::new(context.slot, context.hook, &scratch.ip, transport);
     let tracking = connection::tracking(context, frame, scratch);
@@ -89,10 +93,12 @@ where
         source::check(tables, context, &scratch.opening)?;
     }
     source::check_neighbor(tables, context, frame, scratch)?;
-    builtin::refuse(&scratch.opening)?;
-    if known_fragment {
-        return Ok(Accept::Fragment);
+    match known {
+        Known::Accepted => return Ok(Accept::Fragment),
+        Known::Unordered => return permission::unordered(tables, context, &scratch.opening),
+        Known::Nothing => {}
     }
+    builtin::refuse(&scratch.opening)?;
 
     let followed = match &found {
         Some(entry) => connection::follow(tables, context, frame, tracking, entry, scratch)?,
@@ -101,8 +107,11 @@ where
     let accept = match (followed, tracking) {
         (Some(accept), _) => accept,
         (None, Tracking::Connection) => connection::open(tables, context, frame, scratch)?,
-        (None, Tracking::Error | Tracking::Unrelated) => {
-            connection::unrelated(tables, context, scratch)?
+        (None, Tracking::Error) => {
+            connection::invalid(tables, context, &scratch.opening, DropReason::InvalidIcmp)?
+        }
+        (None, Tracking::Invalid(reason)) => {
+            connection::invalid(tables, context, &scratch.opening, reason)?
         }
         (None, Tracking::None) => permission::stateless(tables, context, &scratch.opening)?,
     };

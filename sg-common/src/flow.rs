@@ -5,7 +5,7 @@
 
 use crate::addr::{Address, Family, from_v4, v4_of};
 use crate::hook::Hook;
-use crate::settings::Ticks;
+use crate::settings::{Ticks, passed};
 use crate::shared::shared;
 
 shared! {
@@ -66,7 +66,8 @@ shared! {
         pub expires: Ticks,
         /// The port's generation when the rules last judged this connection.
         pub generation: u32,
-        /// Highest sequence number sent, plus one; for UDP `[0]` is when it becomes a stream.
+        /// Highest sequence number sent, plus one; for UDP `[0]` is when it becomes a stream, for SCTP the
+        /// verification tag that the side sends.
         pub end: [u32; 2],
         /// Highest sequence number that the other side's window lets this side send.
         pub max_end: [u32; 2],
@@ -80,11 +81,11 @@ shared! {
         pub last_ack: u32,
         /// End of the last segment.
         pub last_end: u32,
-        /// Window of the last segment.
+        /// Window of the last segment, not scaled.
         pub last_window: u16,
         /// Window scales, four bits a side.
         pub window_scales: u8,
-        /// Window scale and options of the last ignored SYN.
+        /// What the last ignored SYN offered, see [`crate::conntrack::tcp`].
         pub last_options: u8,
     }
 }
@@ -161,8 +162,9 @@ impl Side {
     }
 }
 
-/// The state word: flags and small numbers below, a random nonce above. An entry's memory may be given
-/// to another connection at any time; its nonce is then another and a swap fails instead of corrupting.
+/// The state word: flags and small numbers below, a random nonce in the upper 24 bits. An entry's memory
+/// may be given to another connection at any time; its nonce is then another and a swap fails instead of
+/// corrupting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Word(pub u64);
 
@@ -221,12 +223,12 @@ word_numbers! {
     state set_state 0 4,
     /// Class of the last TCP segment, `TCP_*_SET` of nf_conntrack.
     last_class set_last_class 4 3,
-    /// Identical TCP segments in a row.
-    retransmissions set_retransmissions 8 2,
+    /// Identical TCP segments in a row, modulo 256 as nf_conntrack counts them.
+    retransmissions set_retransmissions 32 8,
 }
 
 word_flags! {
-    /// The last TCP segment came from the answering side.
+    /// The last TCP segment came from the answering side; for SCTP, the last foreign heartbeat.
     last_from_reply set_last_from_reply 7,
     /// The VM opened the connection.
     from_vm set_from_vm 10,
@@ -242,11 +244,15 @@ word_flags! {
     expect_challenge_ack set_expect_challenge_ack 26,
     /// The VM has sent from its own MAC, and the pair was found allowed in this generation.
     source_vouched set_source_vouched 27,
+    /// A heartbeat of SCTP had a foreign verification tag: another path may be taking over.
+    foreign_heartbeat set_foreign_heartbeat 24,
 }
 
 word_flags_by_side! {
     /// The side sent the first FIN.
     close_initiated set_close_initiated 14,
+    /// The side sent an INIT of SCTP. A bit of TCP's: no connection is both.
+    init_sent set_init_sent 14,
     /// [`Flow::max_ack`] is known.
     max_ack_known set_max_ack_known 16,
     /// The side's window is not checked.
@@ -255,21 +261,45 @@ word_flags_by_side! {
     unacknowledged set_unacknowledged 20,
     /// The side permits selective acknowledgements.
     sack_permitted set_sack_permitted 22,
+    /// The side offers to scale windows.
+    scaling set_scaling 28,
 }
 
+/// Where the nonce begins in a [`Word`].
+const NONCE: u32 = 40;
+
 impl Word {
-    /// The random part.
+    /// The word of an entry whose connection is over. Whoever stores a connection of the same key may
+    /// take its place.
+    pub const ENDED: Word = Word(0);
+
+    /// The word of an entry that one CPU is about to remove or to replace. Nobody else touches it.
+    pub const CLAIMED: Word = Word(1);
+
+    /// The random part, 24 bits; 0 in the words of entries that hold no connection.
     #[inline(always)]
     pub const fn nonce(self) -> u32 {
-        (self.0 >> 32) as u32
+        (self.0 >> NONCE) as u32
+    }
+
+    /// The word with another random part, of which the lower 24 bits count; it is never 0.
+    #[inline(always)]
+    pub const fn with_nonce(self, nonce: u32) -> Word {
+        Word(self.without_nonce().0 | ((nonce | 1) as u64) << NONCE)
+    }
+
+    /// The word without its random part: what it says of the connection.
+    #[inline(always)]
+    pub const fn without_nonce(self) -> Word {
+        Word(self.0 & ((1 << NONCE) - 1))
     }
 }
 
 impl Flow {
-    /// A connection of which nothing is known yet but who opens it.
+    /// A connection of which nothing is known yet but who opens it. Of the nonce the lower 24 bits count.
     #[inline(always)]
     pub const fn new(hook: Hook, generation: u32, nonce: u32) -> Flow {
-        let mut word = Word((nonce as u64) << 32);
+        let mut word = Word(0).with_nonce(nonce);
         word.set_from_vm(matches!(hook, Hook::FromVm));
         Flow {
             word: word.0,
@@ -294,6 +324,12 @@ impl Flow {
         Word(self.word)
     }
 
+    /// Whether the entry holds a connection at this moment: one that has expired is taken for absent.
+    #[inline(always)]
+    pub const fn lives(&self, now: Ticks) -> bool {
+        self.word().nonce() != 0 && !passed(self.expires, now)
+    }
+
     /// The side that sends at a hook.
     #[inline(always)]
     pub const fn side(&self, hook: Hook) -> Side {
@@ -301,6 +337,24 @@ impl Flow {
             true => Side::Original,
             false => Side::Reply,
         }
+    }
+
+    /// How far the windows that a side announces are shifted.
+    #[inline(always)]
+    pub const fn window_scale(&self, side: Side) -> u8 {
+        match side {
+            Side::Original => self.window_scales & 15,
+            Side::Reply => self.window_scales >> 4,
+        }
+    }
+
+    /// Sets [`Flow::window_scale`], 0 to 14.
+    #[inline(always)]
+    pub const fn set_window_scale(&mut self, side: Side, scale: u8) {
+        self.window_scales = match side {
+            Side::Original => self.window_scales & 0xf0 | scale & 15,
+            Side::Reply => self.window_scales & 15 | scale << 4,
+        };
     }
 
     /// Changes the state word.

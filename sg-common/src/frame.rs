@@ -2,6 +2,10 @@
 
 use bytemuck::AnyBitPattern;
 
+/// The farthest offset at which anything is read: the kernel's verifier wants a bound below 64 KiB, and
+/// what lies behind it is absent everywhere alike.
+pub const FARTHEST: u32 = 0x7fff;
+
 /// Bytes of one frame, starting at the Ethernet header. Every read is bounds-checked.
 pub trait Frame {
     /// Length in bytes, of the whole super-packet if it is one; without a tag kept beside the frame.
@@ -10,7 +14,7 @@ pub trait Frame {
     /// The VLAN tag (TCI) that the kernel keeps beside the frame, if there is one.
     fn vlan(&self) -> Option<u16>;
 
-    /// Copies a value out of the frame; `None` if it does not lie wholly within.
+    /// Copies a value out of the frame; `None` if it does not lie wholly within, or beyond [`FARTHEST`].
     fn read<T: AnyBitPattern>(&self, offset: u32) -> Option<T>;
 
     /// Whether the frame has no bytes.
@@ -29,6 +33,9 @@ impl Frame for [u8] {
     }
 
     fn read<T: AnyBitPattern>(&self, offset: u32) -> Option<T> {
+        if offset > FARTHEST {
+            return None;
+        }
         let start = offset as usize;
         let bytes = self.get(start..start.checked_add(size_of::<T>())?)?;
         Some(bytemuck::pod_read_unaligned(bytes))

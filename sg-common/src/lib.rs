@@ -24,6 +24,7 @@ pub mod reason;
 pub mod settings;
 pub mod shared;
 pub mod stage;
+pub mod sweep;
 pub mod tables;
 #[cfg(test)]
 mod testing;

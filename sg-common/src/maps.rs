@@ -7,10 +7,11 @@ use crate::reason::Counter;
 use crate::settings::Settings;
 use crate::shared::shared;
 use crate::stage::fragment::{FragmentKey, FragmentValue};
+use crate::sweep::{Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 3;
 
 /// The names of the maps.
 pub mod name {
@@ -33,6 +34,12 @@ pub mod name {
     pub const EMBRYOS6: &str = "embryos6";
     pub const FRAGMENTS: &str = "fragments";
     pub const COUNTERS: &str = "counters";
+    pub const ROOMS: &str = "rooms";
+    pub const PORT_FLOWS: &str = "port_flows";
+    pub const TURNS4: &str = "turns4";
+    pub const TURNS6: &str = "turns6";
+    pub const SWEEP: &str = "sweep";
+    pub const SWEEP_TIMER: &str = "sweep_timer";
 }
 
 /// Entries of each map unless the operator says otherwise.
@@ -61,9 +68,13 @@ pub mod capacity {
     pub const EMBRYOS6: u32 = 32_768;
     /// Datagrams in fragments.
     pub const FRAGMENTS: u32 = 16_384;
+    /// Elements by slot, for a number of ports.
+    pub const fn slots(ports: u32) -> u32 {
+        ports + 1
+    }
     /// Counters for a number of ports; slot 0 counts what belongs to no port.
     pub const fn counters(ports: u32) -> u32 {
-        (ports + 1) * 2 * crate::reason::COUNTERS
+        slots(ports) * 2 * crate::reason::COUNTERS
     }
 }
 
@@ -79,7 +90,7 @@ pub struct Layout {
 }
 
 /// The layouts of all pinned maps.
-pub const LAYOUTS: [Layout; 15] = {
+pub const LAYOUTS: [Layout; 21] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn of<K, V>(name: &'static str) -> Layout {
@@ -111,15 +122,24 @@ pub const LAYOUTS: [Layout; 15] = {
         of::<FlowKey, Flow>(name::EMBRYOS6),
         of::<FragmentKey, FragmentValue>(name::FRAGMENTS),
         of::<u32, Counter>(name::COUNTERS),
+        of::<u32, Room>(name::ROOMS),
+        of::<u32, u32>(name::PORT_FLOWS),
+        of::<(), FlowKey4>(name::TURNS4),
+        of::<(), FlowKey>(name::TURNS6),
+        of::<u32, Sweep>(name::SWEEP),
+        of::<u32, [u64; 2]>(name::SWEEP_TIMER),
     ]
 };
 
 shared! {
     /// Value of the `node` map: one element, which the daemon writes and the filter does not read.
-    pub struct Node: 8 {
+    pub struct Node: 16 {
         /// [`ABI`] of what wrote the other maps; 0 before the first time.
         pub abi: u32,
         /// The next generation that no port has ever had.
         pub next_generation: u32,
+        /// The network namespace whose interfaces the other maps speak of, by its cookie
+        /// (`SO_NETNS_COOKIE`), which the kernel gives to no other one until it is started again.
+        pub netns: u64,
     }
 }

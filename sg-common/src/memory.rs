@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use crate::addr::Address;
-use crate::flow::{Flow, FlowKey};
+use crate::addr::{Address, Family};
+use crate::flow::{Flow, FlowKey, Word};
 use crate::hook::Direction;
+use crate::maps::name;
 use crate::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
 use crate::port::{AddressKey, Port, PortKey};
 use crate::reason::{
@@ -48,6 +49,8 @@ pub struct Memory {
     pub counters: RefCell<BTreeMap<u32, Counter>>,
     /// The clock, which only the owner moves.
     pub clock: Cell<Ticks>,
+    /// The hashes and tries that were looked into, by name; arrays are only indexed.
+    pub looked_up: RefCell<Vec<&'static str>>,
     /// What the filter has noted.
     pub notes: RefCell<Vec<Note>>,
 }
@@ -71,12 +74,17 @@ impl Default for Memory {
             fragments: RefCell::default(),
             counters: RefCell::default(),
             clock: Cell::new(1),
+            looked_up: RefCell::default(),
             notes: RefCell::default(),
         }
     }
 }
 
 impl Memory {
+    fn look_up(&self, map: &'static str) {
+        self.looked_up.borrow_mut().push(map);
+    }
+
     /// A counter of a port.
     pub fn counter(&self, slot: u32, direction: Direction, verdict: &Verdict) -> Counter {
         let index = counter_index(slot, direction, verdict_counter(verdict));
@@ -119,10 +127,18 @@ impl Tables for Memory {
     type Entry = Rc<Cell<Flow>>;
 
     fn assured(&self, key: &FlowKey) -> Option<Self::Entry> {
+        self.look_up(match key.family() {
+            Family::V4 => name::FLOWS4,
+            Family::V6 => name::FLOWS6,
+        });
         self.flows.borrow().get(key).cloned()
     }
 
     fn embryo(&self, key: &FlowKey) -> Option<Self::Entry> {
+        self.look_up(match key.family() {
+            Family::V4 => name::EMBRYOS4,
+            Family::V6 => name::EMBRYOS6,
+        });
         self.embryos.borrow().get(key).cloned()
     }
 
@@ -133,17 +149,15 @@ impl Tables for Memory {
         true
     }
 
-    fn promote(&self, key: &FlowKey, flow: &Flow) -> bool {
+    fn promote(&self, key: &FlowKey, flow: &Flow) -> Result<(), Condition> {
+        let mut flows = self.flows.borrow_mut();
+        let of_port = flows.keys().filter(|other| other.slot == key.slot).count();
+        if !flows.contains_key(key) && of_port >= self.settings.assured_per_port as usize {
+            return Err(Condition::FlowOverQuota);
+        }
         self.embryos.borrow_mut().remove(key);
-        self.flows
-            .borrow_mut()
-            .insert(*key, Rc::new(Cell::new(*flow)));
-        true
-    }
-
-    fn forget(&self, key: &FlowKey) {
-        self.embryos.borrow_mut().remove(key);
-        self.flows.borrow_mut().remove(key);
+        flows.insert(*key, Rc::new(Cell::new(*flow)));
+        Ok(())
     }
 
     fn now(&self) -> Ticks {
@@ -159,10 +173,12 @@ impl Tables for Memory {
     }
 
     fn port(&self, key: &PortKey) -> Option<&Port> {
+        self.look_up(name::PORTS);
         self.ports.get(key)
     }
 
     fn address(&self, key: &AddressKey) -> Option<u32> {
+        self.look_up(name::ADDRESSES);
         longest(&key.address, |bits, address| {
             let key = (
                 crate::port::ADDRESS_KEY_BITS + bits,
@@ -173,14 +189,17 @@ impl Tables for Memory {
     }
 
     fn policy(&self, id: &u64) -> Option<&Policy> {
+        self.look_up(name::POLICIES);
         self.policies.get(id)
     }
 
     fn member(&self, key: &MemberKey) -> Option<&Member> {
+        self.look_up(name::MEMBERS);
         self.members.get(key)
     }
 
     fn prefix(&self, key: &PrefixKey) -> Option<u64> {
+        self.look_up(name::PREFIXES);
         longest(&key.address, |bits, address| {
             let key = (
                 crate::policy::PREFIX_KEY_BITS + bits,
@@ -191,14 +210,17 @@ impl Tables for Memory {
     }
 
     fn grant(&self, key: &GrantKey) -> Option<&Grant> {
+        self.look_up(name::GRANTS);
         self.grants.get(key)
     }
 
     fn in_port_set(&self, id: &u64, port: u16) -> bool {
+        self.look_up(name::PORT_SETS);
         self.port_sets.get(id).is_some_and(|set| set.contains(port))
     }
 
     fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue> {
+        self.look_up(name::FRAGMENTS);
         self.fragments.borrow().get(key).copied()
     }
 
@@ -225,11 +247,21 @@ impl FlowEntry for Rc<Cell<Flow>> {
         self.get()
     }
 
-    fn store(&self, before: u64, flow: &Flow) -> bool {
-        let current = self.get().word == before;
+    fn store(&self, before: &Flow, flow: &Flow) -> bool {
+        let current = self.get().word == before.word;
         if current {
             self.set(*flow);
         }
         current
+    }
+
+    fn end(&self, before: u64) {
+        let flow = self.get();
+        if flow.word == before {
+            self.set(Flow {
+                word: Word::ENDED.0,
+                ..flow
+            });
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A frame, parsed: what the stages of the filter look at.
 
 use crate::addr::{Address, Family};
-use crate::conntrack::icmp;
+use crate::conntrack::{Room, icmp};
 use crate::flow::{Flow, FlowKey};
 use crate::frame::Frame;
 use crate::hook::Hook;
@@ -9,13 +9,13 @@ use crate::policy::protocol;
 use crate::reason::DropReason;
 use crate::wire::ethernet::{self, Ethernet, ethertype};
 use crate::wire::ipv6::Walk;
-use crate::wire::transport::Ports;
-use crate::wire::{arp, icmp as icmp_wire, ipv4, ipv6};
+use crate::wire::transport::{Gre, Ports};
+use crate::wire::{icmp as icmp_wire, ipv4, ipv6};
 
 /// What an Ethernet frame carries.
 pub enum Body {
-    /// ARP.
-    Arp(arp::Arp),
+    /// ARP: only what the VM sends is looked into.
+    Arp,
     /// IPv4 or IPv6, see [`Scratch::ip`].
     Ip,
     /// Any other ethertype.
@@ -32,10 +32,17 @@ pub struct Ip {
     pub fragment: Fragment,
     /// Upper-layer protocol, after the extension headers.
     pub protocol: u8,
+    /// Hop limit, or time to live.
+    pub hops: u8,
     /// Offset of a fragment within its datagram, in units of 8 bytes.
     pub fragment_offset: u16,
+    /// Type of the first header of a fragment's datagram: the same in all its fragments.
+    pub fragment_protocol: u8,
     /// Identification of a fragment's datagram.
     pub fragment_id: u32,
+    /// Offset of a fragment's data in the frame; before the payload if the data begin with extension
+    /// headers.
+    pub fragment_data: u32,
     /// Offset of the payload in the frame.
     pub payload: u32,
     /// Bytes of payload, by the header; for a super-packet, of all of it.
@@ -70,6 +77,15 @@ impl Fragment {
     }
 }
 
+/// How far a packet reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// As far as its header says; the frame must hold all of it.
+    Whole,
+    /// To an offset in the frame: it is quoted in an ICMP error, cut off somewhere.
+    Until(u32),
+}
+
 /// Parses what follows the Ethernet header.
 #[inline(always)]
 pub fn body<F: Frame + ?Sized>(
@@ -78,16 +94,16 @@ pub fn body<F: Frame + ?Sized>(
     ip: &mut Ip,
 ) -> Result<Body, DropReason> {
     match ethernet.ethertype {
-        ethertype::IPV4 => match ipv4::parse(frame, ethernet.payload, true, ip) {
+        ethertype::IPV4 => match ipv4::parse(frame, ethernet.payload, Extent::Whole, ip) {
             true => Ok(Body::Ip),
             false => Err(DropReason::MalformedIpv4),
         },
-        ethertype::IPV6 => match ipv6::parse(frame, ethernet.payload, true, ip) {
+        ethertype::IPV6 => match ipv6::parse(frame, ethernet.payload, Extent::Whole, ip) {
             Walk::Done => Ok(Body::Ip),
             Walk::CutShort => Err(DropReason::MalformedIpv6),
             Walk::TooLong => Err(DropReason::ExtensionHeaders),
         },
-        ethertype::ARP => Ok(Body::Arp(arp::parse(frame, ethernet.payload)?)),
+        ethertype::ARP => Ok(Body::Arp),
         other if ethernet::is_tag(other) => Err(DropReason::Vlan),
         _ => Ok(Body::Other),
     }
@@ -103,6 +119,10 @@ pub struct Scratch {
     pub opening: Opening,
     /// The connection found, or the one that is opened.
     pub flow: Flow,
+    /// The connection as it was found, before this packet.
+    pub before: Flow,
+    /// What the connection's tracker reads of the packet.
+    pub room: Room,
     /// The IP header that an ICMP error quotes.
     pub quoted_ip: Ip,
     /// The packet that an ICMP error quotes.
@@ -118,8 +138,11 @@ impl Scratch {
             family: Family::V4,
             fragment: Fragment::Whole,
             protocol: 0,
+            hops: 0,
             fragment_offset: 0,
+            fragment_protocol: 0,
             fragment_id: 0,
+            fragment_data: 0,
             payload: 0,
             payload_length: 0,
             source: [0; 16],
@@ -136,6 +159,8 @@ impl Scratch {
             ip,
             opening,
             flow,
+            before: flow,
+            room: Room::EMPTY,
             quoted_ip: ip,
             quoted: opening,
             original: opening,
@@ -149,9 +174,10 @@ impl Scratch {
 pub struct Transport {
     /// Source port; the identifier of an ICMP query; 0 for protocols without ports.
     pub source: u16,
-    /// Destination port; `type << 8 | code` of ICMP; 0 for protocols without ports.
+    /// Destination port; `type << 8 | code` of ICMP; the call of GRE version 1; 0 for protocols without
+    /// ports.
     pub destination: u16,
-    /// The header is too short to hold them: no rule that names a port fits.
+    /// The header does not hold them: no rule that names a port fits, and it belongs to no connection.
     pub cut_short: bool,
 }
 
@@ -174,7 +200,7 @@ pub const fn header_length(protocol: u8) -> u32 {
     }
 }
 
-/// Reads the ports, or the type, code and identifier of ICMP.
+/// Reads the ports, or the type, code and identifier of ICMP, or the call of GRE.
 #[inline(always)]
 pub fn transport<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Transport {
     let parts = match ip.protocol {
@@ -183,6 +209,7 @@ pub fn transport<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Transport {
             ports(frame, ip)
         }
         protocol if icmp::is_icmp(ip.family, protocol) => query_numbers(frame, ip),
+        protocol::GRE => call(frame, ip),
         _ => Some((0, 0)),
     };
     match parts {
@@ -209,6 +236,23 @@ fn ports<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Option<(u16, u16)> {
         u16::from_be_bytes(ports.source),
         u16::from_be_bytes(ports.destination),
     ))
+}
+
+/// The call of PPTP (RFC 2637 4.1) is the receiver's: the two directions of one are two connections.
+/// Without a helper there is no telling which (`gre_pkt_to_tuple`).
+#[inline(always)]
+fn call<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Option<(u16, u16)> {
+    const VERSION: u8 = 7;
+    const PPP: [u8; 2] = [0x88, 0x0b];
+    let header: Gre = match frame.read(ip.payload) {
+        Some(header) if ip.payload_length >= size_of::<Gre>() as u32 => header,
+        _ => return Some((0, 0)),
+    };
+    match header.flags_version[1] & VERSION {
+        1 if header.protocol == PPP => Some((0, u16::from_be_bytes(header.call_id))),
+        1 => None,
+        _ => Some((0, 0)),
+    }
 }
 
 #[inline(always)]

@@ -121,6 +121,7 @@ pub mod protocol {
     pub const FRAGMENT: u8 = 44;
     pub const GRE: u8 = 47;
     pub const ICMPV6: u8 = 58;
+    pub const NO_NEXT_HEADER: u8 = 59;
     pub const DESTINATION_OPTIONS: u8 = 60;
     pub const SCTP: u8 = 132;
     pub const UDPLITE: u8 = 136;

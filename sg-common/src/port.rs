@@ -41,7 +41,8 @@ shared! {
         pub slot: u32,
         /// Source MAC that goes with the address.
         pub mac: Mac,
-        /// 4 or 6; 0 in the rows that say "this MAC may send", whose address is zero.
+        /// 4 or 6; 0 in the rows that say "this MAC may send", whose address is zero; with
+        /// [`ANY_MAC`] in the rows that say "some MAC may send from this address", whose MAC is zero.
         pub family: u8,
         /// Zero.
         pub reserved: u8,
@@ -56,6 +57,10 @@ pub const ADDRESS_KEY_BITS: u32 = 96;
 /// The family number of the rows "this MAC may send".
 pub const ANY_FAMILY: u8 = 0;
 
+/// Set in the family number of the rows "some MAC may send from this address". There is one for every
+/// pair with a MAC that is not the port's: a connection knows its addresses, but not its MACs.
+pub const ANY_MAC: u8 = 0x80;
+
 /// Bits of [`Port::flags`].
 pub mod flags {
     /// Port security is off, or the port is trusted (`network:` owner): everything passes.
@@ -66,6 +71,12 @@ pub mod flags {
     pub const ARP_UNCHECKED: u16 = 4;
     /// The port has a fixed IPv6 address: router advertisements reach it.
     pub const FIXED_V6: u16 = 8;
+    /// The port has fixed addresses, but neither one nor a pair of IPv4.
+    pub const WITHOUT_V4: u16 = 16;
+    /// The port has fixed addresses, but neither one nor a pair of IPv6.
+    pub const WITHOUT_V6: u16 = 32;
+    /// The parent of a trunk: a frame in a VLAN of no subport is nobody's, even if everything else passes.
+    pub const TRUNK: u16 = 64;
 }
 
 /// Bits of the value of the `addresses` trie: why an address is allowed.

@@ -39,11 +39,12 @@ closed_list! {
         Ethertype "ethertype" "Neither IP nor ARP, from a MAC of the port.",
         Fragment "fragment" "A later fragment of a datagram that was accepted.",
         Unfiltered "unfiltered" "Port security is off, or the port is trusted.",
+        Tagged "tagged" "Its VLAN tag belongs to no trunk subport; the settings let it pass.",
     }
 }
 
 closed_list! {
-    /// Why a packet was dropped. Each reason is given at one place in the code.
+    /// Why a packet was dropped. A reason means one thing, wherever in the code a packet shows it.
     pub enum DropReason {
         NoPort "no_port" "No port is applied to this interface; it stays closed until one is.",
         Vlan "vlan" "The frame has a VLAN tag that belongs to no trunk subport of this interface.",
@@ -64,10 +65,12 @@ closed_list! {
         InvalidTcpFlags "invalid_tcp_flags" "No TCP stack sends this combination of flags, and no rule permits it.",
         InvalidTcpState "invalid_tcp_state" "The TCP segment does not fit the state of its connection, and no rule permits it.",
         InvalidTcpReset "invalid_tcp_reset" "The TCP reset is out of sequence, and no rule permits it.",
+        InvalidTcpWindow "invalid_tcp_window" "The TCP segment is outside of the window, or acknowledges what was never sent, and no rule permits it.",
+        InvalidSctp "invalid_sctp" "The SCTP packet does not fit the state or the verification tag of its association, and no rule permits it.",
         InvalidIcmp "invalid_icmp" "The ICMP message answers nothing that was asked, and no rule permits it.",
         FragmentUnknown "fragment_unknown" "A later fragment of a datagram whose first fragment was not accepted.",
         FragmentTiny "fragment_tiny" "The first fragment is too short to hold the transport header.",
-        FragmentOverlap "fragment_overlap" "A later fragment reaches back into the transport header (RFC 1858).",
+        FragmentOverlap "fragment_overlap" "A later fragment reaches back into the headers of the first (RFC 1858, RFC 5722).",
     }
 }
 
@@ -76,6 +79,7 @@ closed_list! {
     pub enum Condition {
         FlowNotStored "flow_not_stored" "A connection was permitted but could not be stored; its answers may be refused.",
         FlowNotPromoted "flow_not_promoted" "The table of assured connections is full; this one stays evictable.",
+        FlowOverQuota "flow_over_quota" "The port has its share of assured connections; this one stays evictable.",
         FragmentNotStored "fragment_not_stored" "A first fragment could not be stored; the later ones will be refused.",
     }
 }
@@ -84,7 +88,7 @@ closed_list! {
 pub type Verdict = Result<Accept, DropReason>;
 
 /// Counters of one direction of one port: accepts, then drops, then conditions.
-pub const COUNTERS: u32 = 40;
+pub const COUNTERS: u32 = 48;
 
 const FIRST_DROP: u32 = Accept::ALL.len() as u32;
 const FIRST_CONDITION: u32 = FIRST_DROP + DropReason::ALL.len() as u32;

@@ -26,7 +26,7 @@ pub const EXPIRY_STEP: Ticks = ticks(1);
 shared! {
     /// Value of the `settings` map: one element. The names and defaults are those of nf_conntrack's
     /// sysctls (`Documentation/networking/nf_conntrack-sysctl.rst`); spans are [`Ticks`].
-    pub struct Settings: 112 {
+    pub struct Settings: 184 {
         /// By TCP state, see [`crate::conntrack::tcp::State`].
         pub tcp: [Ticks; 10],
         /// TCP with data that is not acknowledged, or picked up and not answered.
@@ -37,25 +37,57 @@ shared! {
         pub udp: Ticks,
         /// UDP that was answered and lasts.
         pub udp_stream: Ticks,
-        /// ICMP and ICMPv6 queries.
+        /// ICMP queries.
         pub icmp: Ticks,
+        /// ICMPv6 queries.
+        pub icmpv6: Ticks,
         /// Every other protocol.
         pub generic: Ticks,
         /// GRE before an answer.
         pub gre: Ticks,
         /// GRE that was answered.
         pub gre_stream: Ticks,
+        /// By SCTP state, in the order of `enum sctp_conntrack`
+        /// (`include/uapi/linux/netfilter/nf_conntrack_sctp.h`).
+        pub sctp: [Ticks; 10],
         /// First fragments, by family.
         pub fragments: [Ticks; 2],
         /// Retransmissions after which `tcp_max_retrans_timeout` holds.
         pub tcp_max_retrans: u32,
-        /// 1: TCP connections are picked up in the middle.
-        pub tcp_loose: u32,
-        /// 1: invalid packets are dropped before the rules are asked, as Open vSwitch does.
-        pub drop_invalid: u32,
+        /// What is on, see [`switch`].
+        pub switches: u32,
+        /// How many assured connections one port may have; by default a quarter of the IPv4 table, so that
+        /// neither one port nor three can take it.
+        pub assured_per_port: u32,
         /// Zero.
-        pub reserved: [u32; 5],
+        pub reserved: [u32; 12],
     }
+}
+
+/// Bits of [`Settings::switches`].
+pub mod switch {
+    /// TCP connections are picked up in the middle (`nf_conntrack_tcp_loose`).
+    pub const TCP_LOOSE: u32 = 1 << 0;
+    /// TCP segments must fit the windows (`nf_conntrack_tcp_be_liberal` = 0), but for connections that
+    /// were picked up in the middle or have had a segment in fragments. Two CPUs that work on one
+    /// connection at the same instant take no lock: each writes what its own segment has changed, so the
+    /// windows may lag behind by a segment, and in rare cases a valid one is called invalid. Without
+    /// this switch only a change of state that is lost so can do that, until the segment comes again.
+    pub const TCP_STRICT: u32 = 1 << 1;
+    /// Resets out of sequence are not invalid (`nf_conntrack_tcp_ignore_invalid_rst`).
+    pub const TCP_IGNORE_INVALID_RST: u32 = 1 << 2;
+    /// Invalid packets are dropped before the rules are asked, as Open vSwitch does.
+    pub const DROP_INVALID: u32 = 1 << 3;
+    /// A later fragment that comes before its first passes if the rules permit its whole protocol.
+    pub const FRAGMENTS_UNORDERED: u32 = 1 << 4;
+    /// Frames of a family that the port has no address of are not spoof-checked.
+    pub const OTHER_FAMILY: u32 = 1 << 5;
+    /// Tagged frames that belong to no subport pass, if the source MAC is the port's.
+    pub const TAGGED: u32 = 1 << 6;
+    /// The target of a neighbor advertisement from the VM is not checked.
+    pub const ANY_NEIGHBOR: u32 = 1 << 7;
+    /// Of ARP from the VM only the source MAC of the frame is checked.
+    pub const ANY_ARP: u32 = 1 << 8;
 }
 
 impl Settings {
@@ -78,15 +110,48 @@ impl Settings {
         udp: ticks(30),
         udp_stream: ticks(120),
         icmp: ticks(30),
+        icmpv6: ticks(30),
         generic: ticks(600),
         gre: ticks(30),
         gre_stream: ticks(180),
+        sctp: [
+            ticks(10),  // none: never stored
+            ticks(10),  // closed
+            ticks(3),   // cookie_wait
+            ticks(3),   // cookie_echoed
+            ticks(210), // established
+            ticks(3),   // shutdown_sent
+            ticks(3),   // shutdown_recd
+            ticks(3),   // shutdown_ack_sent
+            ticks(30),  // heartbeat_sent
+            ticks(210), // heartbeat_acked, no longer entered
+        ],
         fragments: [ticks(30), ticks(60)],
         tcp_max_retrans: 3,
-        tcp_loose: 1,
-        drop_invalid: 0,
-        reserved: [0; 5],
+        switches: switch::TCP_LOOSE,
+        assured_per_port: crate::maps::capacity::FLOWS4 / 4,
+        reserved: [0; 12],
     };
+
+    /// Turns one of [`switch`] on or off.
+    pub const fn switch(&mut self, switch: u32, on: bool) {
+        match on {
+            true => self.switches |= switch,
+            false => self.switches &= !switch,
+        }
+    }
+
+    /// Whether one of [`switch`] is on.
+    #[inline(always)]
+    pub const fn has(&self, switch: u32) -> bool {
+        self.switches & switch != 0
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings::DEFAULT
+    }
 }
 
 /// Whether a moment has come: `at` is not after `now`, compared modulo 2^32.

@@ -14,6 +14,21 @@ macro_rules! shared {
 }
 pub(crate) use shared;
 
+/// Writes a value to memory and reads it again.
+///
+/// The kernel's verifier follows every value that a register may hold along every path, until it gives
+/// up. Of what is read from a map it knows nothing, so that all paths, and all turns of a loop, look
+/// alike to it from here on. `slot` must therefore be in a map, not on the stack.
+#[inline(always)]
+pub fn obscure<T: Copy>(slot: &mut T, value: T) -> T {
+    let slot = &raw mut *slot;
+    // SAFETY: a reference is valid for both. Volatile, so that neither is left out.
+    unsafe {
+        slot.write_volatile(value);
+        slot.read_volatile()
+    }
+}
+
 /// Whether the tag of a map value is the key under which it was found; asked *after* its other fields
 /// were read.
 ///

@@ -23,14 +23,14 @@ pub trait Tables {
     /// Looks among the others.
     fn embryo(&self, key: &FlowKey) -> Option<Self::Entry>;
 
-    /// Stores a new connection among the others, over an expired one if there is. False if it could not.
+    /// Stores a new connection among the others, in the place of one that is over. If another CPU has
+    /// just stored one of this key, that one stands. False if neither is so.
     fn create(&self, key: &FlowKey, flow: &Flow) -> bool;
 
-    /// Moves a connection to the assured ones. False if their table is full: it stays where it is.
-    fn promote(&self, key: &FlowKey, flow: &Flow) -> bool;
-
-    /// Removes a connection.
-    fn forget(&self, key: &FlowKey);
+    /// Moves a connection to the assured ones; if another CPU has just done so, that one stands. When it
+    /// has to stay where it is, says why: [`Condition::FlowNotPromoted`], or
+    /// [`Condition::FlowOverQuota`] when the port has [`Settings::assured_per_port`] there already.
+    fn promote(&self, key: &FlowKey, flow: &Flow) -> Result<(), Condition>;
 
     /// The coarse monotonic clock.
     fn now(&self) -> Ticks;
@@ -84,9 +84,14 @@ pub trait FlowEntry {
     /// Copies it.
     fn load(&self) -> Flow;
 
-    /// Writes back what has changed, unless the entry's state word is no longer `before`: then another
-    /// CPU has moved the connection, or its memory belongs to another one. Says whether it was written.
-    fn store(&self, before: u64, flow: &Flow) -> bool;
+    /// Writes what differs between `before`, as it was loaded, and `flow`, unless the entry's state word
+    /// is to change and is no longer that of `before`: then another CPU has moved the connection; or its
+    /// memory belongs to another one. Says whether it was written.
+    fn store(&self, before: &Flow, flow: &Flow) -> bool;
+
+    /// Marks the connection as over, unless the entry's state word is no longer `before`. The entry
+    /// stays until it is swept or replaced: to remove it by its key could hit its successor.
+    fn end(&self, before: u64);
 }
 
 /// What the filter found on its way, in the order in which it looks.
@@ -98,6 +103,8 @@ pub enum Note {
     SourceVouched,
     /// The source is one that only an exception for DHCP or neighbor discovery allows.
     SourceExcepted,
+    /// The operator lets any source of this family pass, of which the port has no address.
+    SourceUnchecked,
     /// No connection is stored.
     NoFlow,
     /// A stored connection was found.

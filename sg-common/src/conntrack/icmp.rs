@@ -2,12 +2,13 @@
 //! `nf_conntrack_proto_icmpv6.c`).
 
 use crate::addr::Family;
+use crate::frame::Frame;
 use crate::hook::Hook;
-use crate::packet::{Opening, Transport};
+use crate::packet::{Ip, Opening, Transport};
 use crate::policy::protocol;
 use crate::reason::DropReason;
 use crate::settings::{Settings, Ticks};
-use crate::wire::icmp::{v4, v6};
+use crate::wire::icmp::{Header, NdOption, Redirect, v4, v6};
 
 /// A message that asks or answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +74,27 @@ pub const fn is_error(opening: &Opening) -> bool {
                 | v4::TIME_EXCEEDED
                 | v4::PARAMETER_PROBLEM
         ),
-        Family::V6 => opening.icmp_type() < v6::ECHO,
+        Family::V6 => opening.icmp_type() < v6::ECHO || opening.icmp_type() == v6::REDIRECT,
     }
+}
+
+/// Where the packet is that an error quotes. An ICMPv6 redirect has it in its first option, and must come
+/// from a router of the link (`nf_conntrack_icmpv6_redirect`, RFC 4861 8.1).
+#[inline(always)]
+pub fn quotation<F: Frame + ?Sized>(frame: &F, ip: &Ip, kind: u8) -> Option<u32> {
+    if matches!(ip.family, Family::V4) || kind != v6::REDIRECT {
+        return Some(ip.payload + size_of::<Header>() as u32);
+    }
+    let option_at = ip.payload + size_of::<Redirect>() as u32;
+    let (redirect, option) = (
+        frame.read::<Redirect>(ip.payload)?,
+        frame.read::<NdOption>(option_at)?,
+    );
+    let from_link = ip.hops == u8::MAX && ip.source[0] == 0xfe && ip.source[1] & 0xc0 == 0x80;
+    let quotes = option.kind == NdOption::REDIRECTED_HEADER && option.length != 0;
+    let whole = ip.payload_length >= (size_of::<Redirect>() + size_of::<NdOption>()) as u32;
+    (from_link && quotes && whole && redirect.header.code == 0)
+        .then_some(option_at + size_of::<NdOption>() as u32)
 }
 
 /// Only a request opens a connection.
@@ -86,8 +106,17 @@ pub const fn first(opening: &Opening, settings: &Settings) -> Result<Ticks, Drop
         transport,
     } = opening;
     match query(key.family(), key.protocol, *hook, transport) {
-        Some(Query { asks: true, .. }) => Ok(settings.icmp),
+        Some(Query { asks: true, .. }) => Ok(lifetime(key.family(), settings)),
         _ => Err(DropReason::InvalidIcmp),
+    }
+}
+
+/// How long a query lives after each of its packets.
+#[inline(always)]
+pub const fn lifetime(family: Family, settings: &Settings) -> Ticks {
+    match family {
+        Family::V4 => settings.icmp,
+        Family::V6 => settings.icmpv6,
     }
 }
 

@@ -28,7 +28,7 @@ pub fn first<F: Frame + ?Sized>(
     Ok(settings.udp)
 }
 
-/// An answered flow lives longer, and is assured, once it has lasted.
+/// An answered flow lives longer, and is assured; one of UDP only once it has lasted.
 #[inline(always)]
 pub fn next<F: Frame + ?Sized>(
     flow: &mut Flow,
@@ -40,29 +40,37 @@ pub fn next<F: Frame + ?Sized>(
     if !is_sound(frame, ip) {
         return Next::Invalid(DropReason::InvalidTransport);
     }
-    let lasts = flow.word().assured() || passed(flow.end[0].wrapping_add(1), now);
-    if !(flow.word().seen_reply() && lasts) {
+    let word = flow.word();
+    let lasts = word.assured()
+        || ip.protocol == protocol::UDPLITE
+        || passed(flow.end[0].wrapping_add(1), now);
+    if !(word.seen_reply() && lasts) {
         return Next::Refresh(settings.udp);
     }
     flow.change(|word| word.set_assured(true));
     Next::Refresh(settings.udp_stream)
 }
 
+/// Moves the moment from which an answered flow is a stream.
+pub(super) const fn shift(flow: &mut Flow, by: Ticks) {
+    flow.end[0] = flow.end[0].wrapping_add(by);
+}
+
 /// The length field must hold the header and lie within the packet, but for a first fragment, where it is
-/// that of the whole datagram; UDP-Lite has a coverage there.
+/// that of the whole datagram.
 #[inline(always)]
 fn is_sound<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> bool {
-    if ip.protocol != protocol::UDP {
-        return true;
-    }
-    match frame.read::<Udp>(ip.payload) {
-        Some(udp) => {
-            let length = u16::from_be_bytes(udp.length) as u32;
-            let header = size_of::<Udp>() as u32;
-            let within = length <= ip.payload_length || ip.fragment == Fragment::First;
-            ip.payload_length >= header && length >= header && within
-        }
-        None => false,
+    let header = size_of::<Udp>() as u32;
+    let udp = match frame.read::<Udp>(ip.payload) {
+        Some(udp) if ip.payload_length >= header => udp,
+        _ => return false,
+    };
+    let length = u16::from_be_bytes(udp.length) as u32;
+    let sound = length >= header && (length <= ip.payload_length || ip.fragment == Fragment::First);
+    match ip.protocol {
+        // A coverage of 0 is all of it, and the checksum is not optional (RFC 3828 3.1).
+        protocol::UDPLITE => (sound || length == 0) && udp.checksum != [0, 0],
+        _ => sound,
     }
 }
 

@@ -6,11 +6,11 @@ use super::*;
 type Change = fn(&mut Word);
 
 /// Every part of the word, with all its bits set.
-const PARTS: [(&str, Change); 21] = [
+const PARTS: [(&str, Change); 24] = [
     ("state", |word| word.set_state(15)),
     ("last_class", |word| word.set_last_class(7)),
     ("last_from_reply", |word| word.set_last_from_reply(true)),
-    ("retransmissions", |word| word.set_retransmissions(3)),
+    ("retransmissions", |word| word.set_retransmissions(255)),
     ("from_vm", |word| word.set_from_vm(true)),
     ("seen_reply", |word| word.set_seen_reply(true)),
     ("assured", |word| word.set_assured(true)),
@@ -46,6 +46,9 @@ const PARTS: [(&str, Change); 21] = [
     ("sack_permitted 1", |word| {
         word.set_sack_permitted(Side::Reply, true)
     }),
+    ("scaling 0", |word| word.set_scaling(Side::Original, true)),
+    ("scaling 1", |word| word.set_scaling(Side::Reply, true)),
+    ("foreign_heartbeat", |word| word.set_foreign_heartbeat(true)),
 ];
 
 #[test]
@@ -78,7 +81,7 @@ fn a_part_is_read_as_it_was_written_and_can_be_cleared() {
     );
     assert!(!word.revoked() && word.assured());
     assert!(!word.unacknowledged(Side::Reply) && word.unacknowledged(Side::Original));
-    assert_eq!(word.nonce(), u32::MAX);
+    assert_eq!(word.nonce(), 0xff_ffff);
 }
 
 #[test]

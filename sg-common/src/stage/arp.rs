@@ -1,20 +1,34 @@
 //! ARP: a VM speaks only for its own addresses (Neutron `arp_protect.py`).
 
 use crate::addr::{Family, V4_UNSPECIFIED};
+use crate::frame::Frame;
 use crate::port::flags;
 use crate::reason::{Accept, DropReason, Verdict};
+use crate::settings::switch;
 use crate::stage::{Context, source};
 use crate::tables::Tables;
-use crate::wire::arp::Arp;
+use crate::wire::arp;
 
 /// Checks the sender of an ARP packet that the VM sends: the MAC of the frame, with an address that
 /// goes with it. A probe (RFC 5227) has no sender address yet; its target must be the port's.
-#[inline(always)]
-pub fn check<T: Tables>(tables: &T, context: &Context<'_>, arp: &Arp) -> Verdict {
+///
+/// What is not checked need not be ARP for IPv4 over Ethernet either.
+///
+/// A subprogram of its own in the kernel: few frames need it.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub fn check<F, T>(tables: &T, context: &Context<'_>, frame: &F, payload: u32) -> Verdict
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
     source::check_mac(tables, context)?;
-    if !context.is_from_vm() || context.has(flags::ARP_UNCHECKED) {
+    if !context.is_from_vm()
+        || context.has(flags::ARP_UNCHECKED)
+        || context.settings.has(switch::ANY_ARP)
+    {
         return Ok(Accept::Arp);
     }
+    let arp = arp::parse(frame, payload)?;
     let speaks_for = match arp.sender {
         V4_UNSPECIFIED => &arp.target,
         _ => &arp.sender,

@@ -12,9 +12,14 @@ use crate::stage::{Context, source};
 use crate::tables::Tables;
 use crate::wire::icmp::v6;
 
-/// What no VM may do: answer as a DHCP server, or advertise itself as a router.
+/// What no VM may do: answer as a DHCP server, or advertise itself as a router. ICMPv6 without a whole
+/// header falls in both directions: the built-ins must know its type (`ip6t_icmp6`, `hotdrop`).
 #[inline(always)]
 pub fn refuse(opening: &Opening) -> Result<(), DropReason> {
+    let icmpv6 = matches!(opening.family(), Family::V6) && opening.key.protocol == protocol::ICMPV6;
+    if icmpv6 && opening.transport.cut_short {
+        return Err(DropReason::InvalidTransport);
+    }
     if matches!(opening.hook, Hook::ToVm) {
         return Ok(());
     }

@@ -1,16 +1,15 @@
 //! Connections: finds the one a packet belongs to, moves its state, opens new ones.
 
 use crate::addr::Family;
-use crate::conntrack::{self, Next, icmp};
-use crate::flow::{Flow, Side};
+use crate::conntrack::{self, Next, Terms, icmp};
+use crate::flow::{Flow, Side, Word};
 use crate::frame::Frame;
-use crate::packet::{Fragment, Opening, Scratch, transport};
+use crate::packet::{Extent, Fragment, Opening, Scratch, transport};
 use crate::port::flags;
 use crate::reason::{Accept, Condition, DropReason, Verdict};
-use crate::settings::{EXPIRY_STEP, Ticks, passed};
+use crate::settings::{EXPIRY_STEP, Ticks, switch};
 use crate::stage::{Context, permission, source};
 use crate::tables::{FlowEntry, Note, Tables};
-use crate::wire::icmp::Header;
 use crate::wire::ipv6::Walk;
 use crate::wire::{ipv4, ipv6};
 
@@ -23,8 +22,8 @@ pub enum Tracking {
     Connection,
     /// By those of the packet it quotes: it is an ICMP error.
     Error,
-    /// It is an ICMP error, but quotes nothing that could belong to a connection.
-    Unrelated,
+    /// It cannot belong to a connection.
+    Invalid(DropReason),
 }
 
 /// How a packet is tracked.
@@ -39,17 +38,18 @@ pub fn tracking<F: Frame + ?Sized>(
         || icmp::is_untracked(&scratch.opening)
     {
         Tracking::None
+    } else if let Some(reason) = conntrack::unfit(&scratch.opening) {
+        Tracking::Invalid(reason)
     } else if !icmp::is_error(&scratch.opening) {
         Tracking::Connection
     } else if read_quoted(context, frame, scratch) {
         Tracking::Error
     } else {
-        Tracking::Unrelated
+        Tracking::Invalid(DropReason::InvalidIcmp)
     }
 }
 
-/// Looks for the connection of a packet, and copies it into `scratch.flow`. One that has expired is
-/// absent.
+/// Looks for the connection of a packet, and copies it into `scratch.flow`.
 #[inline(always)]
 pub fn find<T: Tables>(
     tables: &T,
@@ -60,23 +60,23 @@ pub fn find<T: Tables>(
     let key = match tracking {
         Tracking::Connection => &scratch.opening.key,
         Tracking::Error => &scratch.quoted.key,
-        Tracking::Unrelated | Tracking::None => return None,
+        Tracking::Invalid(_) | Tracking::None => return None,
     };
     let flow = &mut scratch.flow;
-    let entry = match tables.assured(key) {
+    let entry = match living(tables.assured(key), flow, context.now) {
         Some(entry) => entry,
-        None => tables.embryo(key)?,
+        None => living(tables.embryo(key), flow, context.now)?,
     };
-    *flow = entry.load();
-    if passed(flow.expires, context.now) {
-        if flow.word().assured() {
-            // Make way: an entry among the assured would hide a new one among the others.
-            tables.forget(key);
-        }
-        return None;
-    }
     tables.note(Note::Flow(*flow));
     Some(entry)
+}
+
+/// Copies an entry into `flow`; `None` if its connection is over.
+#[inline(always)]
+fn living<E: FlowEntry>(entry: Option<E>, flow: &mut Flow, now: Ticks) -> Option<E> {
+    let entry = entry?;
+    *flow = entry.load();
+    flow.lives(now).then_some(entry)
 }
 
 /// The VM has sent from its own MAC on this connection, in this generation, and not lost the address
@@ -105,49 +105,65 @@ where
     F: Frame + ?Sized,
     T: Tables,
 {
-    judge_again(tables, context, tracking, entry, scratch)?;
+    if is_outdated(context, &scratch.flow)
+        && !judge_again(tables, context, tracking, entry, scratch)
+    {
+        return Err(DropReason::Revoked);
+    }
     if tracking == Tracking::Error {
         return Ok(Some(Accept::Related));
     }
     let Scratch {
-        ip, opening, flow, ..
+        ip,
+        opening,
+        flow,
+        before,
+        room,
+        ..
     } = scratch;
-    let before = flow.word();
     let side = flow.side(context.hook);
-    match conntrack::next(flow, side, frame, ip, context.settings, context.now) {
+    let terms = Terms {
+        settings: context.settings,
+        now: context.now,
+    };
+    *before = *flow;
+    let next = conntrack::next(flow, room, side, frame, ip, &terms);
+    match next {
         Next::Refresh(lifetime) => refresh(flow, lifetime, context.now),
         Next::Keep => {}
-        Next::Delete => {
-            tables.forget(&opening.key);
-            return Ok(Some(Accept::Established));
+        Next::Delete | Next::Reopen => {
+            entry.end(before.word);
+            return Ok((next == Next::Delete).then_some(Accept::Established));
         }
-        Next::Reopen => {
-            tables.forget(&opening.key);
-            return Ok(None);
+        Next::Invalid(reason) => {
+            entry.store(before, flow);
+            return invalid(tables, context, opening, reason).map(Some);
         }
-        Next::Invalid(reason) => return invalid(tables, context, opening, reason).map(Some),
     }
-    flow.change(|word| {
-        if side == Side::Reply {
-            word.set_seen_reply(true);
-        }
-        if context.is_from_own_mac() {
-            word.set_source_vouched(true);
-        }
-    });
-    if flow.word().assured() && !before.assured() {
-        if tables.promote(&opening.key, flow) {
-            return Ok(Some(Accept::Established));
+    flow.change(|word| seen(word, context, side));
+    if flow.word().assured() && !before.word().assured() {
+        match tables.promote(&opening.key, flow) {
+            Ok(()) => return Ok(Some(Accept::Established)),
+            Err(condition) => {
+                tables.condition(context.slot, context.hook.direction(), condition);
+            }
         }
         flow.change(|word| word.set_assured(false));
-        tables.condition(
-            context.slot,
-            context.hook.direction(),
-            Condition::FlowNotPromoted,
-        );
     }
-    entry.store(before.0, flow);
+    // If another CPU has moved the connection at this instant, that stands, and this packet is forgotten.
+    entry.store(before, flow);
     Ok(Some(Accept::Established))
+}
+
+/// Notes that a side has sent what fits.
+#[inline(always)]
+fn seen(word: &mut Word, context: &Context<'_>, side: Side) {
+    if side == Side::Reply {
+        word.set_seen_reply(true);
+    }
+    if context.is_from_own_mac() {
+        word.set_source_vouched(true);
+    }
 }
 
 /// The verdict on a packet that belongs to no stored connection: may it open one?
@@ -172,16 +188,8 @@ where
     Ok(accept)
 }
 
-/// The verdict on an ICMP error about no stored connection.
-#[inline(always)]
-pub fn unrelated<T: Tables>(tables: &T, context: &Context<'_>, scratch: &Scratch) -> Verdict {
-    invalid(tables, context, &scratch.opening, DropReason::InvalidIcmp)
-}
-
 /// Makes `scratch.flow` the connection that the packet would open, if one can begin with it.
-///
-/// A subprogram of its own in the kernel: only the first packet of a connection needs it.
-#[cfg_attr(target_arch = "bpf", inline(never))]
+#[inline(always)]
 fn begin<F, T>(
     tables: &T,
     context: &Context<'_>,
@@ -193,10 +201,18 @@ where
     T: Tables,
 {
     let Scratch {
-        ip, opening, flow, ..
+        ip,
+        opening,
+        flow,
+        room,
+        ..
     } = scratch;
+    let terms = Terms {
+        settings: context.settings,
+        now: context.now,
+    };
     *flow = Flow::new(context.hook, context.generation, tables.random());
-    let lifetime = conntrack::first(flow, frame, ip, opening, context.settings, context.now)?;
+    let lifetime = conntrack::first(flow, room, frame, ip, opening, &terms)?;
     flow.expires = context.now.wrapping_add(lifetime);
     flow.change(|word| word.set_source_vouched(context.is_from_own_mac()));
     Ok(())
@@ -210,42 +226,53 @@ where
 fn read_quoted<F: Frame + ?Sized>(context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> bool {
     let Scratch {
         ip,
+        opening,
         quoted_ip,
         quoted,
         ..
     } = scratch;
-    let offset = ip.payload + size_of::<Header>() as u32;
+    let Some(offset) = icmp::quotation(frame, ip, opening.icmp_type()) else {
+        return false;
+    };
+    let extent = Extent::Until(ip.payload + ip.payload_length);
     let sound = match ip.family {
-        Family::V4 => ipv4::parse(frame, offset, false, quoted_ip),
-        Family::V6 => matches!(ipv6::parse(frame, offset, false, quoted_ip), Walk::Done),
+        Family::V4 => ipv4::parse(frame, offset, extent, quoted_ip),
+        Family::V6 => matches!(ipv6::parse(frame, offset, extent, quoted_ip), Walk::Done),
     };
     let transport = transport(frame, quoted_ip);
     *quoted = Opening::new(context.slot, context.hook.opposite(), quoted_ip, transport);
     sound && !transport.cut_short && quoted_ip.source == ip.destination
 }
 
-/// Whether the rules still permit a stored connection, a copy of which is in `scratch.flow`. They are
-/// asked again, in its original direction, when something has changed since they were last asked; and at
-/// every packet of a connection that is revoked, so that it lives again when its rule comes back.
+/// The rules are asked again when something has changed since they were last asked; and at every packet
+/// of a connection that is revoked, so that it lives again when its rule comes back.
 #[inline(always)]
+fn is_outdated(context: &Context<'_>, flow: &Flow) -> bool {
+    flow.generation != context.generation || flow.word().revoked()
+}
+
+/// Whether the rules still permit a stored connection, a copy of which is in `scratch.flow`, in its
+/// original direction.
+///
+/// A subprogram of its own in the kernel: few packets need it.
+#[cfg_attr(target_arch = "bpf", inline(never))]
 fn judge_again<T: Tables>(
     tables: &T,
     context: &Context<'_>,
     tracking: Tracking,
     entry: &T::Entry,
     scratch: &mut Scratch,
-) -> Result<(), DropReason> {
+) -> bool {
     let Scratch {
         opening,
         flow,
+        before,
         quoted,
         original,
         ..
     } = scratch;
     let word = flow.word();
-    if flow.generation == context.generation && !word.revoked() {
-        return Ok(());
-    }
+    *before = *flow;
     tables.note(Note::JudgedAgain);
     let key = if tracking == Tracking::Error {
         &quoted.key
@@ -257,32 +284,31 @@ fn judge_again<T: Tables>(
         word.source_vouched() && source::own_kinds(tables, context, key.family(), &key.local) != 0;
     // The source of what the VM itself sends on the connection has just been checked.
     let source_checked = context.is_from_vm() && tracking == Tracking::Connection;
-    let source_lost = word.from_vm() && word.source_vouched() && !source_kept && !source_checked;
+    let source_lost = word.from_vm()
+        && !source_kept
+        && !source_checked
+        && !source::is_own(tables, context, key.family(), &key.local);
     let permitted = !source_lost && permission::ask(tables, context, original).is_some();
     flow.generation = context.generation;
     flow.change(|word| {
         word.set_revoked(!permitted);
-        // A lost source is looked for again at the next packet.
-        word.set_source_vouched(source_kept || source_lost);
+        word.set_source_vouched(source_kept);
     });
-    entry.store(word.0, flow);
-    match permitted {
-        true => Ok(()),
-        false => Err(DropReason::Revoked),
-    }
+    entry.store(before, flow);
+    permitted
 }
 
-/// Invalid packets meet the rules first, as under iptables, unless the operator wants them dropped.
-/// Nothing is stored.
+/// The verdict on a packet that fits no connection: it meets the rules first, as under iptables, unless
+/// the operator wants it dropped. Nothing is stored.
 #[inline(always)]
-fn invalid<T: Tables>(
+pub fn invalid<T: Tables>(
     tables: &T,
     context: &Context<'_>,
     opening: &Opening,
     reason: DropReason,
 ) -> Verdict {
     tables.note(Note::Invalid(reason));
-    if context.settings.drop_invalid != 0 {
+    if context.settings.has(switch::DROP_INVALID) {
         return Err(reason);
     }
     match permission::ask(tables, context, opening) {

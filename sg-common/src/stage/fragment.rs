@@ -1,11 +1,12 @@
 //! Fragments: only the first has the ports, so it speaks for the others. A program at tc cannot hold a
-//! packet back, so a later fragment that comes before the first is refused.
+//! packet back, so a later fragment that comes before the first is refused, or at the operator's wish
+//! judged by the rules that need no ports.
 
 use crate::addr::{Address, Family};
 use crate::hook::Direction;
 use crate::packet::{Fragment, Ip, header_length};
 use crate::reason::{Condition, DropReason};
-use crate::settings::{Ticks, passed};
+use crate::settings::{Ticks, passed, switch};
 use crate::shared::shared;
 use crate::stage::Context;
 use crate::tables::Tables;
@@ -15,45 +16,64 @@ shared! {
     pub struct FragmentKey: 44 {
         /// The port.
         pub slot: u32,
-        /// Identification, unique to the two addresses and the protocol.
+        /// Identification, unique to the two addresses and, in IPv4, the protocol.
         pub id: u32,
         /// Source.
         pub source: Address,
         /// Destination.
         pub destination: Address,
-        /// Upper-layer protocol.
+        /// Type of the datagram's first header.
         pub protocol: u8,
         /// Direction, as [`Direction`].
         pub direction: u8,
+        /// 4 or 6.
+        pub family: u8,
         /// Zero.
-        pub reserved: u16,
+        pub reserved: u8,
     }
 
     /// Value of the `fragments` map: the first fragment was accepted.
-    pub struct FragmentValue: 8 {
+    pub struct FragmentValue: 12 {
         /// Until when the later ones are.
         pub expires: Ticks,
         /// The port's generation at that time.
         pub generation: u32,
+        /// How many of the datagram's bytes are extension headers and transport header: what was judged.
+        pub judged: u32,
     }
 }
 
-/// Checks a fragment before anything else looks at its transport header. `true`: a later fragment of a
-/// datagram that was accepted.
+/// What is known of a packet before anything looks at its transport header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing: it is to be judged.
+    Nothing,
+    /// It is a later fragment of a datagram that was accepted.
+    Accepted,
+    /// It is a later fragment of a datagram of which nothing is known; the operator lets it pass if the
+    /// rules permit its whole protocol.
+    Unordered,
+}
+
+/// Checks a fragment before anything else looks at its transport header.
 #[inline(always)]
-pub fn check<T: Tables>(tables: &T, context: &Context<'_>, ip: &Ip) -> Result<bool, DropReason> {
+pub fn check<T: Tables>(tables: &T, context: &Context<'_>, ip: &Ip) -> Result<Known, DropReason> {
     match ip.fragment {
-        Fragment::Whole => Ok(false),
+        Fragment::Whole => Ok(Known::Nothing),
         Fragment::First if ip.payload_length < header_length(ip.protocol) => {
             Err(DropReason::FragmentTiny)
         }
-        Fragment::First => Ok(false),
+        Fragment::First => Ok(Known::Nothing),
         Fragment::Later if (ip.fragment_offset as u32) * 8 < header_length(ip.protocol) => {
             Err(DropReason::FragmentOverlap)
         }
-        Fragment::Later => match is_known(tables, context, ip) {
-            true => Ok(true),
-            false => Err(DropReason::FragmentUnknown),
+        Fragment::Later => match find(tables, context, ip) {
+            Found::Accepted => Ok(Known::Accepted),
+            Found::Overlaps => Err(DropReason::FragmentOverlap),
+            Found::Unknown if context.settings.has(switch::FRAGMENTS_UNORDERED) => {
+                Ok(Known::Unordered)
+            }
+            Found::Unknown => Err(DropReason::FragmentUnknown),
         },
     }
 }
@@ -77,18 +97,34 @@ fn store<T: Tables>(tables: &T, context: &Context<'_>, ip: &Ip) -> bool {
     let value = FragmentValue {
         expires: context.now.wrapping_add(lifetime),
         generation: context.generation,
+        judged: ip.payload - ip.fragment_data + header_length(ip.protocol),
     };
     tables.remember_fragment(&key(context, ip), &value)
 }
 
+/// What is known of a later fragment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// The first was accepted.
+    Accepted,
+    /// The first was accepted, but this one would replace a part of what was judged (RFC 3128, RFC 5722).
+    Overlaps,
+    /// The first was not accepted, or has not come.
+    Unknown,
+}
+
 /// A subprogram of its own in the kernel, like [`store`].
 #[cfg_attr(target_arch = "bpf", inline(never))]
-fn is_known<T: Tables>(tables: &T, context: &Context<'_>, ip: &Ip) -> bool {
+fn find<T: Tables>(tables: &T, context: &Context<'_>, ip: &Ip) -> Found {
     match tables.fragment(&key(context, ip)) {
-        Some(value) => {
-            value.generation == context.generation && !passed(value.expires, context.now)
+        Some(value)
+            if value.generation != context.generation || passed(value.expires, context.now) =>
+        {
+            Found::Unknown
         }
-        None => false,
+        Some(value) if (ip.fragment_offset as u32) * 8 < value.judged => Found::Overlaps,
+        Some(_) => Found::Accepted,
+        None => Found::Unknown,
     }
 }
 
@@ -100,8 +136,9 @@ fn key(context: &Context<'_>, ip: &Ip) -> FragmentKey {
         id: ip.fragment_id,
         source: ip.source,
         destination: ip.destination,
-        protocol: ip.protocol,
+        protocol: ip.fragment_protocol,
         direction: direction as u8,
+        family: ip.family.number(),
         reserved: 0,
     }
 }

@@ -17,6 +17,13 @@ pub fn stateless<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening
     }
 }
 
+/// The verdict on a later fragment of which the first is not known: it has no ports, so only what permits
+/// its whole protocol permits it.
+#[inline(always)]
+pub fn unordered<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Verdict {
+    require(tables, context, opening).map(|_| Accept::Fragment)
+}
+
 /// As [`ask`]; what nothing permits is dropped.
 #[inline(always)]
 pub fn require<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Verdict {

@@ -5,9 +5,10 @@ use crate::addr::{
     Address, Family, Mac, V4_BROADCAST, V4_UNSPECIFIED, V6_UNSPECIFIED, is_link_local_multicast,
 };
 use crate::frame::Frame;
-use crate::packet::{Opening, Scratch};
-use crate::port::{ANY_FAMILY, AddressKey};
+use crate::packet::{Ip, Opening, Scratch};
+use crate::port::{ANY_FAMILY, ANY_MAC, AddressKey, flags};
 use crate::reason::DropReason;
+use crate::settings::switch;
 use crate::stage::Context;
 use crate::tables::{Note, Tables};
 use crate::wire::icmp::{Neighbor, v6};
@@ -33,6 +34,10 @@ pub fn check<T: Tables>(
         tables.note(Note::SourceExcepted);
         return Ok(());
     }
+    if is_unchecked(context, opening.family()) {
+        tables.note(Note::SourceUnchecked);
+        return Ok(());
+    }
     Err(DropReason::SpoofedAddress)
 }
 
@@ -49,7 +54,8 @@ pub fn check_mac<T: Tables>(tables: &T, context: &Context<'_>) -> Result<(), Dro
 }
 
 /// Checks that a neighbor advertisement of the VM is for an address of its own, as the Open vSwitch
-/// agent does (`ovs_neutron_agent.py`, `setup_arp_spoofing_protection`).
+/// agent does (`ovs_neutron_agent.py`, `setup_arp_spoofing_protection`), unless the operator lets any
+/// pass.
 #[inline(always)]
 pub fn check_neighbor<T: Tables, F: Frame + ?Sized>(
     tables: &T,
@@ -61,18 +67,30 @@ pub fn check_neighbor<T: Tables, F: Frame + ?Sized>(
     if !context.is_from_vm()
         || !opening.is_icmpv6()
         || opening.icmp_type() != v6::NEIGHBOR_ADVERTISEMENT
+        || context.settings.has(switch::ANY_NEIGHBOR)
+        || is_unchecked(context, Family::V6)
     {
         return Ok(());
     }
-    // Bytes behind the packet, or in a later fragment, are not the target that a receiver reads.
-    let whole = ip.payload_length >= size_of::<Neighbor>() as u32;
-    let own = match frame.read::<Neighbor>(ip.payload) {
-        Some(neighbor) if whole => pair(tables, context, Family::V6, &neighbor.target) != 0,
-        _ => false,
-    };
-    match own {
+    match is_own_neighbor(tables, context, frame, ip) {
         true => Ok(()),
         false => Err(DropReason::SpoofedNeighbor),
+    }
+}
+
+/// A subprogram of its own in the kernel: few packets need it.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn is_own_neighbor<T: Tables, F: Frame + ?Sized>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    ip: &Ip,
+) -> bool {
+    // Bytes behind the packet, or in a later fragment, are not the target that a receiver reads.
+    let whole = ip.payload_length >= size_of::<Neighbor>() as u32;
+    match frame.read::<Neighbor>(ip.payload) {
+        Some(neighbor) if whole => pair(tables, context, Family::V6, &neighbor.target) != 0,
+        _ => false,
     }
 }
 
@@ -105,6 +123,19 @@ pub fn own_kinds<T: Tables>(
     kinds(tables, context, &context.mac, family.number(), address)
 }
 
+/// Whether the port may send from an address, with whatever MAC, or nothing checks that.
+#[inline(always)]
+pub fn is_own<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    family: Family,
+    address: &Address,
+) -> bool {
+    is_unchecked(context, family)
+        || own_kinds(tables, context, family, address) != 0
+        || kinds(tables, context, &[0; 6], family.number() | ANY_MAC, address) != 0
+}
+
 /// A subprogram of its own in the kernel: its key needs its own stack.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 fn kinds<T: Tables>(
@@ -123,6 +154,17 @@ fn kinds<T: Tables>(
         address: *address,
     };
     tables.address(&key).unwrap_or(0)
+}
+
+/// Whether the operator lets a family pass unchecked of which the port has nothing to check it by:
+/// iptables then has no chain for it.
+#[inline(always)]
+const fn is_unchecked(context: &Context<'_>, family: Family) -> bool {
+    let without = match family {
+        Family::V4 => flags::WITHOUT_V4,
+        Family::V6 => flags::WITHOUT_V6,
+    };
+    context.has(without) && context.settings.has(switch::OTHER_FAMILY)
 }
 
 /// A host that has no address yet asks a DHCP server for one, or its neighbors whether one is free.

@@ -20,8 +20,8 @@ impl Tables for Full<'_> {
         false
     }
 
-    fn promote(&self, _: &FlowKey, _: &Flow) -> bool {
-        false
+    fn promote(&self, _: &FlowKey, _: &Flow) -> Result<(), Condition> {
+        Err(Condition::FlowNotPromoted)
     }
 
     fn remember_fragment(&self, _: &FragmentKey, _: &FragmentValue) -> bool {
@@ -34,10 +34,6 @@ impl Tables for Full<'_> {
 
     fn embryo(&self, key: &FlowKey) -> Option<Self::Entry> {
         self.0.embryo(key)
-    }
-
-    fn forget(&self, key: &FlowKey) {
-        self.0.forget(key);
     }
 
     fn now(&self) -> Ticks {

@@ -26,6 +26,7 @@ pub(crate) struct Packet {
     /// Header types and bodies, IPv6 only.
     extensions: Vec<(u8, Vec<u8>)>,
     fragment: Option<Part>,
+    hops: u8,
     payload: Vec<u8>,
 }
 
@@ -45,6 +46,7 @@ pub(crate) fn ip(source: &str, destination: &str, protocol: u8, payload: &[u8]) 
         protocol,
         extensions: Vec::new(),
         fragment: None,
+        hops: 255,
         payload: payload.to_vec(),
     }
 }
@@ -85,6 +87,37 @@ pub(crate) fn ported(protocol: u8, source: &str, destination: &str) -> Packet {
     .concat();
     payload.resize(16, 0);
     between(source, destination, protocol, &payload)
+}
+
+/// An SCTP packet with a verification tag: type, flags and content of each chunk.
+pub(crate) fn sctp(
+    source: &str,
+    destination: &str,
+    tag: u32,
+    chunks: &[(u8, u8, &[u8])],
+) -> Packet {
+    let mut packet = ported(132, source, destination);
+    packet.payload.truncate(4);
+    packet.payload.extend(tag.to_be_bytes());
+    packet.payload.extend([0; 4]);
+    for (kind, flags, content) in chunks {
+        let [high, low] = (content.len() as u16 + 4).to_be_bytes();
+        packet.payload.extend([*kind, *flags, high, low]);
+        packet.payload.extend(*content);
+        let padded = packet.payload.len().next_multiple_of(4);
+        packet.payload.resize(padded, 0);
+    }
+    packet
+}
+
+/// An ICMPv6 redirect with one option.
+pub(crate) fn redirect(source: &str, destination: &str, option: u8, content: &[u8]) -> Packet {
+    let mut packet = icmp(source, destination, 137, 0, 0);
+    packet.payload.resize(40, 0);
+    let eights = (content.len() + 8).div_ceil(8) as u8;
+    packet.payload.extend([option, eights, 0, 0, 0, 0, 0, 0]);
+    packet.payload.extend(content);
+    packet
 }
 
 /// An ICMP or ICMPv6 message with an identifier, and eight bytes behind it.
@@ -165,6 +198,22 @@ impl Packet {
         self
     }
 
+    /// TCP options behind the header, filled up with no-operations.
+    pub(crate) fn options(mut self, options: &[u8]) -> Self {
+        let filled = options.len().next_multiple_of(4);
+        let padding = std::iter::repeat_n(1, filled - options.len());
+        self.payload
+            .splice(20..20, options.iter().copied().chain(padding));
+        self.payload[12] += (filled / 4 * 16) as u8;
+        self
+    }
+
+    /// The hop limit of IPv6, 255 if not said.
+    pub(crate) fn hops(mut self, hops: u8) -> Self {
+        self.hops = hops;
+        self
+    }
+
     /// More bytes at the end of the payload.
     pub(crate) fn data(mut self, bytes: usize) -> Self {
         self.payload.resize(self.payload.len() + bytes, 0);
@@ -194,6 +243,16 @@ impl Packet {
         let mut body = vec![0, eights - 1];
         body.resize(eights as usize * 8, 0);
         self.extensions.push((kind, body));
+        self
+    }
+
+    /// An IPv6 extension header that belongs to the payload, so that fragments cut it too.
+    pub(crate) fn inner_extension(mut self, kind: u8, eights: u8) -> Self {
+        let mut body = vec![self.protocol, eights - 1];
+        body.resize(eights as usize * 8, 0);
+        body.append(&mut self.payload);
+        self.protocol = kind;
+        self.payload = body;
         self
     }
 
@@ -232,7 +291,7 @@ impl Packet {
                     flow_label: Ipv6FlowLabel::ZERO,
                     payload_length: rest.len() as u16,
                     next_header: IpNumber(first),
-                    hop_limit: 255,
+                    hop_limit: self.hops,
                     source: source.octets(),
                     destination: destination.octets(),
                 };

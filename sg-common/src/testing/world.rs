@@ -10,14 +10,14 @@ use crate::addr::{Address, Family, Mac, V4_PREFIX_BITS, from_ip, link_local};
 use crate::filter::filter;
 use crate::flow::Flow;
 use crate::hook::{Direction, Hook};
-use crate::memory::{Memory, mask};
+use crate::memory::{FlowMemory, Memory, mask};
 use crate::packet::Scratch;
 use crate::policy::{
     Grant, GrantKey, Member, MemberKey, PREFIX_KEY_BITS, Permits, Policy, PortGrant, PrefixKey,
     ask, port_protocol,
 };
 use crate::port::{
-    ADDRESS_KEY_BITS, ANY_FAMILY, AddressKey, Port, PortKey, flags, kind, policy_index,
+    ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, Port, PortKey, flags, kind, policy_index,
 };
 use crate::reason::{COUNTERS, Counter, Verdict, counter_index, verdict_counter};
 use crate::settings::ticks;
@@ -104,19 +104,37 @@ impl World {
 
     /// A pair of the port. `bits`: of the mapped form.
     pub(crate) fn may_send(&mut self, mac: Mac, address: &str, bits: u32, kind: u32) {
+        self.slot_may_send(SLOT, mac, address, bits, kind);
+    }
+
+    /// A pair of another port.
+    pub(crate) fn slot_may_send(
+        &mut self,
+        slot: u32,
+        mac: Mac,
+        address: &str,
+        bits: u32,
+        kind: u32,
+    ) {
         let address: IpAddr = address.parse().unwrap();
-        let row = |family, address| AddressKey {
-            slot: SLOT,
+        let row = |mac, family, address| AddressKey {
+            slot,
             mac,
             family,
             reserved: 0,
             address,
         };
-        let masked = mask(&from_ip(&address), bits);
-        let key = row(Family::of(&address).number(), masked);
+        let (family, masked) = (
+            Family::of(&address).number(),
+            mask(&from_ip(&address), bits),
+        );
         let addresses = &mut self.memory.addresses;
-        addresses.insert((ADDRESS_KEY_BITS + bits, key), kind);
-        let mac_row = row(ANY_FAMILY, [0; 16]);
+        addresses.insert((ADDRESS_KEY_BITS + bits, row(mac, family, masked)), kind);
+        if mac != VM_MAC {
+            let any_mac = row([0; 6], family | ANY_MAC, masked);
+            addresses.insert((ADDRESS_KEY_BITS + bits, any_mac), kind);
+        }
+        let mac_row = row(mac, ANY_FAMILY, [0; 16]);
         addresses.insert((ADDRESS_KEY_BITS + 128, mac_row), kind::MAC);
     }
 
@@ -246,19 +264,25 @@ impl World {
     pub(crate) fn stored(&self) -> (usize, usize, usize) {
         let memory = &self.memory;
         (
-            memory.flows.borrow().len(),
-            memory.embryos.borrow().len(),
+            self.living(&memory.flows).len(),
+            self.living(&memory.embryos).len(),
             memory.fragments.borrow().len(),
         )
     }
 
     /// The only connection there is.
     pub(crate) fn flow(&self) -> Option<Flow> {
-        let (flows, embryos) = (self.memory.flows.borrow(), self.memory.embryos.borrow());
-        let mut all = flows.values().chain(embryos.values());
-        let flow = all.next().map(|flow| flow.get());
-        assert!(all.next().is_none(), "more than one connection");
-        flow
+        let (flows, embryos) = (&self.memory.flows, &self.memory.embryos);
+        let all = [self.living(flows), self.living(embryos)].concat();
+        assert!(all.len() <= 1, "more than one connection");
+        all.first().copied()
+    }
+
+    fn living(&self, table: &FlowMemory) -> Vec<Flow> {
+        let now = self.memory.clock.get();
+        let flows = table.borrow();
+        let living = flows.values().map(|flow| flow.get());
+        living.filter(|flow| flow.lives(now)).collect()
     }
 
     /// Seconds that the only connection has left, rounded.

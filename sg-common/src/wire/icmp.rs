@@ -25,6 +25,31 @@ header! {
         /// The address asked for or advertised.
         pub target: Address,
     }
+
+    /// The redirect, without its options (RFC 4861 4.5).
+    pub struct Redirect: 40 {
+        /// Type, code, checksum, and four reserved bytes.
+        pub header: Header,
+        /// A better first hop.
+        pub target: Address,
+        /// For what.
+        pub destination: Address,
+    }
+
+    /// The redirected header option of neighbor discovery, without the packet (RFC 4861 4.6.3).
+    pub struct NdOption: 8 {
+        /// Type.
+        pub kind: u8,
+        /// Length in units of 8 bytes, with this header.
+        pub length: u8,
+        /// Zero.
+        pub reserved: [u8; 6],
+    }
+}
+
+impl NdOption {
+    /// Type of the option that quotes the redirected packet.
+    pub const REDIRECTED_HEADER: u8 = 4;
 }
 
 /// ICMP types.
@@ -55,6 +80,7 @@ pub mod v6 {
     pub const ROUTER_ADVERTISEMENT: u8 = 134;
     pub const NEIGHBOR_SOLICITATION: u8 = 135;
     pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+    pub const REDIRECT: u8 = 137;
     pub const NODE_INFORMATION: u8 = 139;
     pub const NODE_INFORMATION_REPLY: u8 = 140;
     pub const MLD2_REPORT: u8 = 143;

@@ -2,7 +2,7 @@
 
 use crate::addr::{Family, from_v4};
 use crate::frame::Frame;
-use crate::packet::{Fragment, Ip};
+use crate::packet::{Extent, Fragment, Ip};
 use crate::wire::header;
 
 header! {
@@ -36,11 +36,8 @@ const OFFSET: u16 = 0x1fff;
 
 /// Parses an IPv4 header at an offset; false if it is cut short or contradicts itself
 /// (`net/bridge/br_netfilter_hooks.c`, `br_validate_ipv4`).
-///
-/// `whole` says that the frame must hold all that the header announces: true for a packet, false for
-/// the quotation in an ICMP error, which is as long as what there is of it.
 #[inline(always)]
-pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, whole: bool, ip: &mut Ip) -> bool {
+pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, extent: Extent, ip: &mut Ip) -> bool {
     let Some(header) = frame.read::<Header>(offset) else {
         return false;
     };
@@ -48,10 +45,14 @@ pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, whole: bool, ip: &mut Ip
     if header.version_length >> 4 != 4 || header_length < size_of::<Header>() as u32 {
         return false;
     }
-    let available = frame.len().wrapping_sub(offset);
+    let (end, quoted) = match extent {
+        Extent::Whole => (frame.len(), false),
+        Extent::Until(end) => (end, true),
+    };
+    let available = end.saturating_sub(offset);
     let length = match u16::from_be_bytes(header.total_length) as u32 {
         // Some routers quote the length as their kernel has changed it.
-        _ if !whole => available,
+        _ if quoted => available,
         // A super-packet of more than 64 KiB has no length in its header (BIG TCP).
         0 if available > u16::MAX as u32 => available,
         length => length,
@@ -65,9 +66,12 @@ pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, whole: bool, ip: &mut Ip
         source: from_v4(header.source),
         destination: from_v4(header.destination),
         protocol: header.protocol,
+        hops: header.ttl,
         fragment: Fragment::new(fragment & OFFSET, fragment & MORE_FRAGMENTS != 0),
         fragment_offset: fragment & OFFSET,
+        fragment_protocol: header.protocol,
         fragment_id: u16::from_be_bytes(header.id) as u32,
+        fragment_data: offset + header_length,
         payload: offset + header_length,
         payload_length: length - header_length,
     };

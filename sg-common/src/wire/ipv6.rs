@@ -2,7 +2,7 @@
 
 use crate::addr::{Address, Family};
 use crate::frame::Frame;
-use crate::packet::{Fragment, Ip};
+use crate::packet::{Extent, Fragment, Ip};
 use crate::policy::protocol;
 use crate::wire::header;
 
@@ -55,16 +55,23 @@ const MORE_FRAGMENTS: u16 = 1;
 /// the authentication header (51) is thus a protocol of its own, as for nftables
 /// (`net/ipv6/exthdrs_core.c`, `ipv6_find_hdr` with `IP6_FH_F_AUTH`).
 ///
-/// `whole` as for [`super::ipv4::parse`].
-#[inline(always)]
-pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, whole: bool, ip: &mut Ip) -> Walk {
+/// A subprogram of its own in the kernel, for its stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, extent: Extent, ip: &mut Ip) -> Walk {
     let Some(header) = frame.read::<Header>(offset) else {
         return Walk::CutShort;
     };
     let payload = offset + size_of::<Header>() as u32;
-    let available = frame.len().wrapping_sub(payload);
+    let (end, quoted) = match extent {
+        Extent::Whole => (frame.len(), false),
+        Extent::Until(end) => (end, true),
+    };
+    if end < payload {
+        return Walk::CutShort;
+    }
+    let available = end - payload;
     let payload_length = match u16::from_be_bytes(header.payload_length) as u32 {
-        _ if !whole => available,
+        _ if quoted => available,
         // A super-packet of more than 64 KiB has no length in its header (BIG TCP).
         0 if available > u16::MAX as u32 => available,
         length => length,
@@ -77,9 +84,12 @@ pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, whole: bool, ip: &mut Ip
         source: header.source,
         destination: header.destination,
         protocol: header.next_header,
+        hops: header.hop_limit,
         fragment: Fragment::Whole,
         fragment_offset: 0,
+        fragment_protocol: 0,
         fragment_id: 0,
+        fragment_data: payload,
         payload,
         payload_length,
     };
@@ -117,6 +127,8 @@ fn walk<F: Frame + ?Sized>(frame: &F, ip: &mut Ip) -> Walk {
                 ip.fragment = Fragment::new(offset >> 3, offset & MORE_FRAGMENTS != 0);
                 ip.fragment_offset = offset >> 3;
                 ip.fragment_id = u32::from_be_bytes(header.id);
+                ip.fragment_protocol = header.next_header;
+                ip.fragment_data = ip.payload + size_of::<FragmentHeader>() as u32;
                 next = header.next_header;
                 size_of::<FragmentHeader>() as u32
             }

@@ -1,5 +1,6 @@
-//! What the filter reads of transport headers: TCP (RFC 9293), UDP (RFC 768), and the two ports that
-//! SCTP, DCCP and UDP-Lite begin with.
+//! What the filter reads of transport headers: TCP (RFC 9293), UDP (RFC 768), UDP-Lite (RFC 3828), SCTP
+//! (RFC 9260), GRE (RFC 2637), and the two ports that all but GRE and DCCP (RFC 4340) begin with, which
+//! are all that is read of DCCP.
 
 use crate::wire::header;
 
@@ -12,14 +13,58 @@ header! {
         pub destination: [u8; 2],
     }
 
-    /// The UDP header.
+    /// The header of UDP and UDP-Lite.
     pub struct Udp: 8 {
         /// The ports.
         pub ports: Ports,
-        /// Length of header and data.
+        /// Length of header and data; for UDP-Lite, how much of them the checksum covers.
         pub length: [u8; 2],
         /// Checksum.
         pub checksum: [u8; 2],
+    }
+
+    /// The SCTP common header.
+    pub struct SctpHeader: 12 {
+        /// The ports.
+        pub ports: Ports,
+        /// Verification tag.
+        pub tag: [u8; 4],
+        /// Checksum.
+        pub checksum: [u8; 4],
+    }
+
+    /// The header of an SCTP chunk.
+    pub struct SctpChunk: 4 {
+        /// Type.
+        pub kind: u8,
+        /// Flags, by type.
+        pub flags: u8,
+        /// Length with this header, without padding.
+        pub length: [u8; 2],
+    }
+
+    /// The fixed part of INIT and INIT ACK.
+    pub struct SctpInit: 16 {
+        /// The verification tag that the other side is to send.
+        pub tag: [u8; 4],
+        /// Receive window.
+        pub window: [u8; 4],
+        /// Outbound and inbound streams.
+        pub streams: [u8; 4],
+        /// First transmission sequence number.
+        pub sequence: [u8; 4],
+    }
+
+    /// The GRE header as version 1 has it.
+    pub struct Gre: 8 {
+        /// Flags and, in the lowest three bits, the version.
+        pub flags_version: [u8; 2],
+        /// Ethertype of the payload.
+        pub protocol: [u8; 2],
+        /// Length of the payload.
+        pub length: [u8; 2],
+        /// Which call of the receiver the packet belongs to.
+        pub call_id: [u8; 2],
     }
 
     /// The TCP header without options.

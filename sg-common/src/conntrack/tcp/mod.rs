@@ -1,154 +1,221 @@
-//! TCP, as `nf_conntrack_proto_tcp.c` tracks it with `nf_conntrack_tcp_be_liberal`: all state, every
-//! footnote of the tables, the reset rules; windows are not checked.
+//! TCP, as `nf_conntrack_proto_tcp.c` tracks it: every state, every footnote of the tables, the rules for
+//! resets, the windows. Without `TCP_STRICT` a segment outside of the windows is taken all the same.
 
 mod exception;
-mod observe;
+mod lifetime;
+mod options;
 mod segment;
 mod state;
+mod window;
 
+pub use segment::Segment;
 pub use state::State;
 
-use crate::conntrack::Next;
+use crate::conntrack::{Next, Room, Terms};
 use crate::flow::{Flow, Side};
 use crate::frame::Frame;
 use crate::packet::Ip;
 use crate::reason::DropReason;
-use crate::settings::{Settings, Ticks};
-use exception::{Reset, ignore, is_challenge_ack, reopens, reset, resynchronise, resynchronises};
-use observe::{enter, observe, timeout};
-use segment::{Segment, segment};
-use state::{Class, IGNORE, INVALID, table};
+use crate::settings::{Settings, Ticks, switch};
+use crate::shared::obscure;
+use exception::{
+    Reset, is_challenge_ack, note_ignored, reopens, reset, resynchronise, resynchronises,
+};
+use lifetime::{lifetime, shorten};
+use segment::read;
+use state::{Class, IGNORE, INVALID, answer};
+pub use window::Fit;
+use window::{begin, fit};
 
-/// The first segment of a connection (`tcp_new`): a SYN, or with `tcp_loose` an ACK in the middle.
+/// The first segment of a connection (`tcp_new`): a SYN, or with `TCP_LOOSE` an ACK in the middle.
 #[inline(always)]
 pub fn first<F: Frame + ?Sized>(
     flow: &mut Flow,
+    room: &mut Room,
     frame: &F,
     ip: &Ip,
     settings: &Settings,
 ) -> Result<Ticks, DropReason> {
-    let segment = segment(frame, ip)?;
-    let (state, max_end) = match segment.class {
-        Class::Syn => (State::SynSent, segment.end),
-        Class::Ack if settings.tcp_loose != 0 => (
-            State::Established,
-            segment.end.wrapping_add(segment.window as u32),
-        ),
-        _ => return Err(DropReason::InvalidTcpState),
-    };
-    flow.end[0] = segment.end;
-    flow.max_end[0] = max_end;
-    flow.max_window[0] = (segment.window as u32).max(1);
-    if matches!(state, State::Established) {
-        flow.change(|word| {
-            for side in [Side::Original, Side::Reply] {
-                word.set_liberal(side, true);
-                word.set_sack_permitted(side, true);
-            }
-        });
-    }
-    observe(flow, Side::Original, &segment);
-    enter(
-        flow,
-        Side::Original,
-        &segment,
-        State::None as u8,
-        state as u8,
-    );
-    let timeout = timeout(flow, &segment, state as u8, settings);
-    // Picked up and not answered yet: not for days.
-    Ok(match state {
-        State::Established => timeout.min(settings.tcp_unacknowledged),
-        _ => timeout,
-    })
+    // Whoever is picked up in the middle may have agreed on selective acknowledgements.
+    read(&mut room.segment, frame, ip, true, &mut room.cursor)?;
+    begin_with(flow, &mut room.segment, settings)
 }
 
 /// A segment of a stored connection (`nf_conntrack_tcp_packet`).
 #[inline(always)]
 pub fn next<F: Frame + ?Sized>(
     flow: &mut Flow,
+    room: &mut Room,
     side: Side,
     frame: &F,
     ip: &Ip,
-    settings: &Settings,
+    terms: &Terms<'_>,
 ) -> Next {
-    let segment = match segment(frame, ip) {
-        Ok(segment) => segment,
-        Err(reason) => return Next::Invalid(reason),
+    let selectively = flow.word().sack_permitted(side.other());
+    match read(&mut room.segment, frame, ip, selectively, &mut room.cursor) {
+        Ok(()) => step(flow, side, room, terms),
+        Err(reason) => Next::Invalid(reason),
+    }
+}
+
+/// A subprogram of its own in the kernel, like [`step`], for its stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn begin_with(
+    flow: &mut Flow,
+    segment: &mut Segment,
+    settings: &Settings,
+) -> Result<Ticks, DropReason> {
+    let state = if segment.is(Class::Syn) {
+        segment.highest = segment.acknowledgement;
+        begin(flow, Side::Original, segment);
+        State::SynSent
+    } else if segment.is(Class::Ack) && settings.has(switch::TCP_LOOSE) {
+        pick_up(flow, segment);
+        State::Established
+    } else {
+        return Err(DropReason::InvalidTcpState);
     };
+    // The first segment of a connection fits: a SYN by what it says, a later one because it is liberal.
+    fit(flow, Side::Original, segment, settings);
+    match take(flow, Side::Original, segment, state as u8, settings) {
+        Next::Refresh(lifetime) => Ok(lifetime),
+        _ => Err(DropReason::InvalidTcpState),
+    }
+}
+
+/// Takes a connection in the middle: how its windows are scaled is not known, so they do not bind.
+#[inline(always)]
+fn pick_up(flow: &mut Flow, segment: &Segment) {
+    let window = (segment.window as u32).max(1);
+    flow.end[0] = segment.end;
+    flow.max_end[0] = segment.end.wrapping_add(window);
+    flow.max_window[0] = window;
+    flow.change(|word| {
+        for side in [Side::Original, Side::Reply] {
+            word.set_liberal(side, true);
+            word.set_sack_permitted(side, true);
+        }
+    });
+}
+
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn step(flow: &mut Flow, side: Side, room: &mut Room, terms: &Terms<'_>) -> Next {
+    let Room {
+        segment,
+        answer: answered,
+        fit: fitted,
+        ..
+    } = room;
+    let Terms { settings, now } = *terms;
     let word = flow.word();
-    let mut old = word.state();
-    let mut new = (table(side, segment.class) >> (4 * old as u32) & 15) as u8;
+    let old = word.state();
+    let mut new = answer(side, segment.class, old);
+    let mut checked = true;
 
     const SYN_SENT: u8 = State::SynSent as u8;
     const SYN_RECV: u8 = State::SynRecv as u8;
     const TIME_WAIT: u8 = State::TimeWait as u8;
     const CLOSE: u8 = State::Close as u8;
     const SYN_SENT2: u8 = State::SynSent2 as u8;
+    if new == SYN_SENT && old >= TIME_WAIT {
+        if reopens(word, side) {
+            return Next::Reopen;
+        }
+        new = IGNORE;
+    }
     match new {
         INVALID => return Next::Invalid(DropReason::InvalidTcpState),
-        SYN_SENT if old >= TIME_WAIT => {
-            if reopens(word, side) {
-                return Next::Reopen;
-            }
-            return ignore(flow, side, &segment, old);
-        }
-        IGNORE if resynchronises(flow, side, &segment) => {
+        IGNORE if resynchronises(flow, side, segment) => {
             resynchronise(flow, side);
-            old = SYN_SENT;
+            if !flow.word().sack_permitted(side.other()) {
+                segment.highest = segment.acknowledgement;
+            }
             new = SYN_RECV;
         }
-        IGNORE => return ignore(flow, side, &segment, old),
-        TIME_WAIT if is_challenge_ack(word, side, &segment, old) => {
+        IGNORE => {
+            note_ignored(flow, side, segment);
+            return Next::Keep;
+        }
+        TIME_WAIT if is_challenge_ack(word, side, segment) => {
             flow.change(|word| word.set_expect_challenge_ack(false));
             return Next::Keep;
         }
         SYN_SENT2 => flow.change(|word| word.set_simultaneous_open(true)),
-        SYN_RECV
-            if word.simultaneous_open() && side == Side::Reply && segment.class == Class::Ack =>
-        {
+        SYN_RECV if word.simultaneous_open() && side == Side::Reply && segment.is(Class::Ack) => {
             new = State::Established as u8;
         }
-        CLOSE if segment.class == Class::Rst => match reset(flow, side, &segment, old) {
-            Reset::Closes => {}
+        CLOSE if segment.is_reset() => match reset(flow, side, segment, settings) {
+            Reset::Closes => checked = false,
+            Reset::ClosesInWindow => {}
             Reset::Suspected => new = old,
             Reset::Invalid => return Next::Invalid(DropReason::InvalidTcpReset),
         },
         _ => {}
     }
-    accept(flow, side, &segment, old, new, settings)
+    let Answer { new, checked } = obscure(answered, Answer { new, checked });
+    if checked {
+        match obscure(fitted, fit(flow, side, segment, settings)) {
+            Fit::Taken => {}
+            Fit::Ignored => return Next::Keep,
+            Fit::Outside => {
+                shorten(flow, side, segment, settings, now);
+                return Next::Invalid(DropReason::InvalidTcpWindow);
+            }
+        }
+    }
+    take(flow, side, segment, new, settings)
 }
 
-/// The segment is taken: observe it, change state, and find out how long the connection lives.
-#[inline(always)]
-fn accept(
-    flow: &mut Flow,
-    side: Side,
-    segment: &Segment,
-    old: u8,
+/// What the tables answer, with all their footnotes.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// The state.
     new: u8,
-    settings: &Settings,
-) -> Next {
+    /// If the segment fits the windows.
+    checked: bool,
+}
+
+impl Answer {
+    /// None yet.
+    pub const NONE: Answer = Answer {
+        new: 0,
+        checked: true,
+    };
+}
+
+/// The segment is taken: changes state, and finds out how long the connection lives.
+#[inline(always)]
+fn take(flow: &mut Flow, side: Side, segment: &Segment, new: u8, settings: &Settings) -> Next {
+    const SYN_SENT: u8 = State::SynSent as u8;
+    const SYN_RECV: u8 = State::SynRecv as u8;
     const ESTABLISHED: u8 = State::Established as u8;
-    observe(flow, side, segment);
-    enter(flow, side, segment, old, new);
-    let timeout = timeout(flow, segment, new, settings);
+    let old = flow.word().state();
+    flow.change(|word| {
+        word.set_last_class(segment.class);
+        word.set_last_from_reply(side == Side::Reply);
+        word.set_state(new);
+        if old != new && new == State::FinWait as u8 {
+            word.set_close_initiated(side, true);
+        }
+    });
+    let lifetime = lifetime(flow, segment, new, settings);
     let word = flow.word();
     if !word.seen_reply() {
         // `seen_reply` is set after the tracker, so this holds for the first answer too.
-        if segment.class == Class::Rst {
+        if segment.is_reset() {
             return Next::Delete;
         }
-        if segment.class == Class::Syn && old == State::SynSent as u8 {
+        if segment.is(Class::Syn) && old == SYN_SENT {
             return Next::Keep;
         }
         if new == ESTABLISHED {
-            return Next::Refresh(timeout.min(settings.tcp_unacknowledged));
+            // Picked up and not answered yet: not for days.
+            return Next::Refresh(lifetime.min(settings.tcp_unacknowledged));
         }
-    } else if new == ESTABLISHED && (old == State::SynRecv as u8 || old == ESTABLISHED) {
+    } else if new == ESTABLISHED && matches!(old, SYN_RECV | ESTABLISHED) {
         flow.change(|word| word.set_assured(true));
     }
-    Next::Refresh(timeout)
+    Next::Refresh(lifetime)
 }
 
 #[cfg(test)]

@@ -1,20 +1,62 @@
 //! What the tracker reads of a segment.
 
+use super::options::{Offer, highest_acknowledged, offer};
 use super::state::Class;
 use crate::frame::Frame;
-use crate::packet::Ip;
+use crate::packet::{Fragment, Ip};
 use crate::reason::DropReason;
 use crate::wire::transport::{Tcp, tcp_flags as flag};
 
-/// What the tracker needs of a segment.
-pub(super) struct Segment {
-    pub(super) class: Class,
-    pub(super) acknowledges: bool,
+/// What the tracker needs of a segment: all that it reads of the frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
     pub(super) sequence: u32,
+    /// The field, whether the segment acknowledges anything or not.
     pub(super) acknowledgement: u32,
-    /// Sequence number after the segment.
+    /// The same, or the right edge of what it acknowledges selectively.
+    pub(super) highest: u32,
+    /// Sequence number after the segment, of what there is of it.
     pub(super) end: u32,
+    /// Not scaled.
     pub(super) window: u16,
+    /// A number of [`Class`]. Not the enum: the compiler would then know its range and the kernel's
+    /// verifier not.
+    pub(super) class: u8,
+    pub(super) acknowledges: bool,
+    /// What a SYN offers; `None` if it has no options at all.
+    pub(super) offer: Option<Offer>,
+    /// There is more of the segment in later fragments.
+    pub(super) is_fragment: bool,
+}
+
+impl Segment {
+    /// No segment yet.
+    pub const EMPTY: Segment = Segment {
+        sequence: 0,
+        acknowledgement: 0,
+        highest: 0,
+        end: 0,
+        window: 0,
+        class: Class::Syn as u8,
+        acknowledges: false,
+        offer: None,
+        is_fragment: false,
+    };
+
+    #[inline(always)]
+    pub(super) const fn is(&self, class: Class) -> bool {
+        self.class == class as u8
+    }
+
+    #[inline(always)]
+    pub(super) const fn is_syn(&self) -> bool {
+        self.is(Class::Syn) || self.is(Class::SynAck)
+    }
+
+    #[inline(always)]
+    pub(super) const fn is_reset(&self) -> bool {
+        self.is(Class::Rst)
+    }
 }
 
 /// Whether `a` is before `b` in sequence space.
@@ -24,30 +66,54 @@ pub(super) const fn before(a: u32, b: u32) -> bool {
 }
 
 /// Reads a segment and refuses what is malformed or has flags that no stack sends (`tcp_error`).
-#[inline(always)]
-pub(super) fn segment<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Result<Segment, DropReason> {
+/// `selectively`: the other side permits selective acknowledgements.
+///
+/// A subprogram of its own in the kernel, for its stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub(super) fn read<F: Frame + ?Sized>(
+    segment: &mut Segment,
+    frame: &F,
+    ip: &Ip,
+    selectively: bool,
+    cursor: &mut u32,
+) -> Result<(), DropReason> {
     let Some(tcp) = frame.read::<Tcp>(ip.payload) else {
         return Err(DropReason::InvalidTransport);
     };
     let header = (tcp.data_offset >> 4) as u32 * 4;
-    if header < size_of::<Tcp>() as u32 || header > ip.payload_length {
+    let fixed = size_of::<Tcp>() as u32;
+    if header < fixed || header > ip.payload_length {
         return Err(DropReason::InvalidTransport);
     }
     let Some(class) = class(tcp.flags) else {
         return Err(DropReason::InvalidTcpFlags);
     };
     let sequence = u32::from_be_bytes(tcp.sequence);
+    let acknowledgement = u32::from_be_bytes(tcp.acknowledgement);
     let length = ip.payload_length - header
         + (tcp.flags & flag::SYN != 0) as u32
         + (tcp.flags & flag::FIN != 0) as u32;
-    Ok(Segment {
-        class,
-        acknowledges: tcp.flags & flag::ACK != 0,
+    *segment = Segment {
         sequence,
-        acknowledgement: u32::from_be_bytes(tcp.acknowledgement),
+        acknowledgement,
+        highest: acknowledgement,
         end: sequence.wrapping_add(length),
         window: u16::from_be_bytes(tcp.window),
-    })
+        class: class as u8,
+        acknowledges: tcp.flags & flag::ACK != 0,
+        offer: None,
+        is_fragment: ip.fragment == Fragment::First,
+    };
+    if header > fixed {
+        let (options, end) = (ip.payload + fixed, ip.payload + header);
+        if segment.is_syn() {
+            segment.offer = Some(offer(frame, options, end, cursor));
+        }
+        if selectively {
+            segment.highest = highest_acknowledged(frame, options, end, acknowledgement, cursor);
+        }
+    }
+    Ok(())
 }
 
 /// The class of a combination of flags (`get_conntrack_index`), if it is in `tcp_valid_flags`.

@@ -79,9 +79,17 @@ const fn row(answers: [u8; 10]) -> u64 {
     packed
 }
 
-/// `tcp_conntracks[direction][class]`.
+/// What the tables answer for a segment in a state: another state, [`INVALID`] or [`IGNORE`].
 #[inline(always)]
-pub(super) const fn table(side: Side, class: Class) -> u64 {
+pub(super) const fn answer(side: Side, class: u8, old: u8) -> u8 {
+    // Masked, so that the kernel's verifier sees that the row is one of the table's.
+    let row = ROWS[(side as usize) << 3 | (class & 7) as usize];
+    (row >> (4 * (old & 15) as u32) & 15) as u8
+}
+
+/// `tcp_conntracks[direction][class]`. In memory rather than in code: to the kernel's verifier all rows
+/// are then one.
+static ROWS: [u64; 16] = {
     const SS: u8 = State::SynSent as u8;
     const SR: u8 = State::SynRecv as u8;
     const ES: u8 = State::Established as u8;
@@ -93,17 +101,26 @@ pub(super) const fn table(side: Side, class: Class) -> u64 {
     const S2: u8 = State::SynSent2 as u8;
     const IV: u8 = INVALID;
     const IG: u8 = IGNORE;
-    match (side, class) {
-        //                                       no  ss  sr  es  fw  cw  la  tw  cl  s2
-        (Side::Original, Class::Syn) => const { row([SS, SS, IG, IG, IG, IG, IG, SS, SS, S2]) },
-        (Side::Original, Class::SynAck) => const { row([IV, IV, SR, IV, IV, IV, IV, IV, IV, SR]) },
-        (Side::Original, Class::Fin) => const { row([IV, IV, FW, FW, LA, LA, LA, TW, CL, IV]) },
-        (Side::Original, Class::Ack) => const { row([ES, IV, ES, ES, CW, CW, TW, TW, CL, IV]) },
-        (Side::Original, Class::Rst) => const { row([IV, CL, CL, CL, CL, CL, CL, CL, CL, CL]) },
-        (Side::Reply, Class::Syn) => const { row([IV, S2, IV, IV, IV, IV, IV, SS, IV, S2]) },
-        (Side::Reply, Class::SynAck) => const { row([IV, SR, IG, IG, IG, IG, IG, IG, IG, SR]) },
-        (Side::Reply, Class::Fin) => const { row([IV, IV, FW, FW, LA, LA, LA, TW, CL, IV]) },
-        (Side::Reply, Class::Ack) => const { row([IV, IG, SR, ES, CW, CW, TW, TW, CL, IG]) },
-        (Side::Reply, Class::Rst) => const { row([IV, CL, CL, CL, CL, CL, CL, CL, CL, CL]) },
-    }
-}
+    const NONE: u64 = row([IV; 10]);
+    [
+        // original
+        //   no  ss  sr  es  fw  cw  la  tw  cl  s2
+        row([SS, SS, IG, IG, IG, IG, IG, SS, SS, S2]), // syn
+        row([IV, IV, SR, IV, IV, IV, IV, IV, IV, SR]), // synack
+        row([IV, IV, FW, FW, LA, LA, LA, TW, CL, IV]), // fin
+        row([ES, IV, ES, ES, CW, CW, TW, TW, CL, IV]), // ack
+        row([IV, CL, CL, CL, CL, CL, CL, CL, CL, CL]), // rst
+        NONE,
+        NONE,
+        NONE,
+        // reply
+        row([IV, S2, IV, IV, IV, IV, IV, SS, IV, S2]), // syn
+        row([IV, SR, IG, IG, IG, IG, IG, IG, IG, SR]), // synack
+        row([IV, IV, FW, FW, LA, LA, LA, TW, CL, IV]), // fin
+        row([IV, IG, SR, ES, CW, CW, TW, TW, CL, IG]), // ack
+        row([IV, CL, CL, CL, CL, CL, CL, CL, CL, CL]), // rst
+        NONE,
+        NONE,
+        NONE,
+    ]
+};

@@ -1,8 +1,6 @@
-use crate::addr::Family;
-use crate::hook::Direction;
 use crate::reason::{Accept, DropReason};
-use crate::testing::packet::{ported, udp};
-use crate::testing::world::{Service, World};
+use crate::testing::packet::{Packet, ported, udp};
+use crate::testing::world::World;
 
 const VM: &str = "10.0.0.5:5353";
 const PEER: &str = "192.0.2.1:53";
@@ -111,11 +109,43 @@ fn port_zero_is_a_port() {
     );
 }
 
+/// A datagram of UDP-Lite with 16 bytes, whose checksum covers so many of them.
+fn lite(from: &str, to: &str, coverage: u8) -> Packet {
+    ported(136, from, to).with(5, coverage).with(7, 1)
+}
+
 #[test]
 fn udp_lite_has_a_coverage_where_udp_has_its_length() {
-    let service = Service::Ports(136, 53, 53);
-    let mut world = World::new().permit(Direction::Ingress, Family::V4, service);
-    let packet = ported(136, "192.0.2.1:4000", "10.0.0.5:53").with(5, 200);
-    assert_eq!(world.receive(&packet), Ok(Accept::New));
-    assert_eq!(world.lifetime(), 30);
+    for (coverage, sound) in [
+        (0, true),
+        (1, false),
+        (7, false),
+        (8, true),
+        (16, true),
+        (17, false),
+    ] {
+        let mut world = World::new();
+        let reason = match sound {
+            true => DropReason::NoRule,
+            false => DropReason::InvalidTransport,
+        };
+        let packet = lite("192.0.2.1:4000", "10.0.0.5:53", coverage);
+        assert_eq!(world.receive(&packet), Err(reason), "coverage {coverage}");
+    }
+    let without = lite("192.0.2.1:4000", "10.0.0.5:53", 8).with(7, 0);
+    assert_eq!(
+        World::new().receive(&without),
+        Err(DropReason::InvalidTransport),
+        "its checksum is not optional"
+    );
+}
+
+#[test]
+fn udp_lite_is_a_stream_once_it_is_answered() {
+    let mut world = World::new().permit_egress();
+    assert_eq!(world.send(&lite(VM, PEER, 8)), Ok(Accept::New));
+    assert_eq!(world.receive(&lite(PEER, VM, 8)), Ok(Accept::Established));
+    assert_eq!((world.lifetime(), world.stored()), (30, (0, 1, 0)));
+    assert_eq!(world.send(&lite(VM, PEER, 8)), Ok(Accept::Established));
+    assert_eq!((world.lifetime(), world.stored()), (120, (1, 0, 0)));
 }

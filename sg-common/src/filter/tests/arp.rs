@@ -78,6 +78,11 @@ fn whatever_comes_in_passes() {
     let mut world = World::new();
     let frame = arp(PEER_MAC, PEER_MAC, "10.0.0.1", VM);
     assert_eq!(world.judge(Hook::ToVm, &frame), Ok(Accept::Arp));
+    let short = ethernet(PEER_MAC, 0x0806, &frame[14..30]);
+    assert_eq!(world.judge(Hook::ToVm, &short), Ok(Accept::Arp));
+    let mut of_ieee_802 = frame;
+    of_ieee_802[15] = 6;
+    assert_eq!(world.judge(Hook::ToVm, &of_ieee_802), Ok(Accept::Arp));
 }
 
 #[test]

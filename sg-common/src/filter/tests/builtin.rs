@@ -167,3 +167,14 @@ fn what_nobody_tracks_still_meets_the_rules() {
     let packet = icmp("fe80::1", VM6, 131, 0, 0);
     assert_eq!(world.receive(&packet), Ok(Accept::Stateless));
 }
+
+#[test]
+fn icmpv6_without_a_whole_header_falls_whatever_the_rules() {
+    let mut world = World::new()
+        .permit(Direction::Ingress, Family::V6, Service::Everything)
+        .permit_egress();
+    let cut = |source, destination| icmp(source, destination, 128, 0, 1).cut(7);
+    let (sent, received) = (cut(VM6, "2001:db8::1"), cut("2001:db8::1", VM6));
+    assert_eq!(world.send(&sent), Err(DropReason::InvalidTransport));
+    assert_eq!(world.receive(&received), Err(DropReason::InvalidTransport));
+}

@@ -4,7 +4,7 @@ use crate::addr::Family;
 use crate::hook::{Direction, Hook};
 use crate::port::flags;
 use crate::reason::{Accept, DropReason};
-use crate::testing::packet::{PEER_MAC, ip, ported, tcp, udp};
+use crate::testing::packet::{PEER_MAC, Packet, ip, ported, tcp, udp};
 use crate::testing::world::{Service, VM, World};
 
 const QUERY: (&str, &str) = ("10.0.0.5:5353", "192.0.2.1:53");
@@ -146,25 +146,51 @@ fn a_stateless_port_tracks_nothing() {
 }
 
 #[test]
-fn sctp_and_dccp_are_tracked_by_their_ports() {
-    for protocol in [132, 33, 136] {
-        let mut world = World::new().permit(
-            Direction::Ingress,
-            Family::V4,
-            Service::Ports(protocol, 80, 90),
-        );
-        let (client, server) = ("192.0.2.1:4000", "10.0.0.5:85");
-        let refused = ported(protocol, client, "10.0.0.5:91");
-        assert_eq!(world.receive(&refused), Err(DropReason::NoRule));
-        assert_eq!(
-            world.receive(&ported(protocol, client, server)),
-            Ok(Accept::New)
-        );
-        let answer = ported(protocol, server, client);
-        assert_eq!(world.send(&answer), Ok(Accept::Established));
-        let other = ported(protocol, "10.0.0.5:86", client);
-        assert_eq!(world.send(&other), Err(DropReason::NoRule));
+fn dccp_is_tracked_by_its_ports() {
+    let service = Service::Ports(33, 80, 90);
+    let mut world = World::new().permit(Direction::Ingress, Family::V4, service);
+    let (client, server) = ("192.0.2.1:4000", "10.0.0.5:85");
+    let refused = ported(33, client, "10.0.0.5:91");
+    assert_eq!(world.receive(&refused), Err(DropReason::NoRule));
+    assert_eq!(world.receive(&ported(33, client, server)), Ok(Accept::New));
+    let answer = ported(33, server, client);
+    assert_eq!(world.send(&answer), Ok(Accept::Established));
+    assert_eq!(world.lifetime(), 600);
+    let other = ported(33, "10.0.0.5:86", client);
+    assert_eq!(world.send(&other), Err(DropReason::NoRule));
+}
+
+/// A packet of PPTP's GRE for a call of the receiver.
+fn call(from: &str, to: &str, id: u8) -> Packet {
+    ip(from, to, 47, &[0x30, 1, 0x88, 0x0b, 0, 0, 0, id])
+}
+
+#[test]
+fn the_two_directions_of_a_pptp_call_are_two_connections() {
+    let mut world = World::new().permit_egress();
+    assert_eq!(world.send(&call(VM, "192.0.2.1", 7)), Ok(Accept::New));
+    for id in [7, 8] {
+        let answer = call("192.0.2.1", VM, id);
+        assert_eq!(world.receive(&answer), Err(DropReason::NoRule), "call {id}");
     }
+    let again = call(VM, "192.0.2.1", 7);
+    assert_eq!(world.send(&again), Ok(Accept::Established));
+    let other = call(VM, "192.0.2.1", 9);
+    assert_eq!(world.send(&other), Ok(Accept::New));
+    assert_eq!(world.stored(), (0, 2, 0));
+}
+
+#[test]
+fn gre_of_version_1_that_carries_no_ppp_belongs_to_nothing() {
+    let mut world = World::new();
+    let strange = ip("192.0.2.1", VM, 47, &[0x30, 1, 0x08, 0, 0, 0, 0, 7]);
+    assert_eq!(world.receive(&strange), Err(DropReason::InvalidTransport));
+    let short = ip("192.0.2.1", VM, 47, &[0x30, 1, 0x88, 0x0b]);
+    assert_eq!(
+        world.receive(&short),
+        Err(DropReason::NoRule),
+        "by its addresses"
+    );
 }
 
 #[test]

@@ -205,3 +205,57 @@ fn an_invalid_first_fragment_is_not_remembered() {
     let first = world.receive(&datagram.fragment(0..1480, 7));
     assert_eq!(first, Err(DropReason::InvalidTransport));
 }
+
+#[test]
+fn extension_headers_behind_the_fragment_header_belong_to_the_datagram() {
+    let mut world = world();
+    let [_, datagram] = datagrams();
+    let datagram = datagram.inner_extension(60, 2);
+    assert_eq!(
+        world.receive(&datagram.fragment(0..1480, 7)),
+        Ok(Accept::New)
+    );
+    let later = datagram.fragment(1480..3024, 7);
+    assert_eq!(world.receive(&later), Ok(Accept::Fragment));
+}
+
+#[test]
+fn a_later_fragment_does_not_replace_headers_that_were_judged() {
+    let mut world = world();
+    let [_, datagram] = datagrams();
+    let datagram = datagram.inner_extension(60, 2);
+    assert_eq!(
+        world.receive(&datagram.fragment(0..1480, 7)),
+        Ok(Accept::New)
+    );
+    // 16 bytes of destination options, 8 of UDP.
+    for (start, verdict) in [
+        (8, Err(DropReason::FragmentOverlap)),
+        (16, Err(DropReason::FragmentOverlap)),
+        (24, Ok(Accept::Fragment)),
+    ] {
+        let later = datagram.fragment(start..1480, 7);
+        assert_eq!(world.receive(&later), verdict, "from {start}");
+    }
+}
+
+#[test]
+fn a_first_fragment_holds_its_chain_of_headers() {
+    let [_, datagram] = datagrams();
+    let datagram = datagram.inner_extension(60, 2);
+    let verdict = world().receive(&datagram.fragment(0..16, 7));
+    assert_eq!(verdict, Err(DropReason::FragmentTiny));
+    let verdict = world().receive(&datagram.fragment(0..24, 7));
+    assert_eq!(verdict, Ok(Accept::New));
+}
+
+#[test]
+fn fragments_of_one_family_speak_for_none_of_the_other() {
+    let mut world = world();
+    let [four, _] = datagrams();
+    assert_eq!(world.receive(&four.fragment(0..1480, 7)), Ok(Accept::New));
+    // The addresses of the IPv4 datagram, mapped.
+    let six = udp_of("[::ffff:192.0.2.1]:4000", "[::ffff:10.0.0.5]:53", 3000);
+    let later = six.fragment(1480..3008, 7);
+    assert_eq!(world.receive(&later), Err(DropReason::FragmentUnknown));
+}

@@ -3,7 +3,7 @@
 use crate::addr::Family;
 use crate::hook::Direction;
 use crate::reason::{Accept, DropReason};
-use crate::testing::packet::{Packet, error, icmp, ip, tcp, udp};
+use crate::testing::packet::{Packet, error, icmp, ip, redirect, tcp, udp};
 use crate::testing::world::{Service, VM, VM6, World};
 
 const PEER: &str = "192.0.2.1";
@@ -254,4 +254,61 @@ fn an_error_about_an_expired_connection_is_invalid() {
     world.wait(31);
     let late = error(ROUTER, VM, 3, &packet.bytes());
     assert_eq!(world.receive(&late), Err(DropReason::InvalidIcmp));
+}
+
+#[test]
+fn a_quotation_ends_where_the_error_ends() {
+    let mut world = World::new().permit_egress();
+    let packet = udp("10.0.0.5:1", "192.0.2.1:2");
+    assert_eq!(world.send(&packet), Ok(Accept::New));
+    let cut = error(ROUTER, VM, 3, &packet.bytes()[..20]);
+    let mut frame = cut.frame(crate::testing::packet::PEER_MAC);
+    // Behind the packet, but in the frame.
+    frame.extend(&packet.bytes()[20..28]);
+    let verdict = world.judge(crate::hook::Hook::ToVm, &frame);
+    assert_eq!(verdict, Err(DropReason::InvalidIcmp));
+}
+
+/// A router of the VM's link.
+const NEIGHBOR: &str = "fe80::1";
+const REDIRECTED_HEADER: u8 = 4;
+const TARGET_ADDRESS: u8 = 2;
+
+/// A world in which the VM has sent a datagram, and that.
+fn sent_six() -> (World, Vec<u8>) {
+    let mut world = World::new().permit_egress();
+    let packet = udp("[2001:db8::5]:1", "[2001:db8::1]:2");
+    assert_eq!(world.send(&packet), Ok(Accept::New));
+    (world, packet.bytes())
+}
+
+#[test]
+fn a_redirect_of_a_router_of_the_link_is_related() {
+    let (mut world, quoted) = sent_six();
+    let related = redirect(NEIGHBOR, VM6, REDIRECTED_HEADER, &quoted);
+    assert_eq!(world.receive(&related), Ok(Accept::Related));
+    let from_far = redirect("2001:db8::9", VM6, REDIRECTED_HEADER, &quoted);
+    let routed = related.clone().hops(254);
+    let with_code = related.clone().with(1, 1);
+    let of_no_length = related.clone().with(41, 0);
+    let to_another = redirect(NEIGHBOR, "2001:db8::6", REDIRECTED_HEADER, &quoted);
+    let about_nothing = udp("[2001:db8::5]:1", "[2001:db8::1]:3").bytes();
+    let about_nothing = redirect(NEIGHBOR, VM6, REDIRECTED_HEADER, &about_nothing);
+    let without_quotation = related.clone().cut(48);
+    let without_option = related.cut(40);
+    let other_option_first = redirect(NEIGHBOR, VM6, TARGET_ADDRESS, &quoted);
+    for invalid in [
+        from_far,
+        routed,
+        with_code,
+        of_no_length,
+        to_another,
+        about_nothing,
+        without_quotation,
+        without_option,
+        other_option_first,
+    ] {
+        let verdict = world.receive(&invalid);
+        assert_eq!(verdict, Err(DropReason::InvalidIcmp), "{invalid:?}");
+    }
 }

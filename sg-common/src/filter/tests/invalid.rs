@@ -3,7 +3,7 @@
 use crate::addr::Family;
 use crate::hook::Direction;
 use crate::reason::{Accept, DropReason};
-use crate::testing::packet::{Packet, icmp, tcp, udp};
+use crate::testing::packet::{Packet, icmp, ip, tcp, udp};
 use crate::testing::world::{Service, VM, VM6, World};
 
 /// Each invalid packet from a peer, and why it is.
@@ -70,7 +70,7 @@ fn an_operator_may_have_them_dropped_at_once() {
         let mut world = World::new()
             .permit(Direction::Ingress, Family::V4, Service::Everything)
             .permit(Direction::Ingress, Family::V6, Service::Everything);
-        world.memory.settings.drop_invalid = 1;
+        world.memory.settings.switches |= crate::settings::switch::DROP_INVALID;
         assert_eq!(world.receive(&packet), Err(reason), "{packet:?}");
     }
 }
@@ -123,14 +123,14 @@ fn without_loose_pick_up_an_ack_is_invalid() {
     let mut world = World::new();
     let packet = tcp("10.0.0.5:40000", "192.0.2.1:80").flags("A");
     assert_eq!(world.send(&packet), Err(DropReason::NoRule));
-    world.memory.settings.tcp_loose = 0;
+    world.memory.settings.switches &= !crate::settings::switch::TCP_LOOSE;
     assert_eq!(world.send(&packet), Err(DropReason::InvalidTcpState));
 }
 
 #[test]
 fn what_nobody_tracks_is_never_invalid() {
     let mut world = World::new();
-    world.memory.settings.drop_invalid = 1;
+    world.memory.settings.switches |= crate::settings::switch::DROP_INVALID;
     for kind in [130, 131, 132, 133, 135, 143, 151, 152] {
         let packet = icmp(VM6, "ff02::1", kind, 0, 0);
         assert_eq!(world.send(&packet), Ok(Accept::Icmpv6), "type {kind}");
@@ -141,4 +141,13 @@ fn what_nobody_tracks_is_never_invalid() {
     }
     let discover = udp("0.0.0.0:68", "255.255.255.255:67");
     assert_eq!(world.send(&discover), Ok(Accept::Dhcp));
+}
+
+#[test]
+fn what_has_no_next_header_belongs_to_no_connection() {
+    let mut world = World::new().permit(Direction::Egress, Family::V6, Service::Everything);
+    let asked = world.send(&ip(VM6, "2001:db8::1", 59, &[0; 8]));
+    assert_eq!(asked, Ok(Accept::InvalidPermitted));
+    let answered = world.receive(&ip("2001:db8::1", VM6, 59, &[0; 8]));
+    assert_eq!(answered, Err(DropReason::InvalidTransport));
 }

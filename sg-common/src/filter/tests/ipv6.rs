@@ -62,13 +62,14 @@ fn an_authentication_header_is_the_protocol() {
 }
 
 #[test]
-fn no_next_header_is_a_protocol() {
+fn what_ends_with_its_headers_belongs_to_no_connection() {
+    let nothing = ip("2001:db8::1", VM6, 59, &[]);
+    let reason = DropReason::InvalidTransport;
+    assert_eq!(World::new().receive(&nothing), Err(reason));
     let service = Service::Protocol(59);
     let mut world = World::new().permit(Direction::Ingress, Family::V6, service);
-    assert_eq!(
-        world.receive(&ip("2001:db8::1", VM6, 59, &[])),
-        Ok(Accept::New)
-    );
+    assert_eq!(world.receive(&nothing), Ok(Accept::InvalidPermitted));
+    assert_eq!(world.stored(), (0, 0, 0));
 }
 
 #[test]

@@ -155,9 +155,9 @@ fn icmp_of_the_other_family_is_no_icmp() {
     );
     let message = [8, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0];
     let six_in_four = ip("192.0.2.1", VM, 58, &message);
-    assert_eq!(world.receive(&six_in_four), Err(DropReason::NoRule));
+    assert_eq!(world.receive(&six_in_four), Err(DropReason::InvalidIcmp));
     let four_in_six = ip("2001:db8::1", VM6, 1, &message);
-    assert_eq!(world.receive(&four_in_six), Err(DropReason::NoRule));
+    assert_eq!(world.receive(&four_in_six), Err(DropReason::InvalidIcmp));
 }
 
 #[test]

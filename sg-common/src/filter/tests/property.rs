@@ -8,7 +8,8 @@ use proptest::strategy::Strategy;
 
 use crate::addr::Family;
 use crate::hook::{Direction, Hook};
-use crate::testing::packet::{arp, error, icmp, ip, neighbor, ported, tcp, udp};
+use crate::reason::Accept;
+use crate::testing::packet::{arp, error, icmp, ip, neighbor, ported, redirect, sctp, tcp, udp};
 use crate::testing::world::{Service, VM, VM_MAC, VM6, World};
 
 /// Whole frames of every kind.
@@ -19,6 +20,32 @@ fn frames() -> Vec<Vec<u8>> {
         tcp("10.0.0.5:1", "192.0.2.1:2").flags("S"),
         tcp("192.0.2.1:2", "10.0.0.5:1").flags("SA"),
         ported(132, "10.0.0.5:1", "192.0.2.1:2"),
+        sctp("10.0.0.5:1", "192.0.2.1:2", 0, &[(1, 0, &[1; 16])]),
+        sctp(
+            "192.0.2.1:2",
+            "10.0.0.5:1",
+            0x0101_0101,
+            &[(2, 0, &[1; 16])],
+        ),
+        sctp(
+            "10.0.0.5:1",
+            "192.0.2.1:2",
+            0x0101_0101,
+            &[(10, 0, &[1; 8]), (0, 3, &[0; 16])],
+        ),
+        sctp(
+            "192.0.2.1:2",
+            "10.0.0.5:1",
+            0x0101_0101,
+            &[(11, 0, &[]), (4, 0, &[0; 8])],
+        ),
+        tcp("10.0.0.5:1", "192.0.2.1:2")
+            .flags("S")
+            .options(&[2, 4, 5, 0xb4, 4, 2, 1, 3, 3, 7]),
+        tcp("192.0.2.1:2", "10.0.0.5:1")
+            .flags("A")
+            .options(&[1, 1, 5, 10, 0, 0, 0, 0, 0, 0, 0, 1]),
+        redirect("fe80::1", VM6, 4, &six.bytes()),
         icmp(VM, "192.0.2.1", 8, 0, 1),
         error("192.0.2.9", VM, 3, &four.bytes()),
         error("2001:db8::9", VM6, 1, &six.clone().extension(60, 2).bytes()),
@@ -104,8 +131,10 @@ fn every_frame_may_end_anywhere() {
         for length in 0..=frame.len() {
             for hook in [Hook::FromVm, Hook::ToVm] {
                 let whole = world().judge(hook, &frame[..length]);
+                // ARP to the VM is nobody's business.
+                let unread = hook == Hook::ToVm && whole == Ok(Accept::Arp);
                 assert!(
-                    length == frame.len() || whole.is_err(),
+                    length == frame.len() || unread || whole.is_err(),
                     "{length} of {frame:x?}"
                 );
             }

@@ -184,3 +184,35 @@ fn a_vm_does_not_go_on_sending_from_a_lost_address() {
         assert_eq!(verdict, Err(DropReason::SpoofedAddress));
     }
 }
+
+#[test]
+fn a_connection_from_a_pair_with_a_mac_of_its_own_ends_with_the_pair() {
+    let mut world = World::new().permit_egress();
+    world.may_send(PEER_MAC, "10.0.0.99", 128, kind::PAIR);
+    let (out, back) = (
+        || udp("10.0.0.99:5353", OUT.1).with_mac(PEER_MAC),
+        || udp(OUT.1, "10.0.0.99:5353"),
+    );
+    assert_eq!(world.send(&out()), Ok(Accept::New));
+    world.port().generation += 1;
+    assert_eq!(world.receive(&back()), Ok(Accept::Established), "it stays");
+    world.may_not_send("10.0.0.99");
+    for _ in 0..2 {
+        assert_eq!(world.receive(&back()), Err(DropReason::Revoked));
+        world
+            .send(&out())
+            .expect_err("its source is not the port's");
+    }
+    world.may_send(PEER_MAC, "10.0.0.99", 128, kind::PAIR);
+    assert_eq!(world.receive(&back()), Ok(Accept::Established));
+    assert_eq!(world.send(&out()), Ok(Accept::Established));
+}
+
+#[test]
+fn the_row_of_a_pair_for_any_mac_lets_no_other_mac_send() {
+    let mut world = World::new().permit_egress();
+    world.may_send(PEER_MAC, "10.0.0.99", 128, kind::PAIR);
+    let from = |mac| udp("10.0.0.99:5353", OUT.1).with_mac(mac);
+    assert_eq!(world.send(&from([0; 6])), Err(DropReason::SpoofedMac));
+    assert_eq!(world.send(&from(VM_MAC)), Err(DropReason::SpoofedAddress));
+}

@@ -2,7 +2,7 @@
 //!
 //! Flags are letters. Numbers go on by themselves; `+5` or `-5` behind the flags shifts the sequence
 //! number, `:100` adds a hundred bytes of data, `!` begins a new sequence, `~` sends the last segment of
-//! this side again, `^5` shifts the acknowledgement, `w0` sets the window.
+//! this side again, `^5` or `v5` shifts the acknowledgement, `w0` sets the window.
 
 use std::string::String;
 use std::vec::Vec;
@@ -32,13 +32,20 @@ impl Dialogue {
         let mut world = World::new()
             .permit(Direction::Egress, Family::V4, Service::Protocol(6))
             .permit(Direction::Ingress, Family::V4, Service::Protocol(6));
-        world.memory.settings.drop_invalid = 1;
+        world.memory.settings.switches |= crate::settings::switch::DROP_INVALID;
         Dialogue {
             world,
             start: [1_000, 4_000_000_000],
             next: [1_000, 4_000_000_000],
             last: [None, None],
         }
+    }
+
+    /// The same, and the windows are enforced.
+    pub(super) fn strict() -> Dialogue {
+        let mut dialogue = Dialogue::new();
+        dialogue.world.memory.settings.switches |= crate::settings::switch::TCP_STRICT;
+        dialogue
     }
 
     /// After a conversation.
@@ -90,6 +97,7 @@ impl Dialogue {
                 "+" => shift = number,
                 "-" => shift = -number,
                 "^" => ack_shift = number,
+                "v" => ack_shift = -number,
                 ":" => data = number as usize,
                 "w" => window = number as u16,
                 "!" => self.start[sender] = self.start[sender].wrapping_add(100_000),
@@ -136,7 +144,10 @@ fn label(verdict: Verdict) -> &'static str {
         Ok(Accept::New) => "NEW",
         Ok(Accept::Established) => "EST",
         Err(
-            DropReason::InvalidTcpState | DropReason::InvalidTcpReset | DropReason::InvalidTcpFlags,
+            DropReason::InvalidTcpState
+            | DropReason::InvalidTcpReset
+            | DropReason::InvalidTcpWindow
+            | DropReason::InvalidTcpFlags,
         ) => "INV",
         other => panic!("{other:?}"),
     }

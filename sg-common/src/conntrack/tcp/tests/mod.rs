@@ -2,7 +2,10 @@
 
 mod dialogue;
 mod footnotes;
+mod options;
+mod property;
 mod reset;
 mod sequences;
 mod table;
 mod timeouts;
+mod window;

@@ -3,13 +3,13 @@
 use std::string::String;
 use std::vec::Vec;
 
-use crate::conntrack::tcp::{first, next};
-use crate::conntrack::{Next, tcp::State};
+use crate::conntrack::tcp::{State, first, next};
+use crate::conntrack::{Next, Room, Terms};
 use crate::flow::{Flow, Side};
 use crate::hook::Hook;
-use crate::packet::Scratch;
+use crate::packet::{Extent, Scratch};
 use crate::reason::DropReason;
-use crate::settings::Settings;
+use crate::settings::{Settings, Ticks};
 use crate::testing::packet::{Packet, tcp};
 use crate::wire::ipv4;
 
@@ -39,10 +39,33 @@ fn name(state: u8) -> &'static str {
 
 /// Shows a segment to a flow.
 pub(super) fn show(flow: &mut Flow, side: Side, packet: &Packet) -> Next {
+    show_at(flow, side, packet, &Settings::DEFAULT, 0)
+}
+
+/// Shows a segment to a flow at a time.
+pub(super) fn show_at(
+    flow: &mut Flow,
+    side: Side,
+    packet: &Packet,
+    settings: &Settings,
+    now: Ticks,
+) -> Next {
     let bytes = packet.bytes();
     let mut ip = Scratch::EMPTY.ip;
-    assert!(ipv4::parse(&bytes[..], 0, true, &mut ip));
-    next(flow, side, &bytes[..], &ip, &Settings::DEFAULT)
+    assert!(ipv4::parse(&bytes[..], 0, Extent::Whole, &mut ip));
+    let mut room = Room::EMPTY;
+    let terms = Terms { settings, now };
+    next(flow, &mut room, side, &bytes[..], &ip, &terms)
+}
+
+/// The connection that begins with a segment, and how long it lives.
+pub(super) fn reach(packet: &Packet, settings: &Settings) -> Result<(Flow, Ticks), DropReason> {
+    let bytes = packet.bytes();
+    let mut ip = Scratch::EMPTY.ip;
+    assert!(ipv4::parse(&bytes[..], 0, Extent::Whole, &mut ip));
+    let (mut flow, mut room) = (Flow::new(Hook::FromVm, 1, 0), Room::EMPTY);
+    let lifetime = first(&mut flow, &mut room, &bytes[..], &ip, settings)?;
+    Ok((flow, lifetime))
 }
 
 /// An answered connection in a state, of whose segments nothing is remembered.
@@ -109,15 +132,12 @@ fn every_cell_is_the_kernels() {
 #[test]
 fn a_connection_begins_with_a_syn_or_in_the_middle() {
     let begin = |flags: &str, settings: &Settings| {
-        let bytes = tcp("10.0.0.5:1", "192.0.2.1:2").flags(flags).bytes();
-        let mut ip = Scratch::EMPTY.ip;
-        assert!(ipv4::parse(&bytes[..], 0, true, &mut ip));
-        let mut flow = Flow::new(Hook::FromVm, 1, 0);
-        first(&mut flow, &bytes[..], &ip, settings).map(|_| name(flow.word().state()))
+        let packet = tcp("10.0.0.5:1", "192.0.2.1:2").flags(flags);
+        reach(&packet, settings).map(|(flow, _)| name(flow.word().state()))
     };
     let loose = Settings::DEFAULT;
     let strict = Settings {
-        tcp_loose: 0,
+        switches: 0,
         ..loose
     };
     for flags in ["S", "SU", "SP", "SEC"] {

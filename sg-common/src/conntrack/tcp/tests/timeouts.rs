@@ -36,6 +36,19 @@ fn three_retransmissions_leave_five_minutes() {
 }
 
 #[test]
+fn the_operator_sets_how_many_retransmissions() {
+    let mut dialogue = Dialogue::new();
+    dialogue.world.memory.settings.tcp_max_retrans = 20;
+    dialogue.say(">S <SA >A >Aw9");
+    for _ in 0..19 {
+        assert_eq!(dialogue.say(">~"), "EST");
+    }
+    assert_eq!(dialogue.entry(), ESTABLISHED);
+    assert_eq!(dialogue.say(">~"), "EST");
+    assert_eq!(dialogue.entry(), "ESTABLISHED 300 ASSURED");
+}
+
+#[test]
 fn a_repeated_syn_does_not_renew() {
     let mut dialogue = Dialogue::after(">S");
     dialogue.world.wait(100);
