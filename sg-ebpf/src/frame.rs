@@ -2,10 +2,7 @@
 
 use aya_ebpf::programs::TcContext;
 use bytemuck::AnyBitPattern;
-use sg_common::frame::Frame;
-
-/// Offsets of headers are below this; the verifier wants to see a bound.
-const FARTHEST: u32 = 1024;
+use sg_common::frame::{FARTHEST, Frame};
 
 /// The packet of a tc program.
 pub struct TcFrame<'a> {

@@ -76,6 +76,7 @@ fn name(condition: Condition) -> &'static str {
     match condition {
         Condition::FlowNotStored => "flow_not_stored    ",
         Condition::FlowNotPromoted => "flow_not_promoted  ",
+        Condition::FlowOverQuota => "flow_over_quota    ",
         Condition::FragmentNotStored => "fragment_not_stored",
     }
 }

@@ -16,25 +16,35 @@
 fn main() {}
 
 #[cfg(target_arch = "bpf")]
+mod flows;
+#[cfg(target_arch = "bpf")]
 mod frame;
 #[cfg(target_arch = "bpf")]
 mod log;
 #[cfg(target_arch = "bpf")]
 mod maps;
 #[cfg(target_arch = "bpf")]
+mod sweep;
+#[cfg(target_arch = "bpf")]
 mod tables;
 
 #[cfg(target_arch = "bpf")]
 mod programs {
+    use core::mem::offset_of;
+
     use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
+    use aya_ebpf::helpers::bpf_skb_load_bytes;
     use aya_ebpf::macros::classifier;
     use aya_ebpf::programs::TcContext;
+    use bytemuck::AnyBitPattern;
     use sg_common::filter::filter;
     use sg_common::hook::Hook;
+    use sg_common::packet::Scratch;
+    use sg_common::sweep::{Adoption, adopted};
 
     use crate::frame::TcFrame;
-    use crate::maps;
     use crate::tables::KernelTables;
+    use crate::{flows, maps, sweep};
 
     /// tc ingress of a tap: what the VM sends.
     #[classifier]
@@ -46,6 +56,46 @@ mod programs {
     #[classifier]
     pub fn to_vm(ctx: TcContext) -> i32 {
         judge(Hook::ToVm, ctx)
+    }
+
+    /// One step of the sweep, for a daemon on a kernel that lets no program have a timer. Returns the
+    /// milliseconds until the next.
+    #[classifier]
+    pub fn sweep_step(_: TcContext) -> i32 {
+        (sweep::step() / 1_000_000) as i32
+    }
+
+    /// Starts the timer that sweeps, or gives it this object's program. 0, or the kernel's error.
+    #[classifier]
+    pub fn sweep_start(_: TcContext) -> i32 {
+        sweep::start()
+    }
+
+    /// Stores the assured connection in its packet, an [`Adoption`], as if the filter had promoted it.
+    /// Returns one of [`adopted`].
+    #[classifier]
+    pub fn adopt(ctx: TcContext) -> i32 {
+        let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
+            return adopted::NO_ROOM as i32;
+        };
+        // SAFETY: as in `judge`.
+        let Scratch { opening, flow, .. } = unsafe { &mut *scratch };
+        let read = read(&ctx, offset_of!(Adoption, key), &mut opening.key)
+            && read(&ctx, offset_of!(Adoption, flow), flow);
+        match read {
+            true => flows::adopt(&opening.key, flow) as i32,
+            false => adopted::NO_ROOM as i32,
+        }
+    }
+
+    /// Reads bytes of a packet into their place: there is no room on the stack.
+    #[inline(always)]
+    fn read<T: AnyBitPattern>(ctx: &TcContext, offset: usize, into: &mut T) -> bool {
+        let (skb, size) = (ctx.skb.skb.cast(), size_of::<T>() as u32);
+        // SAFETY: `into` has so many bytes, and any bytes are a `T`.
+        let error =
+            unsafe { bpf_skb_load_bytes(skb, offset as u32, (&raw mut *into).cast(), size) };
+        error == 0
     }
 
     /// The only place where a verdict becomes a code of the kernel. `UNSPEC` lets the next program on

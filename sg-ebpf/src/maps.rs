@@ -1,7 +1,7 @@
 //! Every map, and nothing else. Sizes are defaults that the loader may change.
 
-use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_timer};
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, Queue, RingBuf};
 use aya_ebpf::macros::btf_map;
 use sg_common::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::maps::{Node, capacity};
@@ -11,6 +11,7 @@ use sg_common::port::{AddressKey, Port, PortKey};
 use sg_common::reason::Counter;
 use sg_common::settings::Settings;
 use sg_common::stage::fragment::{FragmentKey, FragmentValue};
+use sg_common::sweep::{Room, Sweep};
 
 /// Policy maps are written by the loader and mostly empty: they take memory as they fill. Flow tables are
 /// written per connection: their memory is there from the start, which makes an insert three times
@@ -69,6 +70,35 @@ pub static FRAGMENTS: LruHashMap<FragmentKey, FragmentValue, { capacity::FRAGMEN
 #[btf_map(name = "counters")]
 pub static COUNTERS: PerCpuArray<Counter, { capacity::counters(capacity::PORTS) as usize }> =
     PerCpuArray::new();
+
+/// How full the tables of assured connections are.
+#[btf_map(name = "rooms")]
+pub static ROOMS: Array<Room, 2> = Array::new();
+
+/// Assured connections of each slot.
+#[btf_map(name = "port_flows")]
+pub static PORT_FLOWS: Array<u32, { capacity::slots(capacity::PORTS) as usize }> = Array::new();
+
+/// The order in which the sweep looks at the assured connections: as many turns as entries.
+#[btf_map(name = "turns4")]
+pub static TURNS4: Queue<FlowKey4, { capacity::FLOWS4 as usize }> = Queue::new();
+
+#[btf_map(name = "turns6")]
+pub static TURNS6: Queue<FlowKey, { capacity::FLOWS6 as usize }> = Queue::new();
+
+#[btf_map(name = "sweep")]
+pub static SWEEP: Array<Sweep, 1> = Array::new();
+
+/// The clock of the sweep. It goes as long as the map is pinned.
+#[btf_map(name = "sweep_timer")]
+pub static SWEEP_TIMER: Array<Timer, 1> = Array::new();
+
+/// A value that holds a timer.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Timer {
+    pub timer: bpf_timer,
+}
 
 /// When each condition was last logged, in [`sg_common::settings::Ticks`].
 #[btf_map(name = "logged")]

@@ -1,12 +1,10 @@
 //! The filter's tables over BPF maps.
 
-use core::intrinsics::{AtomicOrdering, atomic_cxchg};
-
 use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns};
 use sg_common::addr::Family;
-use sg_common::flow::{Flow, FlowKey, Word};
+use sg_common::flow::{Flow, FlowKey};
 use sg_common::hook::Direction;
 use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
 use sg_common::port::{AddressKey, Port, PortKey};
@@ -14,8 +12,9 @@ use sg_common::reason::{Condition, Verdict, condition_counter, counter_index, ve
 use sg_common::settings::{Settings, TICK_SHIFT, Ticks};
 use sg_common::shared::tag_is;
 use sg_common::stage::fragment::{FragmentKey, FragmentValue};
-use sg_common::tables::{FlowEntry, Tables};
+use sg_common::tables::Tables;
 
+use crate::flows::{self, Entry};
 use crate::{log, maps};
 
 /// The pinned maps.
@@ -51,6 +50,8 @@ macro_rules! by_family {
     };
 }
 
+pub(crate) use by_family;
+
 impl Tables for KernelTables {
     type Entry = Entry;
 
@@ -70,31 +71,12 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn create(&self, key: &FlowKey, flow: &Flow) -> bool {
-        by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
-            .insert(key, flow, BPF_ANY.into()))
-        .is_ok()
+        flows::create(key, flow)
     }
 
     #[inline(always)]
-    fn promote(&self, key: &FlowKey, flow: &Flow) -> bool {
-        let stored = by_family!(key, (maps::FLOWS4, maps::FLOWS6), |map, key| map.insert(
-            key,
-            flow,
-            BPF_ANY.into()
-        ));
-        if stored.is_ok() {
-            let _ = by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
-                .remove(key));
-        }
-        stored.is_ok()
-    }
-
-    #[inline(always)]
-    fn forget(&self, key: &FlowKey) {
-        let _ = by_family!(key, (maps::FLOWS4, maps::FLOWS6), |map, key| map
-            .remove(key));
-        let _ = by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
-            .remove(key));
+    fn promote(&self, key: &FlowKey, flow: &Flow) -> Result<(), Condition> {
+        flows::promote(key, flow).result()
     }
 
     #[inline(always)]
@@ -192,47 +174,5 @@ fn add(index: u32, bytes: u32) {
             (*counter).packets += 1;
             (*counter).bytes += u64::from(bytes);
         }
-    }
-}
-
-/// A connection in its map.
-pub struct Entry(*mut Flow);
-
-/// A flow as the words of which it is made.
-type Words = [u64; size_of::<Flow>() / 8];
-
-impl FlowEntry for Entry {
-    #[inline(always)]
-    fn load(&self) -> Flow {
-        // SAFETY: the pointer comes from a look-up in this program run. Other CPUs may write meanwhile:
-        // each word is read whole.
-        unsafe { self.0.read() }
-    }
-
-    /// Writes only the words that have changed, so that most packets leave the cache line clean.
-    #[inline(always)]
-    fn store(&self, before: u64, flow: &Flow) -> bool {
-        let words: &Words = bytemuck::cast_ref(flow);
-        let stored = self.0.cast::<u64>();
-        // SAFETY: as for `load`; the element is as long as a flow.
-        unsafe {
-            if words[0] != before {
-                let (_, swapped) =
-                    atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(
-                        stored, before, words[0],
-                    );
-                if !swapped {
-                    return false;
-                }
-            } else if Word(stored.read_volatile()).nonce() != Word(before).nonce() {
-                return false;
-            }
-            for (index, word) in words.iter().enumerate().skip(1) {
-                if stored.add(index).read() != *word {
-                    stored.add(index).write(*word);
-                }
-            }
-        }
-        true
     }
 }
