@@ -11,19 +11,18 @@ use tokio::{
 use crate::{
     agent::{About, Agent},
     api,
-    cli::{AttachMode, DetachArgs, RunArgs},
-    datapath::{Kernel, KernelLog, Sizes, Way},
+    cli::{AttachMode, DetachArgs, RunArgs, SweepMode},
+    datapath::{Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
     host, model,
-    netlink::Links,
+    netlink::{LinkEvent, Links},
+    settings::File,
     store::Store,
 };
 
-/// How soon something that failed is tried again, if nothing happens before.
-const RETRY: Duration = Duration::from_secs(5);
-
-/// How often the flow tables are swept.
-const SWEEP: Duration = Duration::from_secs(30);
+/// How often the filters are looked after: for so long an interface is open at most when somebody takes
+/// its filter off. What has failed is tried again in the same rounds, if nothing happens before.
+const CHECK: Duration = Duration::from_secs(5);
 
 /// How often the kernel's log is read: what is in it is rare and not urgent.
 const KERNEL_LOG: Duration = Duration::from_secs(1);
@@ -34,50 +33,66 @@ const KERNEL_LOG: Duration = Duration::from_secs(1);
 ///
 /// What keeps the daemon from starting. Once it is ready, errors are logged and tried again.
 pub async fn run(args: &RunArgs) -> Result<()> {
+    let settings = File::new(args.settings.as_deref());
     let store = Store::new(&args.inventory);
-    let document = store.read()?;
+    // Watched from before they are read, so that no change falls in between.
+    let (mut settings_changes, mut changes) = (settings.changes(), store.watch()?);
+    let (wanted, document) = (settings.read()?, store.read()?);
     // A document that is no inventory changes nothing, the programs included.
     model::parse(&document)?;
     host::check_capabilities()?;
     host::check_bpffs(&args.bpffs)?;
     let _lock = host::lock(&args.bpffs)?;
     let (listener, _socket) = api::bind(&args.socket)?;
-    // Watched from before the first reading counts, so that no change falls in between.
-    let mut changes = store.watch()?;
     let mut links = Links::watch().await?;
 
     let about = About {
         bpffs: args.bpffs.clone(),
         inventory: store.path().into(),
+        settings: settings.path().into(),
     };
     let sizes = Sizes {
         limits: args.sizes.limits(),
-        flows: args.sizes.max_flows,
+        flows: args.sizes.max_flows.unwrap_or_else(host::default_flows),
     };
-    let (kernel, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
+    let (mut kernel, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
     if let Some(log) = log {
         tokio::spawn(pass_on(log));
     }
+    if let Some(sweeper) = kernel.start_sweep(args.sweep == SweepMode::Auto)? {
+        tracing::warn!("expired connections are removed only while this daemon runs");
+        tokio::spawn(sweep(sweeper));
+    }
     let mut agent = Agent::new(Box::new(kernel), about);
-    agent.links(links.next().await?)?;
-    agent.apply(&document)?;
+    agent.set(wanted)?;
+    // Interfaces that were filtered before would be taken for gone as long as none is known.
+    while let Err(error) = tell(&mut agent, links.next().await) {
+        tracing::debug!("tried again: {error}");
+    }
+    // What the kernel refuses is logged by the agent, shown by `sgctl status` and tried again.
+    let first = agent.apply(&document);
     let agent = Arc::new(Mutex::new(agent));
     let router = api::router(agent.clone(), store.clone());
     let server = tokio::spawn(async { axum::serve(listener, router).await });
-    tracing::info!(socket = %args.socket.display(), "ready");
+    match first {
+        Ok(_) => tracing::info!(socket = %args.socket.display(), "ready"),
+        Err(_) => {
+            tracing::error!(socket = %args.socket.display(), "running, but not all is in force")
+        }
+    }
 
     let mut end = std::pin::pin!(ended()?);
-    let (mut retry, mut sweep) = (every(RETRY), every(SWEEP));
+    let mut check = every(CHECK);
     loop {
         let done = tokio::select! {
             () = &mut end => break,
-            event = links.next() => agent.lock().await.links(event?),
+            news = links.next() => tell(&mut *agent.lock().await, news),
             () = changes.changed() => {
                 let mut agent = agent.lock().await;
                 agent.file_changed(store.read())
             }
-            _ = retry.tick() => agent.lock().await.retry(),
-            _ = sweep.tick() => agent.lock().await.sweep(),
+            () = settings_changes.changed() => agent.lock().await.settings_changed(settings.read()),
+            _ = check.tick() => agent.lock().await.check(),
         };
         if let Err(error) = done {
             tracing::debug!("reported, and tried again: {error}");
@@ -86,6 +101,17 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     server.abort();
     tracing::info!("stopped; the filters stay in place");
     Ok(())
+}
+
+/// Tells the agent what happened to the interfaces, or that this is not known.
+fn tell(agent: &mut Agent, news: Result<Vec<LinkEvent>>) -> Result<()> {
+    match news {
+        Ok(events) => agent.burst(events),
+        Err(error) => {
+            agent.links_unknown(&error);
+            Err(error)
+        }
+    }
 }
 
 /// Takes all filters off, and removes what is pinned.
@@ -114,6 +140,13 @@ fn every(period: Duration) -> time::Interval {
     let mut interval = time::interval_at(time::Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
+}
+
+/// Removes expired connections where the kernel does not by itself.
+async fn sweep(sweeper: Sweeper) {
+    loop {
+        time::sleep(sweeper.step()).await;
+    }
 }
 
 /// Passes on what the kernel programs log.

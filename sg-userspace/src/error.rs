@@ -10,9 +10,20 @@ pub enum Error {
     /// The document is not an inventory. Nothing was changed.
     #[error("{0}")]
     Malformed(#[from] Malformed),
+    /// The settings file cannot be used. Nothing was changed.
+    #[error("the settings {}: {what}", .path.display())]
+    Settings {
+        /// Which file.
+        path: PathBuf,
+        /// Where in it, what is wrong, what to write instead.
+        what: String,
+    },
+    /// The document is no export of flows that could be taken here. Nothing was changed.
+    #[error("{0}")]
+    MalformedFlows(String),
     /// No port answers to this reference.
     #[error(
-        "no port is called {0:?} (a port is named by id, name, interface, MAC or IP address; see `sgctl list ports`)"
+        "no port is called {0:?} (a port is named by id, name, interface, INTERFACE.VLAN, MAC or IP address; see `sgctl list ports`)"
     )]
     NoSuchPort(String),
     /// Several ports answer to this reference.
@@ -75,7 +86,7 @@ impl Error {
     /// The code a program ends with on this error.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Malformed(_) => Exit::Malformed,
+            Self::Malformed(_) | Self::MalformedFlows(_) | Self::Settings { .. } => Exit::Malformed,
             Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => Exit::NotFound,
             Self::Usage(_) => Exit::Usage,
             Self::Unreachable { .. } => Exit::Unreachable,

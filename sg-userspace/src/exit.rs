@@ -12,9 +12,10 @@ pub enum Exit {
     Failure = 1,
     /// The command line was not understood (`clap` ends the program with this number itself).
     Usage = 2,
-    /// The input is not an inventory; nothing was changed.
+    /// The input is not an inventory, not a settings file, or not an export of flows; nothing was
+    /// changed.
     Malformed = 3,
-    /// Applied (or checked), but some objects had faults and were left out.
+    /// Applied (or checked), but some objects had faults and were left out; flows were refused.
     LeftOut = 4,
     /// No daemon answers on the socket.
     Unreachable = 5,
@@ -47,8 +48,8 @@ impl Exit {
             Self::Ok => "done (explain: the packet is accepted)",
             Self::Failure => "the kernel or the file system refused something",
             Self::Usage => "the command line was not understood",
-            Self::Malformed => "the input is not an inventory; nothing was changed",
-            Self::LeftOut => "done, but objects with faults were left out",
+            Self::Malformed => "the input cannot be read; nothing was changed",
+            Self::LeftOut => "done, but something was left out, which is listed",
             Self::Unreachable => "no daemon answers on the socket",
             Self::Host => {
                 "this host cannot run the daemon (capability, bpffs, kernel, another daemon)"

@@ -101,6 +101,28 @@ pub fn lock(directory: &Path) -> Result<Flock<fs::File>, HostError> {
     }
 }
 
+/// Room for assured IPv4 connections by the memory of this host, see [`flows_for`].
+pub fn default_flows() -> u32 {
+    let read = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = read.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kibibytes = total.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    // Every Linux says it; if this one does not, it is taken for a common one.
+    kibibytes.map_or(flows_for(u64::MAX), |kibibytes| flows_for(kibibytes * 1024))
+}
+
+/// Room for assured IPv4 connections, by bytes of memory: the buckets, and so the entries, that
+/// nf_conntrack has (`nf_conntrack_init_start`, `net/netfilter/nf_conntrack_core.c`).
+pub fn flows_for(memory: u64) -> u32 {
+    const GIBIBYTE: u64 = 1 << 30;
+    match memory {
+        memory if memory > 4 * GIBIBYTE => 262_144,
+        memory if memory > GIBIBYTE => 65_536,
+        memory => u32::try_from(memory / 16_384 / 8)
+            .unwrap_or(u32::MAX)
+            .max(1024),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +153,11 @@ mod tests {
             error.starts_with("missing capability: CAP_BPF (run as root"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_room_for_connections_is_that_of_nf_conntrack() {
+        let rooms = [1 << 20, 512 << 20, 2 << 30, 4 << 30, 5 << 30].map(flows_for);
+        assert_eq!(rooms, [1024, 4096, 65_536, 65_536, 262_144]);
     }
 }

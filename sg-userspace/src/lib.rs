@@ -10,11 +10,13 @@ pub mod datapath;
 pub mod error;
 pub mod evaluate;
 pub mod exit;
+pub mod flows;
 pub mod host;
 pub mod model;
 pub mod netlink;
 pub mod packet;
 pub mod plan;
+pub mod settings;
 pub mod store;
 #[cfg(test)]
 mod testing;

@@ -1,8 +1,8 @@
 //! The interfaces of the network namespace the daemon works in, as they come and go.
 
-use std::{collections::VecDeque, io};
+use std::{io, time::Duration};
 
-use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream::BoxStream};
 use rtnetlink::{
     Handle, MulticastGroup, new_multicast_connection,
     packet_core::{NetlinkMessage, NetlinkPayload},
@@ -12,7 +12,12 @@ use rtnetlink::{
     },
 };
 
+use tokio::time::{self, Instant};
+
 use crate::error::{Error, Result};
+
+/// How long to wait before what failed is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// An interface.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,53 +43,87 @@ pub enum LinkEvent {
 pub struct Links {
     handle: Handle,
     messages: BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>,
-    waiting: VecDeque<LinkEvent>,
+    /// All have to be asked for: at the start, and after messages were lost. It is a field, and not a
+    /// step of the waiting, because the waiting may be given up at any step.
+    stale: bool,
+    /// When to subscribe again, after an error.
+    again: Option<Instant>,
 }
 
 impl Links {
-    /// Subscribes, then asks for all, so that nothing is missed in between.
+    /// Subscribes. The first thing to be told is all that there is.
     pub async fn watch() -> Result<Self> {
         let (connection, handle, messages) =
             new_multicast_connection(&[MulticastGroup::Link]).map_err(failed)?;
         tokio::spawn(connection);
-        let messages = messages.map(|(message, _)| message).boxed();
-        let mut links = Self {
+        Ok(Self {
             handle,
-            messages,
-            waiting: VecDeque::new(),
-        };
-        links.ask().await?;
-        Ok(links)
+            messages: messages.map(|(message, _)| message).boxed(),
+            stale: true,
+            again: None,
+        })
     }
 
-    /// The next event; the first is [`LinkEvent::All`]. Safe to cancel.
-    pub async fn next(&mut self) -> Result<LinkEvent> {
+    /// What happened next, and all that is known to have happened since; the first is
+    /// [`LinkEvent::All`]. Safe to cancel.
+    ///
+    /// # Errors
+    ///
+    /// The kernel cannot be asked. The next call tries again, after a pause, and then tells
+    /// [`LinkEvent::All`].
+    pub async fn next(&mut self) -> Result<Vec<LinkEvent>> {
+        if let Some(again) = self.again {
+            time::sleep_until(again).await;
+            self.again = Some(Instant::now() + PAUSE);
+            *self = Self::watch().await?;
+        }
+        let news = self.news().await;
+        if news.is_err() {
+            self.again = Some(Instant::now() + PAUSE);
+        }
+        news
+    }
+
+    async fn news(&mut self) -> Result<Vec<LinkEvent>> {
         loop {
-            if let Some(event) = self.waiting.pop_front() {
-                return Ok(event);
+            if self.stale {
+                let all = self.all().await?;
+                self.stale = false;
+                return Ok(vec![LinkEvent::All(all)]);
             }
             let ended = || failed(io::Error::from(io::ErrorKind::UnexpectedEof));
-            let message = self.messages.next().await.ok_or_else(ended)?;
-            match Meaning::of(message.payload) {
-                Meaning::Event(event) => return Ok(event),
-                Meaning::Lost => {
-                    tracing::info!("messages about interfaces were lost; asking for all of them");
-                    self.ask().await?;
-                }
-                Meaning::Nothing => {}
+            let first = self.messages.next().await.ok_or_else(ended)?;
+            // No waiting from here on: what was taken from the stream must be told.
+            let mut events = self.meaning(first);
+            while let Some(Some(message)) = self.messages.next().now_or_never() {
+                events.extend(self.meaning(message));
+            }
+            if !events.is_empty() && !self.stale {
+                return Ok(events);
             }
         }
     }
 
-    async fn ask(&mut self) -> Result<()> {
+    /// The event of a message, if it is one. All of them are asked for if it says that others were lost.
+    fn meaning(&mut self, message: NetlinkMessage<RouteNetlinkMessage>) -> Vec<LinkEvent> {
+        match Meaning::of(message.payload) {
+            Meaning::Event(event) => vec![event],
+            Meaning::Lost => {
+                tracing::info!("messages about interfaces were lost; asking for all of them");
+                self.stale = true;
+                Vec::new()
+            }
+            Meaning::Nothing => Vec::new(),
+        }
+    }
+
+    async fn all(&self) -> Result<Vec<Link>> {
         let answers = self.handle.link().get().execute();
         let links = answers
             .try_filter_map(async |answer| Ok(link(answer)))
             .try_collect()
             .await;
-        let links = links.map_err(|error| failed(io::Error::other(error)))?;
-        self.waiting.push_back(LinkEvent::All(links));
-        Ok(())
+        links.map_err(|error| failed(io::Error::other(error)))
     }
 }
 

@@ -23,11 +23,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in a file. A symbolic link is followed here, so that replacing the file keeps it.
+    /// The store in a file. Symbolic links on the way are followed each time anew: they may be made to
+    /// point elsewhere.
     pub fn new(path: &Path) -> Self {
-        Self {
-            path: fs::canonicalize(path).unwrap_or_else(|_| path.into()),
-        }
+        Self { path: path.into() }
     }
 
     /// Where the file is.
@@ -41,7 +40,7 @@ impl Store {
     }
 
     /// Replaces the file in one step: whoever reads it, and whoever starts after a loss of power,
-    /// finds the old document or the new one.
+    /// finds the old document or the new one. Links that point to it stay.
     pub fn replace(&self, document: &[u8]) -> Result<()> {
         self.write(document)
             .map_err(|source| self.failed("replace the inventory", source))
@@ -53,21 +52,18 @@ impl Store {
     }
 
     fn write(&self, document: &[u8]) -> io::Result<()> {
-        let directory = self.directory();
-        let mode = fs::metadata(&self.path).map_or(MODE, |now| now.permissions().mode());
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let directory = watch::directory_of(&path);
+        let mode = fs::metadata(&path).map_or(MODE, |now| now.permissions().mode());
         let mut file = tempfile::Builder::new()
             .prefix(".inventory")
             .permissions(fs::Permissions::from_mode(mode))
             .tempfile_in(directory)?;
         file.write_all(document)?;
         file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|refused| refused.error)?;
+        file.persist(&path).map_err(|refused| refused.error)?;
         // The new name is in the directory, which has to reach the disk too.
         fs::File::open(directory)?.sync_all()
-    }
-
-    fn directory(&self) -> &Path {
-        watch::directory_of(&self.path)
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> Error {

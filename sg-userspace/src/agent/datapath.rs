@@ -1,12 +1,13 @@
 //! What the agent needs of the kernel side.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use sg_common::{
     flow::{Flow, FlowKey},
     hook::Direction,
     reason::{self, Accept, Condition, Counter, DropReason, Verdict},
     settings::{Settings, Ticks},
+    sweep::Sweep,
 };
 
 use crate::{
@@ -16,6 +17,17 @@ use crate::{
     plan::{Change, State},
 };
 
+/// What became of an interface that was attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attachment {
+    /// Our programs are at both hooks.
+    InForce,
+    /// A program is missing: taken off by somebody, or not put on to the end.
+    Lost,
+    /// The interface does not exist any more.
+    Gone,
+}
+
 /// The kernel side: programs on interfaces, and the tables they read. What it holds is pinned and
 /// stays when the process ends.
 ///
@@ -24,10 +36,11 @@ pub trait Datapath: Send {
     /// How programs are attached: `tcx` or `clsact`.
     fn attach_mode(&self) -> &'static str;
 
-    /// The interfaces with our programs on them, also those that a former process has attached.
-    fn attached(&self) -> Result<BTreeSet<u32>>;
+    /// The interfaces that were attached to, also by a former process, and whether the kernel still has
+    /// our programs there.
+    fn attached(&self) -> Result<BTreeMap<u32, Attachment>>;
 
-    /// Puts the programs on an interface. It is closed until its port is written.
+    /// Puts the programs on an interface, or back there. It is closed until its port is written.
     fn attach(&mut self, link: &Link) -> Result<()>;
 
     /// Forgets an interface that is gone, or takes the programs off one that is there.
@@ -51,21 +64,84 @@ pub trait Datapath: Send {
     /// What was counted under a slot.
     fn counters(&self, slot: u32) -> Result<PortCounts>;
 
-    /// Every entry of the flow tables, expired or not.
-    fn flows(&self) -> Result<Vec<(FlowKey, Flow)>>;
+    /// The flow tables, to be used beside the agent: a walk through them takes its time.
+    fn flow_tables(&self) -> Arc<dyn FlowTables>;
 
-    /// Removes connections that are over from the tables that do not evict; returns how many. Look-ups
-    /// take them for absent anyway: this only frees the room.
-    fn sweep(&mut self) -> Result<usize>;
+    /// Room for assured connections of IPv4.
+    fn flow_capacity(&self) -> u32;
 
-    /// How full the tables are that can fill.
-    fn tables(&self) -> Result<Vec<TableFill>>;
+    /// Bytes that a table takes, with what belongs to it; 0 if that is not known.
+    fn memory(&self, table: &str) -> u64;
+
+    /// Who removes expired connections, and what that has done.
+    fn sweep(&self) -> Result<(SweptBy, Sweep)>;
 
     /// The operator's settings, as the kernel has them.
     fn settings(&self) -> Result<Settings>;
 
+    /// Puts settings in force. A packet under way may see some of the old and some of the new.
+    fn set_settings(&mut self, settings: &Settings) -> Result<()>;
+
     /// The clock that flows expire by.
     fn now(&self) -> Ticks;
+}
+
+/// The flow tables of the kernel side, which goes on using them meanwhile. Calls may come from several
+/// threads at once; none holds the others up for longer than one system call.
+pub trait FlowTables: Send + Sync {
+    /// Visits every entry, expired or not, a page of bounded size at a time, until told to stop. What
+    /// is there all the time is visited once.
+    fn walk(&self, visit: &mut Visit<'_>) -> Result<()>;
+
+    /// Every entry at once, which takes the memory of all.
+    fn all(&self) -> Result<Vec<(FlowKey, Flow)>> {
+        let mut all = Vec::new();
+        self.walk(&mut |page| {
+            all.extend_from_slice(page);
+            ControlFlow::Continue(())
+        })?;
+        Ok(all)
+    }
+
+    /// The entry of a connection, expired or not.
+    fn find(&self, key: &FlowKey) -> Result<Option<Flow>>;
+
+    /// Stores a connection, among the assured ones if it is, unless one of this key is there. The port's
+    /// quota holds here too.
+    fn add(&self, key: &FlowKey, flow: &Flow) -> Result<Added>;
+
+    /// Removes a connection; says whether it was there.
+    fn remove(&self, key: &FlowKey) -> Result<bool>;
+
+    /// How full the flow tables are. Counts the entries of those that evict, so it
+    /// takes as long as a walk through these.
+    fn fill(&self) -> Result<Vec<TableFill>>;
+
+    /// The clock that flows expire by.
+    fn now(&self) -> Ticks;
+}
+
+/// Sees a page of entries, and says whether to go on.
+pub type Visit<'a> = dyn FnMut(&[(FlowKey, Flow)]) -> ControlFlow<()> + 'a;
+
+/// What became of a connection that was to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is stored.
+    Stored,
+    /// There is one of its key already, which stays as it is.
+    Exists,
+    /// Its table is full.
+    NoRoom,
+}
+
+/// Who removes expired connections. Look-ups take them for absent anyway: it only frees the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweptBy {
+    /// A timer of the kernel, which goes on without a process.
+    Kernel,
+    /// The daemon, as long as it runs.
+    Daemon,
 }
 
 /// How full a table is.

@@ -8,12 +8,13 @@ use std::{
 
 use sg_common::{
     flow::{Flow, FlowKey},
-    settings::{Settings, Ticks, passed},
+    settings::{Settings, Ticks},
+    sweep::Sweep,
 };
 
-use super::{Datapath, PortCounts, TableFill};
+use super::{Added, Attachment, Datapath, FlowTables, PortCounts, SweptBy, TableFill, Visit};
 use crate::{
-    compile::{Limits, Table},
+    compile::Limits,
     error::{Error, Result},
     netlink::Link,
     plan::{Change, State},
@@ -27,7 +28,7 @@ pub struct Double(Arc<Mutex<Kernel>>);
 #[derive(Default)]
 pub struct Kernel {
     /// Interfaces with programs.
-    pub attached: BTreeSet<u32>,
+    pub attached: BTreeMap<u32, Attachment>,
     /// The tables.
     pub state: State,
     /// The first unused generation.
@@ -43,7 +44,11 @@ pub struct Kernel {
     /// What was counted, by slot.
     pub counts: BTreeMap<u32, PortCounts>,
     /// The flow tables.
-    pub flows: Vec<(FlowKey, Flow)>,
+    pub flows: BTreeMap<FlowKey, Flow>,
+    /// How many assured connections there is room for; 0 for any number.
+    pub flow_room: usize,
+    /// The settings.
+    pub settings: Settings,
     /// The clock.
     pub now: Ticks,
 }
@@ -75,7 +80,7 @@ impl Datapath for Double {
         "tcx"
     }
 
-    fn attached(&self) -> Result<BTreeSet<u32>> {
+    fn attached(&self) -> Result<BTreeMap<u32, Attachment>> {
         Ok(self.kernel().attached.clone())
     }
 
@@ -87,7 +92,7 @@ impl Datapath for Double {
         kernel
             .calls
             .push(format!("attach {} {}", link.ifindex, link.name));
-        kernel.attached.insert(link.ifindex);
+        kernel.attached.insert(link.ifindex, Attachment::InForce);
         Ok(())
     }
 
@@ -142,29 +147,77 @@ impl Datapath for Double {
             .unwrap_or(PortCounts::NONE))
     }
 
-    fn flows(&self) -> Result<Vec<(FlowKey, Flow)>> {
-        Ok(self.kernel().flows.clone())
+    fn flow_tables(&self) -> Arc<dyn FlowTables> {
+        Arc::new(self.clone())
     }
 
-    fn sweep(&mut self) -> Result<usize> {
-        let mut kernel = self.kernel();
-        let (before, now) = (kernel.flows.len(), kernel.now);
-        kernel.flows.retain(|(_, flow)| !passed(flow.expires, now));
-        Ok(before - kernel.flows.len())
+    fn flow_capacity(&self) -> u32 {
+        sg_common::maps::capacity::FLOWS4
     }
 
-    fn tables(&self) -> Result<Vec<TableFill>> {
-        let kernel = self.kernel();
-        let fill = |table: Table| TableFill {
-            name: table.name(),
-            used: kernel.state.count(table) as u64,
-            capacity: kernel.limits.of(table) as u64,
-        };
-        Ok(Table::ALL.map(fill).into())
+    fn memory(&self, _: &str) -> u64 {
+        1 << 20
+    }
+
+    fn sweep(&self) -> Result<(SweptBy, Sweep)> {
+        Ok((SweptBy::Kernel, bytemuck::Zeroable::zeroed()))
     }
 
     fn settings(&self) -> Result<Settings> {
-        Ok(Settings::DEFAULT)
+        Ok(self.kernel().settings)
+    }
+
+    fn set_settings(&mut self, settings: &Settings) -> Result<()> {
+        let mut kernel = self.kernel();
+        kernel.calls.push("set settings".into());
+        kernel.settings = *settings;
+        Ok(())
+    }
+
+    fn now(&self) -> Ticks {
+        self.kernel().now
+    }
+}
+
+/// Small enough for tests to need several.
+const PAGE: usize = 4;
+
+impl FlowTables for Double {
+    fn walk(&self, visit: &mut Visit<'_>) -> Result<()> {
+        let flows: Vec<_> = self.kernel().flows.clone().into_iter().collect();
+        let _ = flows.chunks(PAGE).try_for_each(visit);
+        Ok(())
+    }
+
+    fn find(&self, key: &FlowKey) -> Result<Option<Flow>> {
+        Ok(self.kernel().flows.get(key).copied())
+    }
+
+    fn add(&self, key: &FlowKey, flow: &Flow) -> Result<Added> {
+        let mut kernel = self.kernel();
+        let assured = |flow: &&Flow| flow.word().assured();
+        let used = kernel.flows.values().filter(assured).count();
+        if kernel.flows.contains_key(key) {
+            return Ok(Added::Exists);
+        }
+        if flow.word().assured() && kernel.flow_room != 0 && used >= kernel.flow_room {
+            return Ok(Added::NoRoom);
+        }
+        kernel.flows.insert(*key, *flow);
+        Ok(Added::Stored)
+    }
+
+    fn remove(&self, key: &FlowKey) -> Result<bool> {
+        Ok(self.kernel().flows.remove(key).is_some())
+    }
+
+    fn fill(&self) -> Result<Vec<TableFill>> {
+        let kernel = self.kernel();
+        Ok(vec![TableFill {
+            name: sg_common::maps::name::FLOWS4,
+            used: kernel.flows.len() as u64,
+            capacity: 1000,
+        }])
     }
 
     fn now(&self) -> Ticks {

@@ -8,8 +8,8 @@ use super::Datapath;
 use crate::{
     compile::{Compiled, compile},
     error::Result,
-    model::{Fault, Inventory, Port, PortId},
-    plan::{State, Way, plan},
+    model::{Fault, Inventory, Port, PortId, Vlan},
+    plan::{Change, State, Way, plan},
 };
 
 /// Where the ports of an inventory are: the index of each port's interface.
@@ -49,7 +49,7 @@ impl Tables {
         let key = |port: &Port| {
             places.get(&port.id).map(|ifindex| PortKey {
                 ifindex: *ifindex,
-                vlan: 0,
+                vlan: port.vlan().map_or(0, Vlan::id),
                 reserved: 0,
             })
         };
@@ -81,6 +81,24 @@ impl Tables {
             closed,
             faults,
         })
+    }
+
+    /// Gives every port a new generation: each connection is judged once more, at its next packet.
+    pub fn judge_again(&mut self, datapath: &mut dyn Datapath) -> Result<()> {
+        let (mut state, first) = self.known(datapath)?.clone();
+        self.0 = None;
+        // Generation 0 means none.
+        let mut next_generation = first.max(1);
+        let mut changes = Vec::new();
+        for (key, port) in &mut state.ports {
+            port.generation = next_generation;
+            next_generation += 1;
+            changes.push(Change::Port(*key, Some(*port)));
+        }
+        datapath.reserve_generations(next_generation)?;
+        datapath.apply(&changes)?;
+        self.0 = Some((state, next_generation));
+        Ok(())
     }
 
     fn known(&mut self, datapath: &dyn Datapath) -> Result<&(State, u32)> {

@@ -2,7 +2,9 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use sg_common::{filter::filter, hook::Hook, memory::Memory, packet::Scratch, reason::Accept};
+use sg_common::{
+    filter::filter, flow::FlowKey, hook::Hook, memory::Memory, packet::Scratch, reason::Accept,
+};
 
 use super::{
     Agent,
@@ -13,7 +15,7 @@ use crate::{
     api::{ExplainRequest, ExplainView, Outcome, RuleView, Step},
     error::{Error, Result},
     evaluate::evaluate,
-    model::{Direction, Mac, Port},
+    model::{Direction, Mac, Port, Vlan},
     packet::{self, Ends},
 };
 
@@ -22,16 +24,31 @@ const SOMEONE: Mac = Mac([0x02, 0, 0, 0, 0, 0x01]);
 
 impl Agent {
     /// What the filter says of a packet, stage by stage: the code that runs in the kernel, run over
-    /// a copy of the kernel's tables, in which it leaves its traces.
+    /// a copy of the kernel's tables, in which it leaves its traces. A packet has the tag of the subport,
+    /// or goes to the subport of its tag.
     pub fn explain(&mut self, request: &ExplainRequest) -> Result<ExplainView> {
         let memory = self.memory()?;
-        let found = lookup::find(&self.desired.inventory, &request.port)?;
+        let inventory = &self.desired.inventory;
+        let mut packet = request.packet.clone();
+        let mut found = lookup::find(inventory, &request.port)?;
+        match packet.vlan {
+            Some(vlan) => found = lookup::in_vlan(inventory, found, vlan),
+            None => packet.vlan = found.vlan().map(Vlan::id),
+        }
         let hook = hook(request.direction.into());
         let ifindex = self.where_is(found, &request.port)?;
         let port = found.read();
-        let frame = packet::frame(&request.packet, ends(port, hook));
-        let mut scratch = Scratch::EMPTY;
-        let verdict = filter(hook, ifindex, frame.as_slice(), &memory, &mut scratch);
+        let frame = packet::frame(&packet, ends(port, hook));
+        let walk = |memory: &Memory| {
+            let mut scratch = Scratch::EMPTY;
+            let verdict = filter(hook, ifindex, frame.as_slice(), memory, &mut scratch);
+            (verdict, scratch)
+        };
+        // A first walk says which connections the filter looks for; then it is walked again with them.
+        let (_, scratch) = walk(&memory);
+        clear_traces(&memory);
+        self.add_flows(&memory, [scratch.opening.key, scratch.quoted.key])?;
+        let (verdict, scratch) = walk(&memory);
 
         let outcome = if verdict.is_ok() {
             Outcome::Accept
@@ -65,28 +82,34 @@ impl Agent {
         })
     }
 
-    /// A copy of all tables but the fragments, which come and go within seconds.
+    /// A copy of all tables but those of connections, and the fragments, which come and go within seconds.
     fn memory(&mut self) -> Result<Memory> {
         let mut memory = self.tables.state(&*self.datapath)?.to_memory();
         memory.settings = self.datapath.settings()?;
         memory.clock.set(self.datapath.now());
-        for (key, flow) in self.datapath.flows()? {
-            let table = if flow.word().assured() {
-                &memory.flows
-            } else {
-                &memory.embryos
-            };
-            table.borrow_mut().insert(key, Rc::new(Cell::new(flow)));
-        }
         Ok(memory)
+    }
+
+    /// Adds connections that are stored.
+    fn add_flows(&self, memory: &Memory, keys: [FlowKey; 2]) -> Result<()> {
+        let tables = self.datapath.flow_tables();
+        for key in keys {
+            if let Some(flow) = tables.find(&key)? {
+                let table = match flow.word().assured() {
+                    true => &memory.flows,
+                    false => &memory.embryos,
+                };
+                table.borrow_mut().insert(key, Rc::new(Cell::new(flow)));
+            }
+        }
+        Ok(())
     }
 
     fn where_is(&self, port: AnyPort<'_>, reference: &str) -> Result<u32> {
         let place = match port {
             AnyPort::Read(port) => self.place(port),
-            AnyPort::Closed(port) => port
-                .interface
-                .as_ref()
+            AnyPort::Closed(_) => port
+                .interface()
                 .and_then(|interface| self.ifindex(interface.as_str())),
         };
         place.ok_or_else(|| Error::PortPending(reference.into()))
@@ -96,6 +119,15 @@ impl Agent {
     fn permitting(&self, port: &Port, scratch: &Scratch) -> Option<RuleView> {
         let rule = evaluate(&self.desired.inventory, port, &scratch.opening)?;
         self.rule_view(port, rule.id, 0)
+    }
+}
+
+/// Removes what a walk has left but for what it counted.
+fn clear_traces(memory: &Memory) {
+    memory.notes.borrow_mut().clear();
+    memory.fragments.borrow_mut().clear();
+    for table in [&memory.flows, &memory.embryos] {
+        table.borrow_mut().clear();
     }
 }
 

@@ -1,115 +1,120 @@
-//! The tracked connections, read from the flow tables.
+//! The tracked connections, read from the flow tables and written to them.
+//!
+//! The agent only says which ports there are, and hands out what does the work: walks through the
+//! tables take their time, and nobody waits for them.
 
-use std::collections::BTreeMap;
+mod import;
+mod reader;
+
+use std::{collections::BTreeMap, time::SystemTime};
 
 use sg_common::{
-    addr::to_ip,
-    conntrack::tcp,
+    conntrack::{sctp, tcp},
     flow::{Flow, FlowKey},
     packet::Opening,
     policy::protocol,
-    settings::{Ticks, passed, seconds},
 };
 
-use super::{Agent, phrase};
+use super::{Agent, lookup};
 use crate::{
-    api::FlowView,
-    error::Result,
+    error::{Error, Result},
     evaluate::evaluate,
+    flows::{FlowDocument, FlowFilter, Gate},
     model::{Port, PortId, RuleId},
 };
 
-/// A live connection of a port of the inventory.
-pub struct Tracked {
-    /// The port.
-    pub port: PortId,
-    key: FlowKey,
-    flow: Flow,
-    now: Ticks,
-}
+pub use import::FlowImport;
+pub use reader::FlowReader;
 
 impl Agent {
-    /// Every tracked connection that has not expired.
-    pub fn flows(&mut self) -> Result<Vec<FlowView>> {
-        Ok(self.tracked()?.iter().map(Tracked::view).collect())
-    }
-
-    /// How many live connections each rule of a port holds: those whose first packet it is the
-    /// first to permit.
-    pub(super) fn held(&mut self, port: PortId) -> Result<BTreeMap<RuleId, u64>> {
-        let tracked = self.tracked()?;
-        let mut held = BTreeMap::new();
-        if let Some(port) = self.desired.inventory.ports.get(&port) {
-            for connection in tracked
-                .iter()
-                .filter(|connection| connection.port == port.id)
-            {
-                if let Some(rule) = self.holder(port, connection) {
-                    *held.entry(rule).or_default() += 1;
-                }
-            }
-        }
-        Ok(held)
-    }
-
-    fn holder(&self, port: &Port, connection: &Tracked) -> Option<RuleId> {
-        let word = connection.flow.word();
-        let opening = Opening::of_flow(&connection.key, word.from_vm());
-        let rule = evaluate(&self.desired.inventory, port, &opening);
-        rule.filter(|_| !word.revoked()).map(|rule| rule.id)
-    }
-
-    fn tracked(&mut self) -> Result<Vec<Tracked>> {
-        let now = self.datapath.now();
+    /// What reads the connections that meet a filter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchPort`] and [`Error::AmbiguousPort`] for the filter's port.
+    pub fn flows(&mut self, filter: FlowFilter) -> Result<FlowReader> {
+        let wanted = match &filter.port {
+            Some(reference) => Some(lookup::find(&self.desired.inventory, reference)?),
+            None => None,
+        };
+        let wanted = wanted.map(|port| port.read().map(|port| port.id));
+        let tables = self.datapath.flow_tables();
         let ports = self.tables.state(&*self.datapath)?.ports.values();
         let slots: BTreeMap<u32, PortId> = ports
             .map(|port| (port.slot, PortId(uuid::Uuid::from_bytes(port.uuid))))
+            .filter(|(_, id)| wanted.is_none_or(|wanted| wanted == Some(*id)))
             .collect();
-        let flows = self.datapath.flows()?.into_iter();
-        let live = flows.filter(|(_, flow)| !passed(flow.expires, now));
-        let tracked = live.filter_map(|(key, flow)| {
-            Some(Tracked {
-                port: *slots.get(&key.slot)?,
-                key,
-                flow,
-                now,
-            })
-        });
-        Ok(tracked.collect())
+        Ok(FlowReader::new(tables, slots, filter))
+    }
+
+    /// What takes over the connections of a document, which has to be of the port that `reference`
+    /// names, if it names one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchPort`] and [`Error::AmbiguousPort`]; [`Error::PortPending`] before the port's
+    /// policy is in force, when nothing can say what is permitted; [`Error::MalformedFlows`] for the
+    /// document of another port.
+    pub fn import(
+        &mut self,
+        document: FlowDocument,
+        reference: Option<&str>,
+    ) -> Result<FlowImport> {
+        let inventory = &self.desired.inventory;
+        let id = document.port.to_string();
+        let reference = reference.unwrap_or(&id);
+        let found = lookup::find(inventory, reference)?;
+        let port = found.read().map(|port| port.id);
+        if port.is_some_and(|port| port != document.port) {
+            return Err(Error::MalformedFlows(format!(
+                "port = {id}: these are not the flows of {reference}"
+            )));
+        }
+        let placed = port.is_some_and(|port| self.enforced.places.contains_key(&port));
+        let settings = self.datapath.settings()?;
+        let state = self.tables.state(&*self.datapath)?;
+        let uuid = document.port.0.into_bytes();
+        let entry = state.ports.values().find(|entry| entry.uuid == uuid);
+        let gate = match entry {
+            Some(entry) if placed => Gate::new(state, entry, &settings),
+            _ => return Err(Error::PortPending(reference.into())),
+        };
+        let tables = self.datapath.flow_tables();
+        Ok(FlowImport::new(tables, gate, document))
+    }
+
+    /// How many of these connections each rule of a port holds: those whose first packet it is the
+    /// first to permit.
+    pub(super) fn held(&self, port: &Port, flows: &[(FlowKey, Flow)]) -> BTreeMap<RuleId, u64> {
+        let mut held = BTreeMap::new();
+        for rule in flows
+            .iter()
+            .filter_map(|(key, flow)| self.holder(port, key, flow))
+        {
+            *held.entry(rule).or_default() += 1;
+        }
+        held
+    }
+
+    fn holder(&self, port: &Port, key: &FlowKey, flow: &Flow) -> Option<RuleId> {
+        let word = flow.word();
+        let opening = Opening::of_flow(key, word.from_vm());
+        let rule = evaluate(&self.desired.inventory, port, &opening);
+        rule.filter(|_| !word.revoked()).map(|rule| rule.id)
     }
 }
 
-impl Tracked {
-    fn view(&self) -> FlowView {
-        let Self { key, flow, .. } = self;
-        let word = flow.word();
-        let opening = Opening::of_flow(key, word.from_vm());
-        let address = |address| to_ip(address, key.family());
-        FlowView {
-            port: self.port.to_string(),
-            protocol: phrase::protocol_name(key.protocol),
-            local: address(&key.local),
-            local_port: key.local_port,
-            remote: address(&key.remote),
-            // An ICMP query has a code here, which nobody takes for a port.
-            remote_port: if key.icmp_request == 0 {
-                key.remote_port
-            } else {
-                0
-            },
-            direction: opening.hook.direction().into(),
-            state: state(key.protocol, flow).into(),
-            assured: word.assured(),
-            revoked: word.revoked(),
-            expires: seconds(flow.expires.wrapping_sub(self.now)),
-        }
-    }
+/// The system's clock: milliseconds since 1970 (UTC), which nodes have in common.
+fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
 /// The state as `conntrack -L` says it.
 pub fn state(transport: u8, flow: &Flow) -> &'static str {
     match transport {
         protocol::TCP => tcp::State::from_number(flow.word().state()).as_str(),
+        protocol::SCTP => sctp::State::from_number(flow.word().state()).as_str(),
         _ if flow.word().seen_reply() => "",
         _ => "UNREPLIED",
     }

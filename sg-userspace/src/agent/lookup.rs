@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::{
     error::{Error, Result},
-    model::{ClosedPort, Inventory, Mac, Port},
+    model::{ClosedPort, Interface, Inventory, Mac, Port, Vlan},
 };
 
 /// A port of the inventory.
@@ -25,6 +25,22 @@ impl<'a> AnyPort<'a> {
         }
     }
 
+    /// The interface that the port has or would have.
+    pub fn interface(self) -> Option<&'a Interface> {
+        match self {
+            Self::Read(port) => Some(&port.interface),
+            Self::Closed(port) => port.interface.as_ref(),
+        }
+    }
+
+    /// The VLAN of a subport on it.
+    pub fn vlan(self) -> Option<Vlan> {
+        match self {
+            Self::Read(port) => port.vlan(),
+            Self::Closed(port) => port.vlan,
+        }
+    }
+
     fn id(self) -> String {
         match self {
             Self::Read(port) => port.id.to_string(),
@@ -37,6 +53,15 @@ impl<'a> AnyPort<'a> {
 pub fn all(inventory: &Inventory) -> impl Iterator<Item = AnyPort<'_>> {
     let closed = inventory.closed.iter().map(AnyPort::Closed);
     inventory.ports.values().map(AnyPort::Read).chain(closed)
+}
+
+/// The port whose frames have this VLAN tag on the interface of a port: a subport of its trunk, or else
+/// the port itself.
+pub fn in_vlan<'a>(inventory: &'a Inventory, port: AnyPort<'a>, vlan: u16) -> AnyPort<'a> {
+    let is_it = |other: &AnyPort<'_>| {
+        other.vlan().map(Vlan::id) == Some(vlan) && other.interface() == port.interface()
+    };
+    all(inventory).find(is_it).unwrap_or(port)
 }
 
 /// The port with this id, name, interface, MAC or IP address.
@@ -65,13 +90,12 @@ fn is_id(port: AnyPort<'_>, reference: &str) -> bool {
     port.id().eq_ignore_ascii_case(reference)
 }
 
+/// A subport is `INTERFACE.VLAN`, as Linux names VLAN interfaces.
 fn is_interface(port: AnyPort<'_>, reference: &str) -> bool {
-    match port {
-        AnyPort::Read(port) => port.interface.as_str() == reference,
-        AnyPort::Closed(port) => port
-            .interface
-            .as_ref()
-            .is_some_and(|i| i.as_str() == reference),
+    match (port.interface(), port.vlan()) {
+        (Some(interface), None) => interface.as_str() == reference,
+        (Some(interface), Some(vlan)) => format!("{interface}.{}", vlan.id()) == reference,
+        (None, _) => false,
     }
 }
 

@@ -11,10 +11,13 @@ pub(crate) mod double;
 mod enforce;
 mod explain;
 mod flows;
+mod interfaces;
 mod lookup;
 mod notes;
+mod pause;
 mod phrase;
 mod reconcile;
+mod settings;
 mod stages;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -22,14 +25,20 @@ mod views;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-pub use datapath::{Datapath, PortCounts, TableFill};
+pub use datapath::{
+    Added, Attachment, Datapath, FlowTables, PortCounts, SweptBy, TableFill, Visit,
+};
 use enforce::{Enforced, Tables};
+pub use flows::{FlowImport, FlowReader};
+use interfaces::Interfaces;
+use pause::Pause;
+use settings::Operator;
 
 use crate::{
     api::ApplyReport,
-    error::Result,
+    error::{Error, Result},
     model::{self, Fault, Inventory, Parsed, Port},
-    netlink::{Link, LinkEvent},
+    netlink::LinkEvent,
 };
 
 /// Keeps the kernel as the inventory says.
@@ -38,9 +47,13 @@ pub struct Agent {
     tables: Tables,
     about: About,
     desired: Desired,
-    links: BTreeMap<u32, String>,
+    links: Interfaces,
     enforced: Enforced,
+    operator: Operator,
+    /// How many times a filter that was gone was put back.
+    restored: u64,
     trouble: Trouble,
+    pause: Pause,
 }
 
 /// What an agent tells about itself.
@@ -50,6 +63,8 @@ pub struct About {
     pub bpffs: PathBuf,
     /// Where the inventory is.
     pub inventory: PathBuf,
+    /// Where the settings are, or would be.
+    pub settings: PathBuf,
 }
 
 /// What should be.
@@ -66,6 +81,8 @@ struct Desired {
 struct Trouble {
     /// The newest inventory was not taken.
     document: Option<String>,
+    /// Interfaces are not watched.
+    links: Option<String>,
     /// The kernel refused a table entry.
     enforce: Option<String>,
     /// Interfaces that could not be closed, by index.
@@ -80,9 +97,12 @@ impl Agent {
             tables: Tables::default(),
             about,
             desired: Desired::default(),
-            links: BTreeMap::new(),
+            links: Interfaces::default(),
             enforced: Enforced::default(),
+            operator: Operator::default(),
+            restored: 0,
             trouble: Trouble::default(),
+            pause: Pause::default(),
         }
     }
 
@@ -160,41 +180,39 @@ impl Agent {
 
     /// Takes note of interfaces, and does what follows.
     pub fn links(&mut self, event: LinkEvent) -> Result<()> {
-        match event {
-            LinkEvent::All(links) => {
-                self.links = links
-                    .into_iter()
-                    .map(|link| (link.ifindex, link.name))
-                    .collect();
-            }
-            LinkEvent::Present(Link { ifindex, name }) => {
-                if self.links.insert(ifindex, name.clone()) == Some(name) {
-                    // Up, down, another MTU: nothing that matters here.
-                    return Ok(());
-                }
-            }
-            LinkEvent::Gone(ifindex) => {
-                if self.links.remove(&ifindex).is_none() {
-                    return Ok(());
-                }
-            }
-        }
-        self.reconcile().map(drop)
+        self.burst([event])
     }
 
-    /// Tries again what has failed, if anything has.
-    pub fn retry(&mut self) -> Result<()> {
-        if self.trouble.enforce.is_none() && self.trouble.attach.is_empty() {
+    /// As [`Agent::links`], for what happened at once: what follows is done once.
+    pub fn burst(&mut self, events: impl IntoIterator<Item = LinkEvent>) -> Result<()> {
+        self.trouble.links = None;
+        let mut changed = false;
+        for event in events {
+            changed |= self.links.note(event);
+        }
+        match changed {
+            true => self.reconcile().map(drop),
+            false => Ok(()),
+        }
+    }
+
+    /// Says in the status that nothing is heard of interfaces at the moment.
+    pub fn links_unknown(&mut self, error: &Error) {
+        tracing::error!("{error}; new interfaces are not seen until this is mended");
+        self.trouble.links = Some(error.to_string());
+    }
+
+    /// To be called every few seconds: puts back filters that somebody has taken off, and tries again
+    /// what has failed, at first at once and then ever more seldom.
+    pub fn check(&mut self) -> Result<()> {
+        if self.desired.document.is_none() {
             return Ok(());
         }
-        self.reconcile().map(drop)
-    }
-
-    /// Frees the room of connections that are over.
-    pub fn sweep(&mut self) -> Result<()> {
-        let swept = self.datapath.sweep()?;
-        tracing::debug!(swept, "connections that were over");
-        Ok(())
+        let troubled = self.trouble.enforce.is_some() || !self.trouble.attach.is_empty();
+        if troubled && self.pause.is_over() {
+            return self.reconcile().map(drop);
+        }
+        self.close_interfaces().map(drop)
     }
 
     /// All that was left out: what could not be read, and what does not fit.
@@ -208,10 +226,7 @@ impl Agent {
     }
 
     fn ifindex(&self, name: &str) -> Option<u32> {
-        self.links
-            .iter()
-            .find(|(_, link)| *link == name)
-            .map(|(ifindex, _)| *ifindex)
+        self.links.index(name)
     }
 
     /// The port's place, if its filter is in force there.

@@ -25,6 +25,10 @@ pub fn words(note: &Note, transport: u8, now: Ticks) -> (&'static str, String) {
             "source_address",
             "only DHCP and neighbor discovery may send from it",
         ),
+        Note::SourceUnchecked => (
+            "source_address",
+            "the port has no address of this family, and the settings let any pass",
+        ),
         Note::NoFlow => ("connection", "none is tracked for this packet"),
         Note::JudgedAgain => ("connection", "the rules have changed since it was accepted"),
         Note::PermittedByBuiltin => ("builtin", "permitted, whatever the rules"),

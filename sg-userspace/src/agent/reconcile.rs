@@ -1,9 +1,15 @@
 //! From what should be to what is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Agent, enforce::Places};
+use super::{
+    Agent, Attachment,
+    enforce::{Enforced, Places},
+};
 use crate::{error::Result, model::Interface, netlink::Link};
+
+/// Interfaces that were attached to, and what became of it.
+type Attached = BTreeMap<u32, Attachment>;
 
 impl Agent {
     /// First closes, then enforces, then forgets: an interface is never open in between.
@@ -11,16 +17,13 @@ impl Agent {
         if self.desired.document.is_none() {
             return Ok(0);
         }
-        let attached = self.close_interfaces()?;
-        let places = self.places(&attached);
-        let enforced = self
-            .tables
-            .enforce(&mut *self.datapath, &self.desired.inventory, &places);
-        self.forget_interfaces(&attached);
-        match enforced {
+        match self.enforce() {
             Ok(enforced) => {
                 self.trouble.enforce = None;
                 self.enforced = enforced;
+                if self.trouble.attach.is_empty() {
+                    self.pause.reset();
+                }
                 Ok(self.enforced.changes)
             }
             Err(error) => {
@@ -31,18 +34,33 @@ impl Agent {
         }
     }
 
-    /// Attaches to the interface of every port of the inventory, also of those that are closed.
-    fn close_interfaces(&mut self) -> Result<BTreeSet<u32>> {
+    fn enforce(&mut self) -> Result<Enforced> {
+        let attached = self.close_interfaces()?;
+        let places = self.places(&attached);
+        let enforced = self
+            .tables
+            .enforce(&mut *self.datapath, &self.desired.inventory, &places);
+        self.forget_interfaces(&attached);
+        enforced
+    }
+
+    /// Attaches to the interface of every port of the inventory, also of those that are closed; and puts
+    /// back what somebody has taken off, also where the port has left the inventory.
+    pub(super) fn close_interfaces(&mut self) -> Result<Attached> {
         let mut attached = self.datapath.attached()?;
         self.trouble.attach.clear();
-        for link in self.wanted_links() {
-            if attached.contains(&link.ifindex) {
+        let is_lost = |link: &Link| attached.get(&link.ifindex) == Some(&Attachment::Lost);
+        let mut links: BTreeSet<_> = self.links.all().filter(is_lost).collect();
+        links.extend(self.wanted_links());
+        for link in links {
+            let before = attached.get(&link.ifindex).copied();
+            if matches!(before, Some(Attachment::InForce | Attachment::Gone)) {
                 continue;
             }
             match self.datapath.attach(&link) {
                 Ok(()) => {
-                    tracing::info!(interface = link.name, ifindex = link.ifindex, "attached");
-                    attached.insert(link.ifindex);
+                    attached.insert(link.ifindex, Attachment::InForce);
+                    self.tell_attached(&link, before.is_some());
                 }
                 // It may have gone meanwhile. If not, the next try says so again.
                 Err(error) => {
@@ -54,43 +72,47 @@ impl Agent {
         Ok(attached)
     }
 
-    fn wanted_links(&self) -> Vec<Link> {
-        let names: BTreeSet<_> = self
-            .desired
-            .inventory
-            .interfaces()
-            .map(Interface::as_str)
-            .collect();
-        let wanted = self
-            .links
-            .iter()
-            .filter(|(_, name)| names.contains(name.as_str()));
-        wanted
-            .map(|(ifindex, name)| Link {
-                ifindex: *ifindex,
-                name: name.clone(),
-            })
-            .collect()
+    fn tell_attached(&mut self, link: &Link, was_lost: bool) {
+        let (interface, ifindex) = (&link.name, link.ifindex);
+        if was_lost {
+            self.restored += 1;
+            tracing::warn!(
+                interface,
+                ifindex,
+                "the filter was gone and is back; until now the interface was open: find out who took it off"
+            );
+        } else {
+            tracing::info!(interface, ifindex, "attached");
+        }
+    }
+
+    fn wanted_links(&self) -> impl Iterator<Item = Link> {
+        let interfaces = self.desired.inventory.interfaces().map(Interface::as_str);
+        interfaces.filter_map(|name| {
+            let ifindex = self.ifindex(name)?;
+            let name = name.into();
+            Some(Link { ifindex, name })
+        })
     }
 
     /// Where the open ports are. A port whose interface has no program is not enforced, and so has
     /// no place.
-    fn places(&self, attached: &BTreeSet<u32>) -> Places {
+    fn places(&self, attached: &Attached) -> Places {
         let ports = self.desired.inventory.ports.values();
         let places =
             ports.filter_map(|port| Some((port.id, self.ifindex(port.interface.as_str())?)));
         places
-            .filter(|(_, ifindex)| attached.contains(ifindex))
+            .filter(|(_, ifindex)| attached.get(ifindex) == Some(&Attachment::InForce))
             .collect()
     }
 
     /// Gives up interfaces that are gone. One that is there but whose port left the inventory
     /// stays attached, and so is closed: a shortened inventory must not open anything.
-    fn forget_interfaces(&mut self, attached: &BTreeSet<u32>) {
-        for ifindex in attached
-            .iter()
-            .filter(|ifindex| !self.links.contains_key(ifindex))
-        {
+    fn forget_interfaces(&mut self, attached: &Attached) {
+        let is_gone = |(ifindex, attachment): &(&u32, &Attachment)| {
+            **attachment == Attachment::Gone || self.links.name(**ifindex).is_none()
+        };
+        for (ifindex, _) in attached.iter().filter(is_gone) {
             match self.datapath.detach(*ifindex) {
                 Ok(()) => tracing::info!(ifindex, "the interface is gone"),
                 Err(error) => tracing::warn!(ifindex, "cannot forget an interface: {error}"),

@@ -52,6 +52,11 @@ const VLAN: Line = line(
     "VLAN tags that belong to no subport",
     &[Err(DropReason::Vlan)],
 );
+const TAGGED: Line = line(
+    "tagged",
+    "VLAN tags that belong to no subport, if the settings let them pass",
+    &[Ok(Accept::Tagged)],
+);
 const ESTABLISHED: Line = line(
     "established",
     "established and related connections",
@@ -92,6 +97,8 @@ const INVALID: Line = line(
         Err(DropReason::InvalidTcpFlags),
         Err(DropReason::InvalidTcpState),
         Err(DropReason::InvalidTcpReset),
+        Err(DropReason::InvalidTcpWindow),
+        Err(DropReason::InvalidSctp),
         Err(DropReason::InvalidIcmp),
     ],
 );
@@ -105,6 +112,7 @@ const EGRESS: &[Line] = &[
         "a source MAC that is none of these",
         &[Err(DropReason::SpoofedMac)],
     ),
+    TAGGED,
     line("ethertype", "neither IP nor ARP", &[Ok(Accept::Ethertype)]),
     line(
         "arp_spoof",
@@ -145,6 +153,7 @@ const EGRESS: &[Line] = &[
 const INGRESS: &[Line] = &[
     MALFORMED,
     VLAN,
+    TAGGED,
     line("ethertype", "neither IP nor ARP", &[Ok(Accept::Ethertype)]),
     line("arp", "ARP", &[Ok(Accept::Arp)]),
     FRAGMENTS,

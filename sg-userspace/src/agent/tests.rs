@@ -3,13 +3,17 @@
 mod explain;
 mod faults;
 mod fixture;
+mod flows;
+mod settings;
 mod show;
+pub(crate) mod trunk;
 
 pub(crate) use fixture::{LINK, WEB1, agent, counted, inventory};
 use serde_json::json;
+pub(crate) use show::flow;
 
 use super::*;
-use crate::api::PortState;
+use crate::{api::PortState, netlink::Link};
 
 fn present(ifindex: u32, name: &str) -> LinkEvent {
     LinkEvent::Present(Link {
@@ -127,7 +131,7 @@ fn a_restarted_agent_adopts_what_it_finds() {
 #[test]
 fn a_restarted_agent_forgets_interfaces_that_went_meanwhile() {
     let (_, kernel) = agent();
-    kernel.kernel().attached.insert(5);
+    kernel.kernel().attached.insert(5, Attachment::InForce);
     let mut agent = fixture::agent_on(&kernel);
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     assert!(
@@ -152,7 +156,7 @@ fn a_port_that_leaves_the_inventory_leaves_its_interface_closed() {
     agent.apply(&empty).unwrap();
     assert_eq!(kernel.calls(), ["remove port at 7"]);
     assert!(
-        kernel.kernel().attached.contains(&7),
+        kernel.kernel().attached.contains_key(&7),
         "programs without a port drop everything"
     );
 }
@@ -168,7 +172,7 @@ fn a_new_inventory_is_written_in_the_difference_only() {
         .unwrap();
     assert_eq!(report.ports.unfiltered, 1);
     assert_eq!(kernel.calls(), ["write port at 7"]);
-    assert_eq!(agent.status().unwrap().inventory.revision, 2);
+    assert_eq!(agent.status(Vec::new()).unwrap().inventory.revision, 2);
 }
 
 #[test]
@@ -215,9 +219,13 @@ fn a_port_is_found_by_whatever_is_known_of_it() {
         "10.0.0.5",
         "2001:db8:0::5",
     ] {
-        assert_eq!(agent.port(reference).unwrap().port.id, WEB1, "{reference}");
+        assert_eq!(
+            agent.port(reference, &[]).unwrap().port.id,
+            WEB1,
+            "{reference}"
+        );
     }
-    let error = agent.port("web1").unwrap_err();
+    let error = agent.port("web1", &[]).unwrap_err();
     assert_eq!(error.exit(), crate::exit::Exit::NotFound, "{error}");
 }
 
@@ -225,7 +233,7 @@ fn a_port_is_found_by_whatever_is_known_of_it() {
 fn a_name_of_several_ports_names_none() {
     let (mut agent, _) = agent();
     agent.apply(&inventory(json!({"name": "CLIENT"}))).unwrap();
-    let error = agent.port("CLIENT").unwrap_err().to_string();
+    let error = agent.port("CLIENT", &[]).unwrap_err().to_string();
     assert!(
         error.contains("names several ports") && error.contains(WEB1),
         "{error}"

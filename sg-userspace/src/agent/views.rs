@@ -1,29 +1,53 @@
 //! What the agent shows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+
+use sg_common::flow::{Flow, FlowKey};
+
+use sg_common::settings::seconds;
 
 use super::{
-    Agent, PortCounts,
+    Agent, FlowTables, PortCounts, SweptBy, TableFill,
     lookup::{self, AnyPort},
     phrase, stages,
 };
 use crate::{
     api::{
         Counters, GroupView, InventoryView, PortCounters, PortDetail, PortState, PortTally,
-        PortView, RuleView, StageView, StatusView, TableView,
+        PortView, RuleView, StageView, StatusView, SweepView, TableView,
     },
+    compile::Table,
     error::Result,
-    model::{ClosedPort, Direction, Effect, Family, Fault, Port, PortId, RuleId, Security},
+    model::{ClosedPort, Direction, Effect, Family, Fault, Port, PortId, RuleId, Security, Vlan},
 };
 
 impl Agent {
-    /// How the daemon is doing.
-    pub fn status(&self) -> Result<StatusView> {
-        let tables = self.datapath.tables()?.into_iter().map(|table| TableView {
+    /// The flow tables, to be asked beside the agent.
+    pub fn flow_tables(&self) -> Arc<dyn FlowTables> {
+        self.datapath.flow_tables()
+    }
+
+    /// How the daemon is doing; `flows` says how full the flow tables are.
+    pub fn status(&mut self, flows: Vec<TableFill>) -> Result<StatusView> {
+        let limits = self.datapath.limits();
+        let state = self.tables.state(&*self.datapath)?;
+        let policy = Table::ALL.map(|table| TableFill {
+            name: table.name(),
+            used: state.count(table) as u64,
+            capacity: limits.of(table) as u64,
+        });
+        let tables = policy.into_iter().chain(flows).map(|table| TableView {
             name: table.name.into(),
             used: table.used,
             capacity: table.capacity,
+            bytes: self.datapath.memory(table.name),
         });
+        let (by, sweep) = self.datapath.sweep()?;
+        let sweep = SweepView {
+            in_kernel: by == SweptBy::Kernel,
+            removed: sweep.removed,
+            seconds_ago: seconds(self.datapath.now().wrapping_sub(sweep.last)),
+        };
         Ok(StatusView {
             version: env!("CARGO_PKG_VERSION").into(),
             bpffs: self.about.bpffs.clone(),
@@ -34,10 +58,23 @@ impl Agent {
                 last_error: self.trouble.document.clone(),
                 apply_error: self.trouble.enforce.clone(),
             },
+            restored: self.restored,
+            troubles: self.troubles(),
             ports: self.tally(),
             tables: tables.collect(),
+            sweep,
+            settings: self.changed_settings()?,
             faults: self.faults(),
         })
+    }
+
+    /// What is not as it should be, besides the inventory.
+    fn troubles(&self) -> Vec<String> {
+        let attach = self.trouble.attach.iter().map(|(ifindex, error)| {
+            let name = self.links.name(*ifindex).unwrap_or("?");
+            format!("interface {name} is not filtered: {error}")
+        });
+        self.trouble.links.iter().cloned().chain(attach).collect()
     }
 
     /// Every port.
@@ -50,8 +87,14 @@ impl Agent {
     /// The ports by state.
     pub fn tally(&self) -> PortTally {
         let mut tally = PortTally::default();
-        for port in self.ports() {
-            *match port.state {
+        for port in lookup::all(&self.desired.inventory) {
+            let state = match port {
+                AnyPort::Closed(_) => PortState::Closed,
+                // Without the reason, which is looked for among all faults.
+                AnyPort::Read(port) if self.enforced.closed.contains(&port.id) => PortState::Closed,
+                AnyPort::Read(port) => self.state_of(port).0,
+            };
+            *match state {
                 PortState::Enforcing => &mut tally.enforcing,
                 PortState::Closed => &mut tally.closed,
                 PortState::Pending => &mut tally.pending,
@@ -61,13 +104,12 @@ impl Agent {
         tally
     }
 
-    /// One port and its filter.
-    pub fn port(&mut self, reference: &str) -> Result<PortDetail> {
+    /// One port and its filter; `flows` are its live connections.
+    pub fn port(&mut self, reference: &str, flows: &[(FlowKey, Flow)]) -> Result<PortDetail> {
         let id = lookup::find(&self.desired.inventory, reference)?
             .read()
             .map(|port| port.id);
         let counts = self.counts(id)?;
-        let held = id.map_or(Ok(Held::new()), |id| self.held(id))?;
         let found = lookup::find(&self.desired.inventory, reference)?;
         let port = self.view(found);
         let [egress, ingress] = match (found, port.state) {
@@ -77,7 +119,7 @@ impl Agent {
             (AnyPort::Read(read), _) if read.security != Security::Filtered => {
                 [Direction::Egress, Direction::Ingress].map(|way| stages::unfiltered(way, &counts))
             }
-            (AnyPort::Read(read), _) => self.stages(read, &counts, &held),
+            (AnyPort::Read(read), _) => self.stages(read, &counts, &self.held(read, flows)),
         };
         Ok(PortDetail {
             port,
@@ -128,6 +170,7 @@ impl Agent {
                     id: port,
                     name,
                     interface,
+                    vlan,
                     ..
                 },
             )| {
@@ -136,6 +179,7 @@ impl Agent {
                     port,
                     name,
                     interface,
+                    vlan,
                     counters,
                 })
             },
@@ -175,6 +219,7 @@ impl Agent {
             id: port.id.to_string(),
             name: port.name.clone(),
             interface: port.interface.to_string(),
+            vlan: port.vlan().map(Vlan::id),
             ifindex: self.ifindex(port.interface.as_str()),
             mac_address: Some(port.mac),
             addresses: phrase::addresses(port),
@@ -229,6 +274,7 @@ impl Agent {
             name: port.name.clone(),
             ifindex: self.ifindex(&interface),
             interface,
+            vlan: port.vlan.map(Vlan::id),
             mac_address: None,
             addresses: Vec::new(),
             security_groups: Vec::new(),
@@ -238,8 +284,9 @@ impl Agent {
     }
 
     fn why_closed(&self, id: &str) -> Option<String> {
-        let closing = |fault: &Fault| fault.effect == Effect::PortClosed && fault.object.id == id;
-        let fault = self.faults().into_iter().find(closing)?;
+        let closing = |fault: &&Fault| fault.effect == Effect::PortClosed && fault.object.id == id;
+        let mut faults = self.desired.faults.iter().chain(&self.enforced.faults);
+        let fault = faults.find(closing)?;
         Some(format!("{} {}", fault.field, fault.problem))
     }
 

@@ -14,12 +14,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use super::{
-    ApplyReport, ErrorView, ExplainRequest, ExplainView, FlowView, GroupView, PortCounters,
-    PortDetail, PortView, StatusView,
+    ApplyReport, DeleteReport, DeleteRequest, ErrorView, ExplainRequest, ExplainView, FlowView,
+    GroupView, ImportReport, PortCounters, PortDetail, PortView, SettingsView, StatusView,
 };
 use crate::{
     error::{Error, Result},
     exit::Exit,
+    flows::{FlowDocument, FlowFilter},
 };
 
 /// Speaks to the daemon behind a socket.
@@ -45,6 +46,11 @@ impl Client {
         self.get("/v1/status").await
     }
 
+    /// The settings in force.
+    pub async fn settings(&self) -> Result<SettingsView> {
+        self.get("/v1/settings").await
+    }
+
     /// Every port.
     pub async fn ports(&self) -> Result<Vec<PortView>> {
         self.get("/v1/ports").await
@@ -60,9 +66,35 @@ impl Client {
         self.get("/v1/groups").await
     }
 
-    /// Every tracked connection.
-    pub async fn flows(&self) -> Result<Vec<FlowView>> {
-        self.get("/v1/flows").await
+    /// The tracked connections that meet a filter.
+    pub async fn flows(&self, filter: &FlowFilter) -> Result<Vec<FlowView>> {
+        let query = serde_urlencoded::to_string(filter);
+        let query = query.map_err(|error| Error::Usage(error.to_string()))?;
+        self.get(&format!("/v1/flows?{query}")).await
+    }
+
+    /// Deletes connections.
+    pub async fn delete_flows(&self, request: &DeleteRequest) -> Result<DeleteReport> {
+        self.request(Method::DELETE, "/v1/flows", json(request)?)
+            .await
+    }
+
+    /// The connections of a port, to be taken over by another node.
+    pub async fn export_flows(&self, port: &str) -> Result<FlowDocument> {
+        self.get(&format!("/v1/ports/{}/flows", escape(port))).await
+    }
+
+    /// Takes over the connections in a document, of a port if one is named.
+    pub async fn import_flows(
+        &self,
+        document: Vec<u8>,
+        port: Option<&str>,
+    ) -> Result<ImportReport> {
+        let path = match port {
+            Some(port) => format!("/v1/flows?port={}", escape(port)),
+            None => "/v1/flows".into(),
+        };
+        self.request(Method::POST, &path, document).await
     }
 
     /// The counters of one port, or of all.

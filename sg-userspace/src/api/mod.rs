@@ -4,14 +4,18 @@
 //! | --- | --- |
 //! | `PUT /v1/inventory` | [`ApplyReport`] |
 //! | `GET /v1/status` | [`StatusView`] |
+//! | `GET /v1/settings` | [`SettingsView`] |
 //! | `GET /v1/ports` | list of [`PortView`] |
 //! | `GET /v1/ports/{port}` | [`PortDetail`] |
 //! | `GET /v1/groups` | list of [`GroupView`] |
-//! | `GET /v1/flows` | list of [`FlowView`] |
+//! | `GET /v1/flows?{filter}` | list of [`FlowView`], by [`FlowFilter`](crate::flows::FlowFilter) |
+//! | `DELETE /v1/flows` | [`DeleteReport`] of a [`DeleteRequest`] |
+//! | `GET /v1/ports/{port}/flows` | [`FlowDocument`](crate::flows::FlowDocument) of the port |
+//! | `POST /v1/flows?port={port}` | [`ImportReport`] of a [`FlowDocument`](crate::flows::FlowDocument) |
 //! | `GET /v1/counters?port={port}` | list of [`PortCounters`] |
 //! | `POST /v1/explain` | [`ExplainView`] of an [`ExplainRequest`] |
 //!
-//! A port is named by id, name, interface, MAC or IP address. Every other answer has an
+//! A port is named by id, name, interface (a subport: `INTERFACE.VLAN`), MAC or IP address. Every other answer has an
 //! [`ErrorView`] as its body.
 
 mod client;
@@ -27,7 +31,8 @@ pub use error_view::ErrorView;
 pub use server::router;
 pub use socket::{Socket, bind};
 pub use view::{
-    ApplyReport, Count, Counters, ExplainRequest, ExplainView, FlowView, GroupView, InventoryView,
-    Outcome, PortCounters, PortDetail, PortState, PortTally, PortView, RuleView, StageView,
-    StatusView, Step, TableView, Way,
+    ApplyReport, Count, Counters, DeleteReport, DeleteRequest, ExplainRequest, ExplainView,
+    FlowView, GroupView, ImportReport, InventoryView, Outcome, PortCounters, PortDetail, PortState,
+    PortTally, PortView, RefusedFlow, RuleView, SettingView, SettingsView, StageView, StatusView,
+    Step, SweepView, TableView, Way,
 };

@@ -1,5 +1,7 @@
 //! The daemon's side of the interface: each route is one call of the agent.
 
+mod flows;
+
 use std::sync::Arc;
 
 use axum::{
@@ -14,12 +16,13 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::{
-    ApplyReport, ErrorView, ExplainRequest, ExplainView, FlowView, GroupView, PortCounters,
-    PortDetail, PortView, StatusView,
+    ApplyReport, ErrorView, ExplainRequest, ExplainView, GroupView, PortCounters, PortDetail,
+    PortView, SettingsView, StatusView,
 };
 use crate::{
     agent::Agent,
     error::{Error, Result},
+    flows::FlowFilter,
     store::Store,
 };
 
@@ -38,10 +41,15 @@ pub fn router(agent: Arc<Mutex<Agent>>, store: Store) -> Router {
     Router::new()
         .route("/v1/inventory", put(inventory))
         .route("/v1/status", get(status))
+        .route("/v1/settings", get(settings))
         .route("/v1/ports", get(ports))
         .route("/v1/ports/{port}", get(port))
         .route("/v1/groups", get(groups))
-        .route("/v1/flows", get(flows))
+        .route(
+            "/v1/flows",
+            get(flows::list).delete(flows::delete).post(flows::import),
+        )
+        .route("/v1/ports/{port}/flows", get(flows::export))
         .route("/v1/counters", get(counters))
         .route("/v1/explain", post(explain))
         .fallback(unknown)
@@ -58,24 +66,34 @@ async fn inventory(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<App
     agent.take(&body, parsed).map(Json)
 }
 
+async fn settings(State(daemon): State<Daemon>) -> Result<Json<SettingsView>> {
+    daemon.agent.lock().await.settings().map(Json)
+}
+
+/// Counts the connections beside the agent.
 async fn status(State(daemon): State<Daemon>) -> Result<Json<StatusView>> {
-    daemon.agent.lock().await.status().map(Json)
+    let tables = daemon.agent.lock().await.flow_tables();
+    let flows = beside(move || tables.fill()).await?;
+    daemon.agent.lock().await.status(flows).map(Json)
 }
 
 async fn ports(State(daemon): State<Daemon>) -> Json<Vec<PortView>> {
     Json(daemon.agent.lock().await.ports())
 }
 
+/// Reads the port's connections beside the agent.
 async fn port(State(daemon): State<Daemon>, Path(port): Path<String>) -> Result<Json<PortDetail>> {
-    daemon.agent.lock().await.port(&port).map(Json)
+    let filter = FlowFilter {
+        port: Some(port.clone()),
+        ..FlowFilter::default()
+    };
+    let reader = daemon.agent.lock().await.flows(filter)?;
+    let flows = beside(move || reader.all()).await?;
+    daemon.agent.lock().await.port(&port, &flows).map(Json)
 }
 
 async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {
     Json(daemon.agent.lock().await.groups())
-}
-
-async fn flows(State(daemon): State<Daemon>) -> Result<Json<Vec<FlowView>>> {
-    daemon.agent.lock().await.flows().map(Json)
 }
 
 #[derive(Deserialize)]
@@ -101,6 +119,17 @@ async fn explain(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<Expla
     daemon.agent.lock().await.explain(&request).map(Json)
 }
 
+/// Does what takes its time beside the tasks that wait for events.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    // A panic there has been told on the standard error.
+    done.unwrap_or_else(|ended| {
+        Err(Error::Datapath(format!(
+            "the work was not finished: {ended}"
+        )))
+    })
+}
+
 async fn unknown() -> (StatusCode, Json<ErrorView>) {
     let view = ErrorView::new("this daemon has no such route")
         .hint("use the sgctl that belongs to the running sgd");
@@ -110,7 +139,9 @@ async fn unknown() -> (StatusCode, Json<ErrorView>) {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::Malformed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Malformed(_) | Self::MalformedFlows(_) | Self::Settings { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Usage(_) => StatusCode::BAD_REQUEST,
             Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => StatusCode::NOT_FOUND,
             Self::PortPending(_) => StatusCode::CONFLICT,

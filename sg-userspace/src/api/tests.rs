@@ -4,16 +4,18 @@ use std::{path::Path, sync::Arc};
 
 use clap::Parser;
 use serde_json::json;
+use sg_common::hook::Hook;
 use tokio::sync::Mutex;
 
 use super::*;
 use crate::{
     agent::{
         double::Double,
-        tests::{LINK, WEB1, agent, inventory},
+        tests::{LINK, WEB1, agent, flow, inventory},
     },
     cli::Sgctl,
     exit::Exit,
+    flows::FlowFilter,
     netlink::LinkEvent,
     store::Store,
 };
@@ -80,7 +82,13 @@ async fn an_inventory_is_applied_kept_and_shown() {
     assert_eq!(client.groups().await.unwrap()[0].name, "WEB_SERVERS");
     assert_eq!(client.port("WEB1").await.unwrap().port.id, WEB1);
     assert_eq!(client.port("2001:db8::5").await.unwrap().port.id, WEB1);
-    assert!(client.flows().await.unwrap().is_empty());
+    assert!(
+        client
+            .flows(&FlowFilter::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(client.counters(None).await.unwrap().len(), 2);
     assert_eq!(
         client.counters(Some("WEB1")).await.unwrap()[0].interface,
@@ -106,6 +114,19 @@ async fn the_exit_code_says_how_it_went() {
     assert_eq!(daemon.sgctl("-o json list ports").await, Exit::Ok);
     assert_eq!(daemon.sgctl("list groups").await, Exit::Ok);
     assert_eq!(daemon.sgctl("list flows").await, Exit::Ok);
+    assert_eq!(daemon.sgctl("list flows -o conntrack").await, Exit::Ok);
+    assert_eq!(
+        daemon.sgctl("flows list --port WEB1 -p tcp").await,
+        Exit::Ok
+    );
+    assert_eq!(
+        daemon.sgctl("flows list --port NOBODY").await,
+        Exit::NotFound
+    );
+    assert_eq!(daemon.sgctl("status -o conntrack").await, Exit::Usage);
+    assert_eq!(daemon.sgctl("flows delete -p tcp").await, Exit::Ok);
+    assert_eq!(daemon.sgctl("flows delete").await, Exit::Usage);
+    assert_eq!(daemon.sgctl("flows delete --all").await, Exit::Ok);
     assert_eq!(daemon.sgctl("counters WEB1").await, Exit::Ok);
     assert_eq!(daemon.sgctl("status").await, Exit::Ok);
     assert_eq!(daemon.sgctl("show port NOBODY").await, Exit::NotFound);
@@ -196,4 +217,44 @@ async fn answers_have_the_names_that_programs_read() {
         json!({"packets": 0, "bytes": 0})
     );
     assert_eq!(json["ingress"][0]["outcome"], "drop");
+}
+
+#[tokio::test]
+async fn connections_are_listed_page_by_page_and_carried_over() {
+    let daemon = Daemon::start();
+    daemon.client().apply(inventory(json!({}))).await.unwrap();
+    daemon.kernel.kernel().now = 1;
+    for number in 0..1000 {
+        let (key, flow) = flow(Hook::ToVm, 40000 + number);
+        daemon.kernel.kernel().flows.insert(key, flow);
+    }
+    let all = daemon.client().flows(&FlowFilter::default()).await.unwrap();
+    assert_eq!(all.len(), 1000);
+    assert!(
+        all.iter()
+            .zip(40000..)
+            .all(|(flow, port)| flow.remote_port == port)
+    );
+
+    let file = daemon.directory.path().join("flows.json");
+    let file = file.to_str().unwrap();
+    let export = format!("flows export --port WEB1 -f {file}");
+    assert_eq!(daemon.sgctl(&export).await, Exit::Ok);
+    let import = format!("flows import --port WEB1 -f {file}");
+    daemon.kernel.kernel().flows.clear();
+    assert_eq!(daemon.sgctl(&import).await, Exit::Ok);
+    assert_eq!(daemon.kernel.kernel().flows.len(), 1000);
+
+    daemon.kernel.kernel().flows.clear();
+    let other_port = format!("flows import --port CLIENT -f {file}");
+    assert_eq!(daemon.sgctl(&other_port).await, Exit::Malformed);
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, &text[..text.len() / 2]).unwrap();
+    assert_eq!(daemon.sgctl(&import).await, Exit::Malformed);
+    assert!(daemon.kernel.kernel().flows.is_empty());
+    std::fs::write(file, text).unwrap();
+    let closed = inventory(json!({"security_groups": []}));
+    daemon.client().apply(closed).await.unwrap();
+    assert_eq!(daemon.sgctl(&import).await, Exit::LeftOut);
+    assert!(daemon.kernel.kernel().flows.is_empty());
 }

@@ -6,6 +6,7 @@ mod count;
 mod explain;
 mod flow;
 mod port;
+mod setting;
 
 use std::path::PathBuf;
 
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use count::{Count, Counters, PortCounters};
 pub use explain::{ExplainRequest, ExplainView, Step};
-pub use flow::{FlowView, Way};
+pub use flow::{DeleteReport, DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use port::{Outcome, PortDetail, PortState, PortView, RuleView, StageView};
+pub use setting::{SettingView, SettingsView};
 
 use crate::model::Fault;
 
@@ -29,10 +31,21 @@ pub struct StatusView {
     pub attach: String,
     /// The inventory in force.
     pub inventory: InventoryView,
+    /// How many times a filter was put back that somebody else had taken off.
+    #[serde(default)]
+    pub restored: u64,
+    /// What is not as it should be and is tried again, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<String>,
     /// The ports of the inventory by state.
     pub ports: PortTally,
     /// Fill of the kernel's tables.
     pub tables: Vec<TableView>,
+    /// The sweep of expired connections.
+    #[serde(default)]
+    pub sweep: SweepView,
+    /// The settings in force that are not at their defaults.
+    pub settings: SettingsView,
     /// What was left out of the inventory, and why.
     pub faults: Vec<Fault>,
 }
@@ -74,6 +87,20 @@ pub struct TableView {
     pub used: u64,
     /// Entries it can hold.
     pub capacity: u64,
+    /// Memory it takes; 0 if the kernel does not say.
+    #[serde(default)]
+    pub bytes: u64,
+}
+
+/// The sweep of expired connections.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepView {
+    /// Whether it goes on without a daemon.
+    pub in_kernel: bool,
+    /// Entries that it has removed since the tables were made.
+    pub removed: u64,
+    /// Seconds since it last looked.
+    pub seconds_ago: u64,
 }
 
 /// What an inventory did.

@@ -32,7 +32,11 @@ impl CountersArgs {
 /// What was counted at all; JSON has the zeros too.
 fn text(ports: &[PortCounters]) -> String {
     let rows = ports.iter().flat_map(|port| {
-        let called = [&port.name, &port.interface, &port.port];
+        let interface = match port.vlan {
+            Some(vlan) if !port.interface.is_empty() => format!("{}.{vlan}", port.interface),
+            _ => port.interface.clone(),
+        };
+        let called = [&port.name, &interface, &port.port];
         let called = called
             .into_iter()
             .find(|name| !name.is_empty())

@@ -3,14 +3,15 @@
 use clap::{Args, ValueEnum};
 
 use super::{
-    Context,
+    Context, flows,
     show::state,
     table::{dash, table},
 };
 use crate::{
-    api::{FlowView, GroupView, PortView, Way},
+    api::{GroupView, PortView},
     error::Result,
     exit::Exit,
+    flows::FlowFilter,
 };
 
 /// List objects
@@ -25,16 +26,20 @@ enum What {
     Ports,
     /// The security groups, their rules and members
     Groups,
-    /// The tracked connections
+    /// The tracked connections; `flows list` does the same, and has filters
     Flows,
 }
 
 impl ListArgs {
+    pub fn is_of_flows(&self) -> bool {
+        matches!(self.what, What::Flows)
+    }
+
     pub async fn run(self, context: &Context) -> Result<Exit> {
         match self.what {
             What::Ports => context.print(context.client.ports().await?.as_slice(), ports)?,
             What::Groups => context.print(context.client.groups().await?.as_slice(), groups)?,
-            What::Flows => context.print(context.client.flows().await?.as_slice(), flows)?,
+            What::Flows => return flows::list(context, &FlowFilter::default()).await,
         }
         Ok(Exit::Ok)
     }
@@ -46,6 +51,7 @@ fn ports(ports: &[PortView]) -> String {
             port.id.clone(),
             dash(port.name.clone()),
             dash(port.interface.clone()),
+            dash(port.vlan.map(|vlan| vlan.to_string()).unwrap_or_default()),
             dash(
                 port.mac_address
                     .map(|mac| mac.to_string())
@@ -61,6 +67,7 @@ fn ports(ports: &[PortView]) -> String {
             "ID",
             "NAME",
             "INTERFACE",
+            "VLAN",
             "MAC",
             "ADDRESSES",
             "GROUPS",
@@ -87,40 +94,6 @@ fn groups(groups: &[GroupView]) -> String {
         ]
     });
     table(["ID", "NAME", "KIND", "RULES", "PORTS"], rows)
-}
-
-fn flows(flows: &[FlowView]) -> String {
-    let rows = flows.iter().map(|flow| {
-        let arrow = match flow.direction {
-            Way::Ingress => "in",
-            Way::Egress => "out",
-        };
-        let marks = [(flow.assured, "assured"), (flow.revoked, "revoked")];
-        let marks = marks.iter().filter(|(set, _)| *set).map(|(_, mark)| *mark);
-        [
-            flow.port.clone(),
-            arrow.into(),
-            flow.protocol.clone(),
-            end(flow.local, flow.local_port),
-            end(flow.remote, flow.remote_port),
-            dash(flow.state.clone()),
-            dash(marks.collect::<Vec<_>>().join(",")),
-            format!("{}s", flow.expires),
-        ]
-    });
-    table(
-        [
-            "PORT", "WAY", "PROTOCOL", "LOCAL", "REMOTE", "STATE", "MARKS", "EXPIRES",
-        ],
-        rows,
-    )
-}
-
-fn end(address: std::net::IpAddr, port: u16) -> String {
-    match port {
-        0 => address.to_string(),
-        port => std::net::SocketAddr::new(address, port).to_string(),
-    }
 }
 
 #[cfg(test)]

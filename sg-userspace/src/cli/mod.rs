@@ -2,10 +2,14 @@
 
 mod apply;
 mod check;
+mod completions;
 mod counters;
 mod explain;
+mod flows;
 mod list;
+mod man;
 mod output;
+mod settings;
 mod sgd;
 mod show;
 mod status;
@@ -15,9 +19,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use sgd::{AttachMode, DetachArgs, RunArgs, Sgd, SgdCommand};
+pub use sgd::{AttachMode, DetachArgs, RunArgs, Sgd, SgdCommand, SweepMode};
 
-use crate::{api::Client, error::Result, exit::Exit};
+use crate::{
+    api::Client,
+    error::{Error, Result},
+    exit::Exit,
+};
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/sg/sgd.sock";
@@ -49,6 +57,8 @@ pub enum Format {
     Table,
     /// The JSON of the daemon's interface.
     Json,
+    /// Lines as `conntrack -L` prints them (flows list only).
+    Conntrack,
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,8 +69,14 @@ enum Verb {
     #[command(subcommand)]
     Show(show::Show),
     List(list::ListArgs),
+    /// List, delete, export and import tracked connections
+    #[command(subcommand)]
+    Flows(flows::Flows),
     Counters(counters::CountersArgs),
     Explain(explain::ExplainArgs),
+    Settings(settings::SettingsArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
     /// Show how the daemon is doing
     Status,
 }
@@ -78,13 +94,26 @@ impl Sgctl {
             client: Client::new(&self.socket),
             format: self.output,
         };
+        let lists_flows = match &self.verb {
+            Verb::Flows(flows) => flows.is_list(),
+            Verb::List(list) => list.is_of_flows(),
+            _ => false,
+        };
+        if self.output == Format::Conntrack && !lists_flows {
+            let advice = "only flows are listed as conntrack does; use table or json";
+            return Err(Error::Usage(advice.into()));
+        }
         match self.verb {
             Verb::Apply(args) => args.run(&context).await,
             Verb::Check(args) => args.run(&context),
             Verb::Show(show) => show.run(&context).await,
             Verb::List(args) => args.run(&context).await,
+            Verb::Flows(flows) => flows.run(&context).await,
             Verb::Counters(args) => args.run(&context).await,
             Verb::Explain(args) => args.run(&context).await,
+            Verb::Settings(args) => args.run(&context).await,
+            Verb::Completions(args) => args.run(),
+            Verb::Man(args) => args.run(),
             Verb::Status => status::run(&context).await,
         }
     }
@@ -96,9 +125,9 @@ Examples:
   sgctl apply -f inventory.json
   sgctl show port WEB1
   sgctl explain --port WEB1 --ingress tcp 198.51.100.7:40000 10.0.0.5:80
-  sgctl list flows -o json
+  sgctl flows list --port WEB1 -p tcp --dport 80 -o conntrack
 
-A PORT is named by id, name, interface, MAC or IP address.";
+A PORT is named by id, name, interface (a subport: INTERFACE.VLAN), MAC or IP address.";
     format!("{examples}\n\n{}", Exit::help())
 }
 

@@ -22,17 +22,22 @@ impl Context {
         text: impl FnOnce(&T) -> String,
     ) -> Result<()> {
         let printed = match self.format {
-            Format::Table => text(answer),
+            Format::Table | Format::Conntrack => text(answer),
             Format::Json => {
                 let json = serde_json::to_string_pretty(answer);
                 json.map_err(|error| failed(error.into()))? + "\n"
             }
         };
-        match io::stdout().write_all(printed.as_bytes()) {
-            // `sgctl … | head` has read enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other.map_err(failed),
-        }
+        write(&printed)
+    }
+}
+
+/// Writes to the standard output.
+pub fn write(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // `sgctl … | head` has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(failed),
     }
 }
 

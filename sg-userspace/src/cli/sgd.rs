@@ -41,6 +41,10 @@ pub struct RunArgs {
     /// document; followed when it changes, and replaced by `sgctl apply`
     #[arg(long, env = "SGD_INVENTORY", value_name = "FILE")]
     pub inventory: PathBuf,
+    /// What the operator has set, in TOML; followed when it changes [default:
+    /// /etc/sg/settings.toml, if it is there]
+    #[arg(long, env = "SGD_SETTINGS", value_name = "FILE")]
+    pub settings: Option<PathBuf>,
     /// Directory for pinned maps and links, on a BPF file system
     #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
     pub bpffs: PathBuf,
@@ -50,21 +54,26 @@ pub struct RunArgs {
     /// How programs are attached to interfaces
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub attach: AttachMode,
+    /// Who removes expired connections
+    #[arg(long, value_name = "WHO", default_value = "auto")]
+    pub sweep: SweepMode,
     /// How much the tables hold.
     #[command(flatten)]
     pub sizes: SizeArgs,
 }
 
-/// How much the tables hold. Tables that are pinned keep the size they were made with.
+/// How much the tables hold. Tables that are pinned keep the size they were made with, and asking for
+/// another one is an error.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Table sizes (for tables that are not pinned yet)")]
+#[command(next_help_heading = "Table sizes (to change them, `sgd detach` first)")]
 pub struct SizeArgs {
     /// Ports with an interface on this host
     #[arg(long, value_name = "NUMBER", default_value_t = capacity::PORTS)]
     pub max_ports: u32,
     /// Established connections of IPv4 that can be tracked at a time; half as many of IPv6
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::FLOWS4)]
-    pub max_flows: u32,
+    /// [default: as nf_conntrack, by the memory of this host: 262144 above 4 GiB, 65536 above 1 GiB]
+    #[arg(long, value_name = "NUMBER")]
+    pub max_flows: Option<u32>,
     /// Addresses that the ports may send from
     #[arg(long, value_name = "NUMBER", default_value_t = capacity::ADDRESSES)]
     pub max_addresses: u32,
@@ -111,12 +120,21 @@ pub struct DetachArgs {
 /// How programs are attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AttachMode {
-    /// tcx where the kernel has it (6.6), else clsact
+    /// tcx, or clsact where the kernel refuses tcx (before Linux 6.6)
     Auto,
-    /// BPF links, before and after other programs on the interface
+    /// BPF links, before other programs on the interface
     Tcx,
     /// A qdisc of tc
     Clsact,
+}
+
+/// Who removes expired connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SweepMode {
+    /// The kernel, with or without a daemon; where it gives programs no timer, the daemon
+    Auto,
+    /// The daemon, as long as it runs
+    Daemon,
 }
 
 fn after_help() -> String {

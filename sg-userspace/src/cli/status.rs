@@ -1,7 +1,11 @@
 //! `sgctl status`
 
 use super::{Context, apply::tally, output, table::table};
-use crate::{api::StatusView, error::Result, exit::Exit};
+use crate::{
+    api::{SettingView, SettingsView, StatusView, SweepView},
+    error::Result,
+    exit::Exit,
+};
 
 pub async fn run(context: &Context) -> Result<Exit> {
     context.print(&context.client.status().await?, text)?;
@@ -27,14 +31,68 @@ fn text(status: &StatusView) -> String {
             "the kernel does not hold the whole inventory: {error}\n"
         ));
     }
+    text.push_str(&settings(&status.settings));
+    for trouble in &status.troubles {
+        text.push_str(&format!("{trouble}\n"));
+    }
+    if status.restored > 0 {
+        text.push_str(&format!(
+            "filters put back that somebody else had taken off: {}\n",
+            status.restored
+        ));
+    }
+    text.push_str(&sweep(&status.sweep));
     text.push_str(&output::faults(&status.faults));
     let rows = status.tables.iter().map(|fill| {
         let percent = (fill.used * 100)
             .checked_div(fill.capacity)
             .unwrap_or_default();
         let (used, capacity) = (fill.used.to_string(), fill.capacity.to_string());
-        [fill.name.clone(), used, capacity, format!("{percent}%")]
+        let (percent, memory) = (format!("{percent}%"), mebibytes(fill.bytes));
+        [fill.name.clone(), used, capacity, percent, memory]
     });
+    let all = status.tables.iter().map(|table| table.bytes).sum();
     text.push('\n');
-    text + &table(["TABLE", "USED", "CAPACITY", "FULL"], rows)
+    text.push_str(&table(
+        ["TABLE", "USED", "CAPACITY", "FULL", "MEMORY"],
+        rows,
+    ));
+    text + &format!("The tables take {}.\n", mebibytes(all))
+}
+
+fn sweep(sweep: &SweepView) -> String {
+    let who = match sweep.in_kernel {
+        true => "the kernel removes expired connections",
+        false => "this daemon removes expired connections, and only while it runs",
+    };
+    let SweepView {
+        removed,
+        seconds_ago,
+        ..
+    } = sweep;
+    format!("{who}: {removed} so far, last look {seconds_ago} s ago\n")
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+/// What is not as it is unless set.
+fn settings(view: &SettingsView) -> String {
+    let mut text = String::new();
+    if let Some(error) = &view.last_error {
+        text.push_str(&format!("the newest settings were not taken: {error}\n"));
+    }
+    for note in &view.notes {
+        text.push_str(&format!("{note}\n"));
+    }
+    for SettingView {
+        key,
+        value,
+        default,
+    } in &view.settings
+    {
+        text.push_str(&format!("set {key} = {value} (default: {default})\n"));
+    }
+    text
 }

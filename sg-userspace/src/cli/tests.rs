@@ -44,8 +44,8 @@ fn the_help_lists_the_exit_codes() {
            0  done (explain: the packet is accepted)
            1  the kernel or the file system refused something
            2  the command line was not understood
-           3  the input is not an inventory; nothing was changed
-           4  done, but objects with faults were left out
+           3  the input cannot be read; nothing was changed
+           4  done, but something was left out, which is listed
            5  no daemon answers on the socket
            6  this host cannot run the daemon (capability, bpffs, kernel, another daemon)
            7  no such port

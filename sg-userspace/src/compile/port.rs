@@ -5,16 +5,20 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use sg_common::addr::{Family, link_local};
-use sg_common::port::{ADDRESS_KEY_BITS, ANY_FAMILY, AddressKey, flags, kind};
+use sg_common::port::{ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, flags, kind};
 
 use super::ids::prefix;
 use crate::model::address::everyone;
-use crate::model::{Inventory, Mac, Port, Security};
+use crate::model::{Inventory, Mac, Port, Security, Trunk};
 
 /// Bits of [`flags`].
 pub(super) fn port_flags(inventory: &Inventory, port: &Port) -> u16 {
+    let trunk = match port.trunk {
+        Some(Trunk::Parent) => flags::TRUNK,
+        Some(Trunk::Subport { .. }) | None => 0,
+    };
     if port.security != Security::Filtered {
-        return flags::UNFILTERED;
+        return flags::UNFILTERED | trunk;
     }
     let ipv4 = everyone(Family::V4);
     [
@@ -24,10 +28,19 @@ pub(super) fn port_flags(inventory: &Inventory, port: &Port) -> u16 {
             flags::ARP_UNCHECKED,
         ),
         (port.fixed_ips.iter().any(IpAddr::is_ipv6), flags::FIXED_V6),
+        (is_without(port, Family::V4), flags::WITHOUT_V4),
+        (is_without(port, Family::V6), flags::WITHOUT_V6),
     ]
     .into_iter()
     .filter_map(|(holds, flag)| holds.then_some(flag))
-    .fold(0, |flags, flag| flags | flag)
+    .fold(trunk, |flags, flag| flags | flag)
+}
+
+/// Whether iptables has no chain to check the sources of a family: the port has neither an address nor a
+/// pair of it, but fixed addresses (`_setup_spoof_filter_chain`).
+fn is_without(port: &Port, family: Family) -> bool {
+    let of_family = |net: IpNet| Family::of(&net.addr()) == family;
+    !port.fixed_ips.is_empty() && !port.addresses().any(of_family)
 }
 
 /// The rows of `addresses`, of slot 0 (`iptables_firewall.py`, `_setup_spoof_filter_chain`):
@@ -35,6 +48,8 @@ pub(super) fn port_flags(inventory: &Inventory, port: &Port) -> u16 {
 /// - each fixed IP with the port's MAC, each allowed address pair with its own;
 /// - for each IPv6 one of these, the link-local address of its MAC;
 /// - without any fixed IP, every address of both families with the port's MAC;
+/// - each of these with a MAC that is not the port's once more for whatever MAC, for connections to be
+///   judged by;
 /// - each of these MACs, to send what is not IP (`arp_protect.py`).
 ///
 /// A family without rows may not be sent at all, as under Open vSwitch.
@@ -69,6 +84,7 @@ pub(super) fn addresses(port: &Port) -> BTreeMap<(u32, AddressKey), u32> {
             add(&mut rows, port.mac, &everyone(family), kind::ANY);
         }
     }
+    add_any_mac(&mut rows, port.mac);
     for mac in own.iter().map(|(mac, ..)| *mac).chain([port.mac]) {
         let key = AddressKey {
             slot: 0,
@@ -80,6 +96,31 @@ pub(super) fn addresses(port: &Port) -> BTreeMap<(u32, AddressKey), u32> {
         rows.insert((ADDRESS_KEY_BITS + 128, key), kind::MAC);
     }
     rows
+}
+
+/// Adds the rows "some MAC may send from this address".
+fn add_any_mac(rows: &mut BTreeMap<(u32, AddressKey), u32>, own: Mac) {
+    let foreign: Vec<_> = rows
+        .iter()
+        .filter(|((_, key), _)| key.mac != own.0)
+        .map(|((bits, key), kind)| {
+            let (mac, family) = ([0; 6], key.family | ANY_MAC);
+            (
+                (
+                    *bits,
+                    AddressKey {
+                        mac,
+                        family,
+                        ..*key
+                    },
+                ),
+                *kind,
+            )
+        })
+        .collect();
+    for (key, kind) in foreign {
+        *rows.entry(key).or_insert(0) |= kind;
+    }
 }
 
 fn add(rows: &mut BTreeMap<(u32, AddressKey), u32>, mac: Mac, net: &IpNet, kind: u32) {

@@ -46,6 +46,38 @@ pub enum Error {
         /// What it should be.
         wanted: String,
     },
+    /// A pinned map has other room than it was asked to have.
+    #[error(
+        "the map pinned at {} has room for {found} entries, and {setting} asks for {wanted}: a table keeps \
+         its size as long as it is pinned. Start with the {setting} of before, or run `sgd detach` first, \
+         which opens every port until sgd runs again and forgets all connections",
+        .pin.display()
+    )]
+    OtherSize {
+        /// What is pinned.
+        pin: PathBuf,
+        /// Its entries.
+        found: u32,
+        /// The entries that were asked for.
+        wanted: u32,
+        /// The option that asks for them.
+        setting: &'static str,
+    },
+    /// What is pinned filters the interfaces of another namespace.
+    #[error(
+        "what is pinned in {} filters interfaces of another network namespace, whose cookie is {cookie}: \
+         start sgd there, or give this one a directory and a socket of its own with --bpffs and --socket",
+        .directory.display()
+    )]
+    OtherNamespace {
+        /// The pins.
+        directory: PathBuf,
+        /// The namespace that they belong to.
+        cookie: u64,
+    },
+    /// The network namespace has no identity.
+    #[error("cannot tell which network namespace this is (Linux 5.14 can): {0}")]
+    NoNamespace(#[source] io::Error),
     /// A map is missing from the object, or is of another type.
     #[error("the kernel object has no usable map {name:?}")]
     NoMap {

@@ -1,35 +1,31 @@
 //! Programs on interfaces.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use aya::Ebpf;
-use aya::programs::links::{FdLink, LinkOrder, PinnedLink};
-use aya::programs::tc::{
-    NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact,
-    qdisc_detach_program,
-};
-use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
-use aya::util::KernelVersion;
+use aya::programs::SchedClassifier;
 use sg_common::hook::Hook;
 
 use super::error::{Error, Result};
 use super::pins::{Pins, Way};
+use super::{clsact, tcx};
+use crate::agent::Attachment;
 
 /// Both hooks.
 const HOOKS: [Hook; 2] = [Hook::FromVm, Hook::ToVm];
 
-/// Where our filter stands in a clsact qdisc: one place, so that the next program replaces it.
-const PRIORITY: u16 = 1;
-const HANDLE: TcHandle = TcHandle::new(0, 1);
-
 /// The programs of the object, and where they hang.
+///
+/// Pins say what was attached once. What is attached now is asked of the kernel each time: anybody with
+/// the right to can take a program off an interface, and an interface takes its programs along when it
+/// goes.
 pub struct Links {
     pins: Pins,
-    way: Way,
     programs: Ebpf,
+    /// How new interfaces are attached to.
+    way: Way,
+    /// Whether another way may be taken when this one is refused.
+    may_change: bool,
 }
 
 impl Links {
@@ -38,18 +34,18 @@ impl Links {
     pub fn open(pins: Pins, way: Option<Way>, programs: Ebpf) -> Result<Links> {
         let mut links = Links {
             pins,
-            way: way.unwrap_or_else(best_way),
             programs,
+            way: way.unwrap_or(Way::Tcx),
+            may_change: way.is_none(),
         };
         for hook in HOOKS {
             let name = hook.as_str();
-            links
-                .program(hook)?
+            program(&mut links.programs, hook)?
                 .load()
                 .map_err(|source| Error::Program { name, source })?;
         }
         for ifindex in links.pins.interfaces()? {
-            if let Err(error) = links.attach(ifindex) {
+            if let Err(error) = links.replace(ifindex) {
                 tracing::warn!("{error}; the program of the former sgd stays there, if any");
             }
         }
@@ -61,17 +57,28 @@ impl Links {
         self.way
     }
 
-    /// The interfaces that have our programs at both hooks, by index. One that has only half of them
-    /// is not filtered, and is attached to again.
-    pub fn attached(&self) -> Result<BTreeSet<u32>> {
-        let pinned = |ifindex, hook| {
-            [Way::Tcx, Way::Clsact]
-                .iter()
-                .any(|way| self.pins.link(ifindex, hook, *way).exists())
+    /// The interfaces that we have attached to, and whether our programs are still at both hooks.
+    pub fn attached(&self) -> Result<BTreeMap<u32, Attachment>> {
+        let mut ids = [0; HOOKS.len()];
+        for (hook, id) in HOOKS.into_iter().zip(&mut ids) {
+            *id = self.id(hook)?;
+        }
+        let state = |ifindex| {
+            let in_force = |(hook, id)| match self.found(ifindex, hook) {
+                Some(Way::Tcx) => tcx::program(&self.pins, ifindex, hook) == Some(id),
+                Some(Way::Clsact) => clsact::program(ifindex, hook) == Some(id),
+                None => false,
+            };
+            match HOOKS.into_iter().zip(ids).all(in_force) {
+                true => Attachment::InForce,
+                false if is_gone(ifindex) => Attachment::Gone,
+                false => Attachment::Lost,
+            }
         };
-        let mut interfaces = self.pins.interfaces()?;
-        interfaces.retain(|ifindex| HOOKS.into_iter().all(|hook| pinned(*ifindex, hook)));
-        Ok(interfaces)
+        let interfaces = self.pins.interfaces()?.into_iter();
+        Ok(interfaces
+            .map(|ifindex| (ifindex, state(ifindex)))
+            .collect())
     }
 
     /// Attaches to an interface at both hooks, or replaces what we have there.
@@ -86,138 +93,82 @@ impl Links {
         detach(&self.pins, ifindex)
     }
 
+    /// Replaces what a former process has attached. What is not there any more is left to whoever asks
+    /// for it.
+    fn replace(&mut self, ifindex: u32) -> Result<()> {
+        for hook in HOOKS {
+            let is_there = match self.found(ifindex, hook) {
+                Some(Way::Tcx) => tcx::program(&self.pins, ifindex, hook).is_some(),
+                Some(Way::Clsact) => clsact::program(ifindex, hook).is_some(),
+                None => false,
+            };
+            if is_there {
+                self.attach_at(ifindex, hook)?;
+            }
+        }
+        Ok(())
+    }
+
     fn attach_at(&mut self, ifindex: u32, hook: Hook) -> Result<()> {
-        let way = match self.pins.link(ifindex, hook, Way::Clsact).exists() {
-            true => Way::Clsact,
-            false if self.pins.link(ifindex, hook, Way::Tcx).exists() => Way::Tcx,
-            false => self.way,
+        let way = self.found(ifindex, hook).unwrap_or(self.way);
+        let refused = match self.attach_by(way, ifindex, hook) {
+            Err(error) if way == Way::Tcx && self.may_change && !is_gone(ifindex) => error,
+            done => return done,
         };
-        let pin = self.pins.link(ifindex, hook, way);
-        let failed = |source| Error::Attach {
-            hook: hook.as_str(),
-            ifindex,
-            source,
-        };
-        let program = self.program(hook)?;
+        // The other way is worth a try, and if it fails too, the first refusal says more.
+        if self.attach_by(Way::Clsact, ifindex, hook).is_err() {
+            return Err(refused);
+        }
+        if self.way != Way::Clsact {
+            tracing::warn!("{refused}; attaching through clsact from now on");
+            self.way = Way::Clsact;
+        }
+        Ok(())
+    }
+
+    fn attach_by(&mut self, way: Way, ifindex: u32, hook: Hook) -> Result<()> {
+        let program = program(&mut self.programs, hook)?;
         match way {
-            Way::Tcx => attach_tcx(program, ifindex, hook, &pin, failed),
-            Way::Clsact => attach_clsact(program, ifindex, hook, &pin, failed),
+            Way::Tcx => tcx::attach(&self.pins, program, ifindex, hook),
+            Way::Clsact => clsact::attach(&self.pins, program, ifindex, hook),
         }
     }
 
-    fn program(&mut self, hook: Hook) -> Result<&mut SchedClassifier> {
+    /// The number of the loaded program of a hook; the kernel gives none twice.
+    fn id(&self, hook: Hook) -> Result<u32> {
         let name = hook.as_str();
-        let program = self.programs.program_mut(name).ok_or(Error::NoObject)?;
-        program
-            .try_into()
+        let program = self.programs.program(name).ok_or(Error::NoObject)?;
+        let program: std::result::Result<&SchedClassifier, _> = program.try_into();
+        let info = program.and_then(|program| program.info());
+        info.map(|info| info.id())
             .map_err(|source| Error::Program { name, source })
+    }
+
+    /// How a hook of an interface was attached to, if it was.
+    fn found(&self, ifindex: u32, hook: Hook) -> Option<Way> {
+        [Way::Clsact, Way::Tcx]
+            .into_iter()
+            .find(|way| self.pins.link(ifindex, hook, *way).exists())
     }
 }
 
 /// Takes the programs off an interface, which may be gone.
 pub fn detach(pins: &Pins, ifindex: u32) -> Result<()> {
-    for hook in HOOKS {
-        remove(&pins.link(ifindex, hook, Way::Tcx))?;
-        let marker = pins.link(ifindex, hook, Way::Clsact);
-        if marker.exists() {
-            if let Ok(name) = interface(ifindex) {
-                // Without the interface the filter is gone too.
-                let _ = qdisc_detach_program(&name, place(hook), hook.as_str());
-            }
-            remove(&marker)?;
-        }
-    }
-    Ok(())
-}
-
-/// tcx since Linux 6.6, clsact before.
-fn best_way() -> Way {
-    let tcx = KernelVersion::new(6, 6, 0);
-    match KernelVersion::current() {
-        Ok(kernel) if kernel < tcx => Way::Clsact,
-        _ => Way::Tcx,
-    }
-}
-
-const fn place(hook: Hook) -> TcAttachType {
-    match hook {
-        Hook::FromVm => TcAttachType::Ingress,
-        Hook::ToVm => TcAttachType::Egress,
-    }
-}
-
-fn interface(ifindex: u32) -> std::result::Result<String, ProgramError> {
-    let name = nix::net::if_::if_indextoname(ifindex).map_err(std::io::Error::from)?;
-    Ok(name.to_string_lossy().into_owned())
-}
-
-fn attach_tcx(
-    program: &mut SchedClassifier,
-    ifindex: u32,
-    hook: Hook,
-    pin: &Path,
-    failed: impl Fn(ProgramError) -> Error,
-) -> Result<()> {
-    if let Ok(pinned) = PinnedLink::from_pin(pin) {
-        let link = SchedClassifierLink::try_from(FdLink::from(pinned));
-        let link = link.map_err(|source| failed(link_error(source)))?;
-        // The pin goes on holding the link, whose program this is now.
-        return program.attach_to_link(link).map(drop).map_err(failed);
-    }
-    let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-    let name = interface(ifindex).map_err(&failed)?;
-    let id = program
-        .attach_with_options(&name, place(hook), options)
-        .map_err(&failed)?;
-    let link = program.take_link(id).map_err(&failed)?;
-    let link = FdLink::try_from(link).map_err(|source| failed(link_error(source)))?;
-    link.pin(pin).map(drop).map_err(|source| Error::PinLink {
-        pin: pin.into(),
-        source,
+    HOOKS.into_iter().try_for_each(|hook| {
+        tcx::detach(pins, ifindex, hook)?;
+        clsact::detach(pins, ifindex, hook)
     })
 }
 
-fn attach_clsact(
-    program: &mut SchedClassifier,
-    ifindex: u32,
-    hook: Hook,
-    marker: &Path,
-    failed: impl Fn(ProgramError) -> Error,
-) -> Result<()> {
-    let name = interface(ifindex).map_err(&failed)?;
-    let id = if marker.exists() {
-        let link = SchedClassifierLink::attached(&name, place(hook), PRIORITY, HANDLE, None);
-        program.attach_to_link(link.map_err(|source| failed(link_error(source)))?)
-    } else {
-        // It may be there already, of another program's making.
-        let _ = qdisc_add_clsact(&name);
-        let options = NlOptions {
-            priority: PRIORITY,
-            handle: HANDLE,
-            classid: None,
-        };
-        program.attach_with_options(&name, place(hook), TcAttachOptions::Netlink(options))
-    };
-    let link = program.take_link(id.map_err(&failed)?).map_err(&failed)?;
-    // Dropped, it would take the filter off; the filter is to outlive this process.
-    std::mem::forget(link);
-    remove(marker)?;
-    program.pin(marker).map_err(|source| Error::PinLink {
-        pin: marker.into(),
-        source,
-    })
+/// The program of a hook.
+fn program(programs: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier> {
+    let name = hook.as_str();
+    let program = programs.program_mut(name).ok_or(Error::NoObject)?;
+    program
+        .try_into()
+        .map_err(|source| Error::Program { name, source })
 }
 
-/// A link that cannot be had, as a program that cannot be attached.
-fn link_error(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ProgramError {
-    ProgramError::IOError(std::io::Error::other(error))
-}
-
-fn remove(pin: &Path) -> Result<()> {
-    match fs::remove_file(pin) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(Error::directory("remove", pin)(error))
-        }
-        _ => Ok(()),
-    }
+fn is_gone(ifindex: u32) -> bool {
+    nix::net::if_::if_indextoname(ifindex).is_err()
 }

@@ -1,33 +1,51 @@
 //! The kernel side: loads the object, pins maps and links, attaches, writes. The only place that names
 //! aya.
 
+mod batch;
+mod claim;
 mod clock;
+mod clsact;
 mod error;
+mod filters;
+mod flow_tables;
 mod links;
+mod memory;
+mod netns;
 mod object;
+mod occupancy;
 mod pins;
+mod place;
+mod sweep;
+mod sys;
 mod tables;
+mod tcx;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use aya_log::EbpfLogger;
-use sg_common::flow::{Flow, FlowKey};
+use bytemuck::Zeroable;
 use sg_common::hook::Direction;
-use sg_common::maps::{ABI, Node};
-use sg_common::settings::{EXPIRY_STEP, Settings, Ticks, passed};
+use sg_common::maps::{Node, name};
+use sg_common::settings::{Settings, Ticks};
+use sg_common::sweep::Sweep;
 
 pub use error::Error;
 pub use object::Sizes;
 pub use pins::Way;
+pub use sweep::Sweeper;
 
-use crate::agent::{Datapath, PortCounts, TableFill};
+use crate::agent::{Attachment, Datapath, FlowTables, PortCounts, SweptBy};
 use crate::compile::{Limits, Table};
 use crate::netlink::Link;
 use crate::plan::{Change, State};
 use error::Result;
+use flow_tables::KernelFlows;
 use links::Links;
+use memory::MapMemory;
 use pins::Pins;
+use sweep::Sweeping;
 use tables::Tables;
 
 /// Reads what the kernel programs log, and passes it on to the log of this program.
@@ -36,6 +54,10 @@ pub type KernelLog = EbpfLogger<&'static dyn log::Log>;
 /// The kernel side of one daemon.
 pub struct Kernel {
     tables: Tables,
+    flows: Arc<KernelFlows>,
+    memory: MapMemory,
+    sweeping: Sweeping,
+    swept_by: SweptBy,
     links: Links,
 }
 
@@ -45,8 +67,8 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`Error::OtherLayout`] for pins that are not of this layout; [`Error::Load`] and
-    /// [`Error::Program`] for what the kernel refuses.
+    /// [`Error::OtherLayout`], [`Error::OtherSize`] and [`Error::OtherNamespace`] for pins that are not
+    /// ours to use; [`Error::Load`] and [`Error::Program`] for what the kernel refuses.
     pub fn open(
         root: &Path,
         way: Option<Way>,
@@ -61,30 +83,66 @@ impl Kernel {
                 None
             }
         };
+        let memory = MapMemory::open(&object)?;
+        let sweeping = Sweeping::open(&mut object)?;
         let mut tables = Tables::open(&mut object)?;
-        let node = tables.node()?;
-        let node = Node {
-            abi: ABI,
-            next_generation: node.next_generation.max(1),
-        };
-        tables.set_node(node)?;
-        tables.set_settings(&Settings::DEFAULT)?;
+        claim::claim(&mut tables, &pins)?;
+        let flows = Arc::new(KernelFlows::open(&mut object)?);
+        // A restart leaves in force what was set; a map that was just made has nothing yet.
+        if tables.settings()? == Settings::zeroed() {
+            tables.set_settings(&Settings::DEFAULT)?;
+        }
         let links = Links::open(pins, way, object)?;
-        Ok((Kernel { tables, links }, log))
+        let kernel = Kernel {
+            tables,
+            flows,
+            memory,
+            sweeping,
+            swept_by: SweptBy::Daemon,
+            links,
+        };
+        Ok((kernel, log))
+    }
+
+    /// Starts the sweep of expired connections: in the kernel, where it outlives this process; or, if
+    /// that is not wanted or this kernel gives programs no timer, by what is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Program`] if the program of the sweep cannot be used.
+    pub fn start_sweep(&mut self, in_kernel: bool) -> Result<Option<Sweeper>> {
+        self.swept_by = SweptBy::Kernel;
+        if in_kernel && self.sweeping.start_timer() {
+            return Ok(None);
+        }
+        self.swept_by = SweptBy::Daemon;
+        self.sweeping.by_hand().map(Some)
     }
 
     /// Takes all filters off, and removes all pins, of whatever layout. Every port is open afterwards.
     ///
     /// # Errors
     ///
+    /// [`Error::OtherNamespace`] if there are filters that only another namespace can take off;
     /// [`Error::Directory`] if a pin cannot be removed.
     pub fn remove(root: &Path) -> Result<()> {
-        if let Ok(pins) = Pins::open(root) {
+        for pins in Pins::all(root)? {
+            claim::check_removal(&pins)?;
             for ifindex in pins.interfaces()? {
                 links::detach(&pins, ifindex)?;
             }
+            pins.remove_all()?;
         }
-        Pins::remove_all(root)
+        for command in clsact::unmarked() {
+            tracing::warn!(
+                "a filter named as ours is not of {}, and stays: of another sgd, or its pins were removed \
+                 (`{command}` takes it off)",
+                root.display()
+            );
+        }
+        // Not ours to remove if anything else is in it.
+        let _ = std::fs::remove_dir(root);
+        Ok(())
     }
 }
 
@@ -93,7 +151,7 @@ impl Datapath for Kernel {
         self.links.way().as_str()
     }
 
-    fn attached(&self) -> crate::error::Result<BTreeSet<u32>> {
+    fn attached(&self) -> crate::error::Result<BTreeMap<u32, Attachment>> {
         Ok(self.links.attached()?)
     }
 
@@ -114,9 +172,10 @@ impl Datapath for Kernel {
     }
 
     fn reserve_generations(&mut self, next_generation: u32) -> crate::error::Result<()> {
+        let node = self.tables.node()?;
         Ok(self.tables.set_node(Node {
-            abi: ABI,
             next_generation,
+            ..node
         })?)
     }
 
@@ -138,31 +197,33 @@ impl Datapath for Kernel {
         Ok(counts)
     }
 
-    fn flows(&self) -> crate::error::Result<Vec<(FlowKey, Flow)>> {
-        Ok(self.tables.flows()?)
+    fn flow_tables(&self) -> Arc<dyn FlowTables> {
+        self.flows.clone()
     }
 
-    fn sweep(&mut self) -> crate::error::Result<usize> {
-        let now = clock::now();
-        // A moment later than the filter, so that no packet still counts on the entry.
-        Ok(self
-            .tables
-            .sweep(|flow| passed(flow.expires.wrapping_add(EXPIRY_STEP), now))?)
+    fn flow_capacity(&self) -> u32 {
+        self.flows.room()
+    }
+
+    fn memory(&self, table: &str) -> u64 {
+        let turns = match table {
+            name::FLOWS4 => self.memory.bytes(name::TURNS4),
+            name::FLOWS6 => self.memory.bytes(name::TURNS6),
+            _ => 0,
+        };
+        self.memory.bytes(table) + turns
+    }
+
+    fn sweep(&self) -> crate::error::Result<(SweptBy, Sweep)> {
+        Ok((self.swept_by, self.flows.sweep()?))
     }
 
     fn settings(&self) -> crate::error::Result<Settings> {
         Ok(self.tables.settings()?)
     }
 
-    fn tables(&self) -> crate::error::Result<Vec<TableFill>> {
-        let tables = self.tables.rooms().into_iter().zip(self.tables.used()?);
-        Ok(tables
-            .map(|((name, capacity), used)| TableFill {
-                name,
-                used,
-                capacity,
-            })
-            .collect())
+    fn set_settings(&mut self, settings: &Settings) -> crate::error::Result<()> {
+        Ok(self.tables.set_settings(settings)?)
     }
 
     fn now(&self) -> Ticks {
@@ -172,14 +233,7 @@ impl Datapath for Kernel {
 
 /// The sizes that the maps really have: pinned ones keep theirs.
 fn limits(tables: &Tables) -> Limits {
-    let rooms = tables.rooms();
-    let of = |table: Table| {
-        let room = rooms
-            .iter()
-            .find(|(name, _)| *name == table.name())
-            .map_or(0, |(_, room)| *room);
-        u32::try_from(room).unwrap_or(u32::MAX)
-    };
+    let of = |table: Table| room(tables, table.name());
     Limits {
         ports: of(Table::Ports),
         addresses: of(Table::Addresses),
@@ -191,6 +245,15 @@ fn limits(tables: &Tables) -> Limits {
     }
 }
 
+fn room(tables: &Tables, table: &str) -> u32 {
+    let rooms = tables.rooms();
+    let room = rooms
+        .iter()
+        .find(|(name, _)| *name == table)
+        .map_or(0, |(_, room)| *room);
+    u32::try_from(room).unwrap_or(u32::MAX)
+}
+
 impl From<Error> for crate::error::Error {
     fn from(error: Error) -> Self {
         match error {
@@ -198,7 +261,10 @@ impl From<Error> for crate::error::Error {
             | Error::Load(_)
             | Error::Program { .. }
             | Error::Pin { .. }
-            | Error::OtherLayout { .. } => {
+            | Error::OtherLayout { .. }
+            | Error::OtherSize { .. }
+            | Error::OtherNamespace { .. }
+            | Error::NoNamespace(_) => {
                 crate::error::Error::Host(crate::host::HostError::Kernel(error.to_string()))
             }
             other => crate::error::Error::Datapath(other.to_string()),

@@ -1,37 +1,55 @@
 //! Where maps and links are pinned: `DIR/v<ABI>/maps/NAME` and `DIR/v<ABI>/links/IFINDEX-HOOK`.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use sg_common::hook::Hook;
 use sg_common::maps::ABI;
 
 use super::error::{Error, Result};
 
-/// The pins below one directory of a BPF file system.
+/// How the name of a mark ends.
+const CLSACT: &str = "-clsact";
+
+/// The pins of one version of the layout.
 #[derive(Clone, Debug)]
 pub struct Pins {
-    root: PathBuf,
+    /// `DIR/v<ABI>`.
+    directory: PathBuf,
 }
 
 impl Pins {
     /// The pins below a directory. Pins of another layout there are not touched but refused: their
     /// programs would go on filtering beside ours.
     pub fn open(root: &Path) -> Result<Pins> {
-        let pins = Pins { root: root.into() };
-        if let Some(other) = pins.other_layout()? {
+        let ours = Pins {
+            directory: root.join(format!("v{ABI}")),
+        };
+        let mut others = Pins::all(root)?.into_iter();
+        if let Some(other) = others.find(|pins| pins.directory != ours.directory) {
             return Err(Error::OtherLayout {
-                pin: other,
+                pin: other.directory,
                 found: "another version".into(),
                 wanted: format!("v{ABI}"),
             });
         }
-        for directory in [pins.maps(), pins.links()] {
+        for directory in [ours.maps(), ours.links()] {
             fs::create_dir_all(&directory).map_err(Error::directory("make", &directory))?;
         }
-        Ok(pins)
+        Ok(ours)
+    }
+
+    /// The pins of every version below a directory.
+    pub fn all(root: &Path) -> Result<Vec<Pins>> {
+        let is_version = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let number = name.and_then(|name| name.strip_prefix('v'));
+            number.is_some_and(|number| number.parse::<u32>().is_ok())
+        };
+        let versions = files(root)?.filter(is_version);
+        Ok(versions.map(|directory| Pins { directory }).collect())
     }
 
     /// The pin of a map.
@@ -39,74 +57,85 @@ impl Pins {
         self.maps().join(name)
     }
 
-    /// The pin of a link, or of the program that stands for one that cannot be pinned.
+    /// The pin of a link, or the mark that stands for one that cannot be pinned.
     pub fn link(&self, ifindex: u32, hook: Hook, way: Way) -> PathBuf {
         let suffix = match way {
             Way::Tcx => "",
-            Way::Clsact => "-clsact",
+            Way::Clsact => CLSACT,
         };
         self.links()
             .join(format!("{ifindex}-{}{suffix}", hook.as_str()))
     }
 
-    /// The interfaces that have a pin at either hook.
-    pub fn interfaces(&self) -> Result<BTreeSet<u32>> {
-        let directory = self.links();
-        let entries = match fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
-            Err(error) => return Err(Error::directory("read", &directory)(error)),
-        };
-        let ifindex = |entry: io::Result<fs::DirEntry>| {
-            let name = entry.ok()?.file_name();
-            name.to_str()?.split_once('-')?.0.parse().ok()
-        };
-        Ok(entries.filter_map(ifindex).collect())
+    /// Where a tcx link is pinned before it takes the place of another.
+    pub fn fresh_link(&self, ifindex: u32, hook: Hook) -> PathBuf {
+        self.links()
+            .join(format!("{ifindex}-{}-fresh", hook.as_str()))
     }
 
-    /// Removes every pin of ours below a directory, of whatever layout, and nothing else: the directory
-    /// may be shared with others.
-    pub fn remove_all(root: &Path) -> Result<()> {
-        for version in versions(root)? {
-            fs::remove_dir_all(&version).map_err(Error::directory("remove", &version))?;
-        }
-        // Not ours to remove if anything else is in it.
-        let _ = fs::remove_dir(root);
-        Ok(())
+    /// The directory of this version.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The interfaces that have a pin at either hook.
+    pub fn interfaces(&self) -> Result<BTreeSet<u32>> {
+        let ifindex = |pin: PathBuf| {
+            let name = pin.file_name()?.to_str()?;
+            name.split_once('-')?.0.parse().ok()
+        };
+        Ok(files(&self.links())?.filter_map(ifindex).collect())
+    }
+
+    /// The pins, or marks, of one way.
+    pub fn marks(&self, way: Way) -> Result<impl Iterator<Item = PathBuf>> {
+        let is_clsact = |pin: &Path| pin.to_string_lossy().ends_with(CLSACT);
+        let pins = files(&self.links())?;
+        Ok(pins.filter(move |pin| is_clsact(pin) == (way == Way::Clsact)))
+    }
+
+    /// Forgets all links: those of tcx end with it.
+    pub fn remove_links(&self) -> Result<()> {
+        files(&self.links())?.try_for_each(|pin| remove(&pin))
+    }
+
+    /// Removes every pin of this version, and nothing else: the directory above may be shared with others.
+    pub fn remove_all(&self) -> Result<()> {
+        fs::remove_dir_all(&self.directory).map_err(Error::directory("remove", &self.directory))
     }
 
     fn maps(&self) -> PathBuf {
-        self.version().join("maps")
+        self.directory.join("maps")
     }
 
     fn links(&self) -> PathBuf {
-        self.version().join("links")
-    }
-
-    fn version(&self) -> PathBuf {
-        self.root.join(format!("v{ABI}"))
-    }
-
-    fn other_layout(&self) -> Result<Option<PathBuf>> {
-        let ours = self.version();
-        Ok(versions(&self.root)?.into_iter().find(|path| *path != ours))
+        self.directory.join("links")
     }
 }
 
-/// The directories of all layouts below a directory.
-fn versions(root: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(root) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::directory("read", root)(error)),
+/// What is in a directory, which need not be there.
+fn files(directory: &Path) -> Result<impl Iterator<Item = PathBuf> + use<>> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(Error::directory("read", directory)(error)),
     };
-    let is_version = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let number = name.and_then(|name| name.strip_prefix('v'));
-        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    let entries = entries.into_iter().flatten();
+    Ok(entries.filter_map(|entry| Some(entry.ok()?.path())))
+}
+
+/// Removes a pin or a mark, if it is there.
+pub fn remove(pin: &Path) -> Result<()> {
+    let removed = match pin.is_dir() {
+        true => fs::remove_dir(pin),
+        false => fs::remove_file(pin),
     };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    Ok(paths.filter(is_version).collect())
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::directory("remove", pin)(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How a program hangs on an interface.

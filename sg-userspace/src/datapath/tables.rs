@@ -6,7 +6,6 @@ use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray};
 use bytemuck::Pod;
-use sg_common::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::hook::Direction;
 use sg_common::maps::{Node, name};
 use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
@@ -21,7 +20,7 @@ use crate::plan::{Change, State};
 /// A key or value of `sg-common` as aya wants it.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-struct Raw<T>(T);
+pub struct Raw<T>(pub T);
 
 // SAFETY: `bytemuck::Pod` promises all that aya's does: any bytes are a value, and there is no padding.
 unsafe impl<T: Pod> aya::Pod for Raw<T> {}
@@ -37,9 +36,6 @@ pub struct Tables {
     prefixes: Trie<PrefixKey, u64>,
     grants: Hash<GrantKey, Grant>,
     port_sets: Hash<u64, PortSet>,
-    /// Assured connections, then the others.
-    flows4: [Hash<FlowKey4, Flow>; 2],
-    flows6: [Hash<FlowKey, Flow>; 2],
     counters: PerCpuArray<MapData, Raw<Counter>>,
 }
 
@@ -56,14 +52,6 @@ impl Tables {
             prefixes: Trie::open(object, name::PREFIXES)?,
             grants: Hash::open(object, name::GRANTS)?,
             port_sets: Hash::open(object, name::PORT_SETS)?,
-            flows4: [
-                Hash::open(object, name::FLOWS4)?,
-                Hash::open(object, name::EMBRYOS4)?,
-            ],
-            flows6: [
-                Hash::open(object, name::FLOWS6)?,
-                Hash::open(object, name::EMBRYOS6)?,
-            ],
             counters: take(object, name::COUNTERS)?,
         })
     }
@@ -131,23 +119,6 @@ impl Tables {
         }
     }
 
-    /// Every stored connection, expired or not.
-    pub fn flows(&self) -> Result<Vec<(FlowKey, Flow)>> {
-        let mut flows = Vec::new();
-        for table in &self.flows4 {
-            table.each(|key, flow| flows.push((key.widen(), flow)))?;
-        }
-        for table in &self.flows6 {
-            table.each(|key, flow| flows.push((key, flow)))?;
-        }
-        Ok(flows)
-    }
-
-    /// Removes the assured connections of which `is_over` says so. Their table does not evict.
-    pub fn sweep(&mut self, is_over: impl Fn(&Flow) -> bool) -> Result<usize> {
-        Ok(self.flows4[0].sweep(&is_over)? + self.flows6[0].sweep(&is_over)?)
-    }
-
     /// The counters of a direction of a slot, summed over all CPUs.
     pub fn counters(
         &self,
@@ -198,8 +169,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Room of the tables that can fill.
-    pub fn rooms(&self) -> [(&'static str, u64); 11] {
+    /// Room of the policy's tables.
+    pub fn rooms(&self) -> [(&'static str, u64); 7] {
         [
             self.ports.room(),
             self.addresses.room(),
@@ -208,28 +179,7 @@ impl Tables {
             self.prefixes.room(),
             self.grants.room(),
             self.port_sets.room(),
-            self.flows4[0].room(),
-            self.flows6[0].room(),
-            self.flows4[1].room(),
-            self.flows6[1].room(),
         ]
-    }
-
-    /// Entries in use, of the same tables in the same order.
-    pub fn used(&self) -> Result<[u64; 11]> {
-        Ok([
-            self.ports.used()?,
-            self.addresses.used()?,
-            self.policies.used()?,
-            self.members.used()?,
-            self.prefixes.used()?,
-            self.grants.used()?,
-            self.port_sets.used()?,
-            self.flows4[0].used()?,
-            self.flows6[0].used()?,
-            self.flows4[1].used()?,
-            self.flows6[1].used()?,
-        ])
     }
 }
 
@@ -274,28 +224,8 @@ impl<K: Pod + Ord, V: Pod> Hash<K, V> {
         Ok(all)
     }
 
-    fn sweep(&mut self, is_over: impl Fn(&V) -> bool) -> Result<usize> {
-        let mut over = Vec::new();
-        self.each(|key, value| {
-            if is_over(&value) {
-                over.push(key);
-            }
-        })?;
-        over.iter().try_for_each(|key| self.put(key, None))?;
-        Ok(over.len())
-    }
-
     fn room(&self) -> (&'static str, u64) {
         (self.name, self.room)
-    }
-
-    fn used(&self) -> Result<u64> {
-        let mut used = 0;
-        for key in self.map.keys() {
-            key.map_err(Error::map("read", self.name))?;
-            used += 1;
-        }
-        Ok(used)
     }
 }
 
@@ -337,13 +267,9 @@ impl<K: Pod + Ord, V: Pod> Trie<K, V> {
     fn room(&self) -> (&'static str, u64) {
         (self.name, self.room)
     }
-
-    fn used(&self) -> Result<u64> {
-        Ok(self.all()?.len() as u64)
-    }
 }
 
-fn room(object: &Ebpf, name: &'static str) -> Result<u64> {
+pub(super) fn room(object: &Ebpf, name: &'static str) -> Result<u64> {
     let map = object.map(name).ok_or(Error::NoMap { name })?;
     let data = match map {
         Map::HashMap(data) | Map::LruHashMap(data) | Map::LpmTrie(data) => data,
@@ -353,12 +279,17 @@ fn room(object: &Ebpf, name: &'static str) -> Result<u64> {
     Ok(info.max_entries().into())
 }
 
-fn take<T: TryFrom<Map, Error = MapError>>(object: &mut Ebpf, name: &'static str) -> Result<T> {
+pub(super) fn take<T: TryFrom<Map, Error = MapError>>(
+    object: &mut Ebpf,
+    name: &'static str,
+) -> Result<T> {
     let map = object.take_map(name).ok_or(Error::NoMap { name })?;
     map.try_into().map_err(Error::map("open", name))
 }
 
-fn absent_is_removed(done: std::result::Result<(), MapError>) -> std::result::Result<(), MapError> {
+pub(super) fn absent_is_removed(
+    done: std::result::Result<(), MapError>,
+) -> std::result::Result<(), MapError> {
     match done {
         Err(MapError::KeyNotFound) => Ok(()),
         Err(MapError::SyscallError(call)) if call.io_error.raw_os_error() == Some(libc::ENOENT) => {

@@ -74,6 +74,10 @@ pub enum Effect {
     AddressesLeftOut,
     /// The address group; what names it is at fault too.
     AddressGroupLeftOut,
+    /// One entry of the trunk's `sub_ports`; frames in its VLAN are dropped.
+    SubportLeftOut,
+    /// All of the trunk's `sub_ports`; frames in any VLAN are dropped.
+    SubportsLeftOut,
     /// Nothing: a warning.
     Kept,
 }
@@ -175,6 +179,8 @@ impl fmt::Display for Effect {
             Self::AddressLeftOut => "the address is left out",
             Self::AddressesLeftOut => "the address group is left empty",
             Self::AddressGroupLeftOut => "the address group is left out",
+            Self::SubportLeftOut => "the subport is left out",
+            Self::SubportsLeftOut => "the trunk's subports are left out",
             Self::Kept => "it is kept",
         })
     }

@@ -11,6 +11,7 @@ use super::id::{AddressGroupId, GroupId, PortId};
 use super::interface::Interface;
 use super::port::Port;
 use super::rule::{Remote, Rule};
+use super::trunk::Vlan;
 use sg_common::addr::Family;
 use sg_common::hook::Direction;
 
@@ -37,19 +38,29 @@ pub struct ClosedPort {
     pub name: String,
     /// The interface, unless that is what is wrong.
     pub interface: Option<Interface>,
+    /// The VLAN of a subport on it.
+    pub vlan: Option<Vlan>,
 }
 
 impl Inventory {
     /// Every interface to attach to if it is on this host: those of the closed ports too.
     pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
-        let closed = self
-            .closed
-            .iter()
-            .filter_map(|port| port.interface.as_ref());
-        self.ports
+        self.places().map(|(interface, _)| interface)
+    }
+
+    /// The interface of every port but the subports.
+    pub(super) fn untagged_interfaces(&self) -> impl Iterator<Item = &Interface> {
+        let untagged = self.places().filter(|(_, vlan)| vlan.is_none());
+        untagged.map(|(interface, _)| interface)
+    }
+
+    fn places(&self) -> impl Iterator<Item = (&Interface, Option<Vlan>)> {
+        let open = self
+            .ports
             .values()
-            .map(|port| &port.interface)
-            .chain(closed)
+            .map(|port| (&port.interface, port.vlan()));
+        let closed = self.closed.iter();
+        open.chain(closed.filter_map(|port| Some((port.interface.as_ref()?, port.vlan))))
     }
 
     /// Whether the port tracks connections: decided by its first security group alone

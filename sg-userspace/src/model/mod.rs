@@ -17,6 +17,7 @@ mod port;
 pub mod protocol;
 mod references;
 mod rule;
+mod trunk;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -37,6 +38,7 @@ pub use protocol::PortProtocol;
 pub use rule::{Matches, PortRange, Remote, Rule};
 pub use sg_common::addr::Family;
 pub use sg_common::hook::Direction;
+pub use trunk::{Trunk, Vlan};
 
 /// An inventory and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +85,8 @@ pub fn parse(text: &[u8]) -> Result<Parsed, Malformed> {
         address_groups: self::address_groups(address_groups, &mut faults),
         ..Inventory::default()
     };
-    add_ports(&mut inventory, ports, &mut faults);
+    let trunks = add_ports(&mut inventory, ports, &mut faults);
+    trunk::resolve(&mut inventory, trunks, &mut faults);
     references::check(&mut inventory, &mut faults);
     Ok(Parsed { inventory, faults })
 }
@@ -140,7 +143,13 @@ fn address_groups(
     groups
 }
 
-fn add_ports(inventory: &mut Inventory, values: &[Value], faults: &mut Vec<Fault>) {
+/// Adds the ports, and returns what their trunks say of other ports.
+fn add_ports(
+    inventory: &mut Inventory,
+    values: &[Value],
+    faults: &mut Vec<Fault>,
+) -> Vec<trunk::Claim> {
+    let mut trunks = Vec::new();
     let mut copies = BTreeMap::<PortId, usize>::new();
     for id in values.iter().filter_map(port_id) {
         *copies.entry(id).or_default() += 1;
@@ -152,6 +161,9 @@ fn add_ports(inventory: &mut Inventory, values: &[Value], faults: &mut Vec<Fault
             .as_ref()
             .ok()
             .and_then(|fields| port::interface_of(*fields));
+        if let Ok(fields) = fields {
+            trunks.extend(trunk::claims(fields, &object, interface.as_ref(), faults));
+        }
         let fault = match fields.and_then(|fields| port::parse(fields, &object, faults)) {
             Ok(port) if copies[&port.id] == 1 => {
                 inventory.ports.insert(port.id, port);
@@ -165,8 +177,10 @@ fn add_ports(inventory: &mut Inventory, values: &[Value], faults: &mut Vec<Fault
             id: object.id,
             name: object.name,
             interface,
+            vlan: None,
         });
     }
+    trunks
 }
 
 fn port_id(value: &Value) -> Option<PortId> {

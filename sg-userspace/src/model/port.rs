@@ -12,6 +12,7 @@ use super::fields::Fields;
 use super::id::{GroupId, PortId};
 use super::interface::{self, Interface};
 use super::mac::{self, Mac};
+use super::trunk::{self, Trunk, Vlan};
 
 /// A port that could be read whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,10 @@ pub struct Port {
     pub id: PortId,
     /// `name`.
     pub name: String,
-    /// `device` of the inventory, or the port's tap.
+    /// `device` of the inventory, or the port's tap; of a subport the parent's.
     pub interface: Interface,
+    /// Its part in a trunk, if it has one.
+    pub trunk: Option<Trunk>,
     /// `mac_address`.
     pub mac: Mac,
     /// The `ip_address` of each of `fixed_ips`. None at all means any source address.
@@ -67,6 +70,14 @@ impl Port {
         }
     }
 
+    /// The VLAN of a subport's frames on its interface.
+    pub fn vlan(&self) -> Option<Vlan> {
+        match self.trunk {
+            Some(Trunk::Subport { vlan, .. }) => Some(vlan),
+            Some(Trunk::Parent) | None => None,
+        }
+    }
+
     /// Every address the port may send from: fixed IPs, then pairs.
     pub fn addresses(&self) -> impl Iterator<Item = IpNet> + '_ {
         let fixed = self.fixed_ips.iter().map(|ip| IpNet::from(*ip));
@@ -87,6 +98,7 @@ pub(super) fn parse(
         id,
         name: object.name.clone(),
         interface: interface(fields, id)?,
+        trunk: fields.get(trunk::TRUNK).map(|_| Trunk::Parent),
         mac,
         fixed_ips: fixed_ips(fields)?,
         pairs: pairs(fields, mac, object, faults),

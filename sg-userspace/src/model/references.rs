@@ -7,6 +7,7 @@ use super::id::{AddressGroupId, GroupId, RuleId};
 use super::inventory::{ClosedPort, Inventory};
 use super::port::Port;
 use super::rule::{Remote, Rule};
+use super::trunk;
 
 /// Leaves out what names an object that is not there or that cannot be told from another.
 pub(super) fn check(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
@@ -14,6 +15,7 @@ pub(super) fn check(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
     leave_out_duplicate_rules(inventory, faults);
     leave_out_missing_remotes(inventory, faults);
     close_shared_interfaces(inventory, faults);
+    trunk::close_orphans(inventory, faults);
 }
 
 fn leave_out_missing_groups(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
@@ -79,13 +81,14 @@ fn retain_rules(
     }
 }
 
-/// Of two ports on one interface it is not known whose packets come from it.
+/// Of two ports on one interface it is not known whose packets come from it. Subports are told apart by
+/// their VLANs.
 fn close_shared_interfaces(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
     let mut users = BTreeMap::new();
-    for interface in inventory.interfaces() {
+    for interface in inventory.untagged_interfaces() {
         *users.entry(interface.clone()).or_insert(0) += 1;
     }
-    let shared = |port: &Port| users[&port.interface] > 1;
+    let shared = |port: &Port| port.vlan().is_none() && users[&port.interface] > 1;
     let (closed, kept) = std::mem::take(&mut inventory.ports)
         .into_iter()
         .partition(|(_, port)| shared(port));
@@ -101,10 +104,12 @@ fn close_shared_interfaces(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
 
 impl From<Port> for ClosedPort {
     fn from(port: Port) -> Self {
+        let vlan = port.vlan();
         Self {
             id: port.id.to_string(),
             name: port.name,
             interface: Some(port.interface),
+            vlan,
         }
     }
 }

@@ -54,7 +54,7 @@ pub struct PacketArgs {
     /// Destination MAC address (default: the port's for --ingress, some other for --egress)
     #[arg(long, value_name = "MAC")]
     pub dst_mac: Option<Mac>,
-    /// 802.1Q tag
+    /// 802.1Q tag (default: the VLAN of a subport)
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=4094))]
     pub vlan: Option<u16>,
 }

@@ -77,13 +77,19 @@ fn id(kind: u16, number: usize) -> Uuid {
     Uuid::from_fields(number as u32, kind, 0x4000, &[0x80; 8])
 }
 
-/// The key of a port that is on this host: the first three are.
+/// The key of a port that is on this host: the first three are, the third on the interface of the second.
 pub fn local(port: &Port) -> Option<PortKey> {
-    let number = port.id.0.as_fields().0;
-    (number < 3).then_some(PortKey {
-        ifindex: 100 + number,
-        vlan: 0,
-        reserved: 0,
+    let (ifindex, vlan) = match port.id.0.as_fields().0 {
+        0 => (100, 0),
+        1 => (101, 0),
+        2 => (101, 7),
+        _ => return None,
+    };
+    let reserved = 0;
+    Some(PortKey {
+        ifindex,
+        vlan,
+        reserved,
     })
 }
 
@@ -173,6 +179,7 @@ fn port(world: &'static World) -> impl Strategy<Value = Port> {
             id,
             name: String::new(),
             interface: Interface::tap(id),
+            trunk: None,
             mac: mac(number),
             fixed_ips: fixed_ips.iter().map(|ip| ip.parse().unwrap()).collect(),
             pairs: pairs.iter().map(pair).collect(),

@@ -18,12 +18,12 @@ fn a_malformed_document_changes_nothing_and_is_reported_until_a_good_one_comes()
         assert_eq!(error.exit(), Exit::Malformed, "{error}");
         assert!(kernel.calls().is_empty());
         assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
-        let status = agent.status().unwrap();
+        let status = agent.status(Vec::new()).unwrap();
         assert!(status.inventory.last_error.is_some());
         assert_eq!(status.inventory.revision, 1);
     }
     agent.file_changed(Ok(document)).unwrap();
-    assert_eq!(agent.status().unwrap().inventory.last_error, None);
+    assert_eq!(agent.status(Vec::new()).unwrap().inventory.last_error, None);
 }
 
 #[test]
@@ -35,7 +35,12 @@ fn a_file_that_vanishes_changes_nothing() {
     let gone = Store::new("/nowhere/inventory.json".as_ref()).read();
     agent.file_changed(gone).unwrap_err();
     assert!(kernel.calls().is_empty());
-    let error = agent.status().unwrap().inventory.last_error.unwrap();
+    let error = agent
+        .status(Vec::new())
+        .unwrap()
+        .inventory
+        .last_error
+        .unwrap();
     assert!(error.contains("/nowhere/inventory.json"), "{error}");
 }
 
@@ -50,7 +55,7 @@ fn a_port_with_a_fault_is_attached_and_closed() {
         .apply(&inventory(json!({"mac_address": "not a MAC"})))
         .unwrap();
     assert_eq!(kernel.calls(), ["remove port at 7"]);
-    assert!(kernel.kernel().attached.contains(&7));
+    assert!(kernel.kernel().attached.contains_key(&7));
     assert_eq!(report.ports.closed, 1);
     assert_eq!(report.faults[0].field, "mac_address");
     let view = agent
@@ -106,7 +111,7 @@ fn an_interface_that_refuses_programs_gets_no_port_and_is_tried_again() {
     assert!(kernel.calls().is_empty());
 
     kernel.kernel().refuses.clear();
-    agent.retry().unwrap();
+    agent.check().unwrap();
     assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
     assert_eq!(kernel.calls(), ["attach 7 tapweb1", "write port at 7"]);
 }
@@ -118,13 +123,111 @@ fn what_the_kernel_refuses_is_reported_and_tried_again_from_what_it_holds() {
     kernel.kernel().broken = Some("grants: no memory".into());
     let error = agent.apply(&inventory(json!({}))).unwrap_err();
     assert_eq!(error.exit(), Exit::Failure);
-    let refused = agent.status().unwrap().inventory.apply_error;
+    let refused = agent.status(Vec::new()).unwrap().inventory.apply_error;
     assert_eq!(refused.as_deref(), Some("grants: no memory"));
     assert_ne!(state(&agent, "WEB1"), PortState::Enforcing);
 
     kernel.kernel().broken = None;
-    agent.retry().unwrap();
-    assert_eq!(agent.status().unwrap().inventory.apply_error, None);
+    agent.check().unwrap();
+    assert_eq!(
+        agent.status(Vec::new()).unwrap().inventory.apply_error,
+        None
+    );
     assert_eq!(kernel.places(), [7]);
     assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
+}
+
+#[test]
+fn a_filter_that_somebody_took_off_is_put_back_and_counted() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    kernel.calls();
+    agent.check().unwrap();
+    assert!(kernel.calls().is_empty(), "nothing is missing");
+
+    kernel.kernel().attached.insert(7, Attachment::Lost);
+    agent.check().unwrap();
+    assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
+    assert_eq!(agent.status(Vec::new()).unwrap().restored, 1);
+
+    kernel.kernel().attached.insert(7, Attachment::Lost);
+    kernel.kernel().refuses.insert(7);
+    agent.check().unwrap();
+    assert_eq!(state(&agent, "WEB1"), PortState::Pending);
+    let troubles = agent.status(Vec::new()).unwrap().troubles;
+    assert!(
+        troubles[0].contains("tapweb1 is not filtered"),
+        "{troubles:?}"
+    );
+}
+
+#[test]
+fn an_interface_whose_port_left_the_inventory_is_closed_again_too() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    let empty = serde_json::to_vec(&json!({"ports": [], "security_groups": []})).unwrap();
+    agent.apply(&empty).unwrap();
+    kernel.calls();
+
+    kernel.kernel().attached.insert(7, Attachment::Lost);
+    agent.check().unwrap();
+    assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
+}
+
+#[test]
+fn an_interface_that_the_kernel_has_no_more_is_forgotten_and_not_attached_to() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    kernel.calls();
+
+    kernel.kernel().attached.insert(7, Attachment::Gone);
+    agent.check().unwrap();
+    assert!(
+        kernel.calls().is_empty(),
+        "the news of its end is on its way"
+    );
+    agent.links(LinkEvent::Gone(7)).unwrap();
+    assert_eq!(kernel.calls(), ["remove port at 7", "detach 7"]);
+}
+
+#[test]
+fn what_is_refused_is_tried_again_ever_more_seldom() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    kernel.kernel().broken = Some("out of memory".into());
+    agent.apply(&inventory(json!({}))).unwrap_err();
+    let tries: Vec<_> = (0..12).filter(|_| agent.check().is_err()).collect();
+    assert_eq!(tries, [0, 1, 3, 6, 11]);
+
+    kernel.kernel().broken = None;
+    while state(&agent, "WEB1") != PortState::Enforcing {
+        agent.check().unwrap();
+    }
+    assert_eq!(
+        agent.status(Vec::new()).unwrap().inventory.apply_error,
+        None
+    );
+}
+
+#[test]
+fn many_interfaces_at_once_are_one_change() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    kernel.calls();
+    let news = [
+        present(7, "tapweb1"),
+        present(8, "tapclient"),
+        present(9, "eth0"),
+    ];
+    agent.burst(news).unwrap();
+    let calls = kernel.calls();
+    assert_eq!(
+        calls[..2],
+        ["attach 7 tapweb1", "attach 8 tapclient"],
+        "{calls:?}"
+    );
 }

@@ -34,6 +34,7 @@ pub fn agent_on(kernel: &Double) -> Agent {
     let about = About {
         bpffs: "/sys/fs/bpf/sg".into(),
         inventory: "/etc/sg/inventory.json".into(),
+        settings: "/etc/sg/settings.toml".into(),
     };
     Agent::new(Box::new(kernel.clone()), about)
 }

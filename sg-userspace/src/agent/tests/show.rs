@@ -1,5 +1,7 @@
 //! What is shown of a port.
 
+use std::{collections::BTreeMap, ops::ControlFlow};
+
 use serde_json::json;
 use sg_common::{
     flow::{Flow, FlowKey},
@@ -7,9 +9,12 @@ use sg_common::{
 };
 
 use super::*;
-use crate::api::{Outcome, PortDetail, StageView, Way};
+use crate::{
+    api::{Outcome, PortDetail, StageView, Way},
+    flows::FlowFilter,
+};
 
-fn flow(hook: Hook, remote_port: u16) -> (FlowKey, Flow) {
+pub fn flow(hook: Hook, remote_port: u16) -> (FlowKey, Flow) {
     let v4 = sg_common::addr::from_v4;
     let key = FlowKey {
         slot: 1,
@@ -39,18 +44,19 @@ fn shown() -> (PortDetail, Agent) {
     let mut kernel = kernel.kernel();
     kernel.counts.insert(1, counted());
     kernel.now = 1;
-    kernel.flows = vec![
+    kernel.flows = BTreeMap::from([
         flow(Hook::ToVm, 40000),
         flow(Hook::ToVm, 40001),
         flow(Hook::FromVm, 40002),
-    ];
+    ]);
     let mut revoked = flow(Hook::ToVm, 40003);
     revoked.1.change(|word| word.set_revoked(true));
     let mut expired = flow(Hook::ToVm, 40004);
     expired.1.expires = 1;
     kernel.flows.extend([revoked, expired]);
     drop(kernel);
-    (agent.port("WEB1").unwrap(), agent)
+    let flows = agent.flows(FlowFilter::default()).unwrap().all().unwrap();
+    (agent.port("WEB1", &flows).unwrap(), agent)
 }
 
 fn stage<'a>(stages: &'a [StageView], name: &str) -> &'a StageView {
@@ -118,7 +124,14 @@ fn the_stages_say_what_they_compare_with() {
 #[test]
 fn live_connections_are_listed_from_their_vms_side() {
     let (_, mut agent) = shown();
-    let flows = agent.flows().unwrap();
+    let mut flows = Vec::new();
+    let reader = agent.flows(FlowFilter::default()).unwrap();
+    reader
+        .views(|page| {
+            flows.extend(page);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
     assert_eq!(flows.len(), 4, "one has expired");
     let first = &flows[0];
     assert_eq!((first.port.as_str(), first.direction), (WEB1, Way::Ingress));
@@ -145,7 +158,7 @@ fn a_port_that_is_not_filtered_shows_that_and_nothing_else() {
     agent
         .apply(&inventory(json!({"device_owner": "network:dhcp"})))
         .unwrap();
-    let detail = agent.port("WEB1").unwrap();
+    let detail = agent.port("WEB1", &[]).unwrap();
     assert_eq!(detail.port.state, PortState::Unfiltered);
     assert_eq!(detail.port.note.as_deref(), Some("trusted: network:dhcp"));
     let only = |stages: &[StageView]| (stages.len(), stages[0].stage.clone());

@@ -48,6 +48,9 @@ pub struct PortCounters {
     pub name: String,
     /// Its interface.
     pub interface: String,
+    /// VLAN of a trunk's subport on that interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
     /// What was counted.
     #[serde(flatten)]
     pub counters: Counters,

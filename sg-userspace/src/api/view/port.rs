@@ -28,7 +28,10 @@ pub struct PortView {
     pub name: String,
     /// Interface the port has or would have.
     pub interface: String,
-    /// Its kernel index, if it is there.
+    /// VLAN of a trunk's subport on that interface, which is its parent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+    /// The interface's kernel index, if it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ifindex: Option<u32>,
     /// MAC address, unless the port is closed for not having one.

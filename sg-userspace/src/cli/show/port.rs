@@ -20,6 +20,10 @@ fn header(port: &PortView) -> String {
         Some(ifindex) => format!("{} (index {ifindex})", port.interface),
         None => format!("{} (not here)", dash(port.interface.clone())),
     };
+    let interface = match port.vlan {
+        Some(vlan) => format!("{interface}, VLAN {vlan}"),
+        None => interface,
+    };
     let state = match &port.note {
         Some(note) => format!("{}: {note}", state(port.state)),
         None => state(port.state).into(),

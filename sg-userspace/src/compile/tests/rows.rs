@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sg_common::addr::{Family, to_ip};
 use sg_common::hook::Direction;
 use sg_common::policy::ask;
-use sg_common::port::{ADDRESS_KEY_BITS, PortKey, flags, kind, policy_index};
+use sg_common::port::{ADDRESS_KEY_BITS, ANY_MAC, PortKey, flags, kind, policy_index};
 
 use crate::compile::{Compiled, Limits, PortImage, compile};
 use crate::model::{Mac, Port, parse};
@@ -71,15 +71,18 @@ fn the_port(fields: Value) -> PortImage {
 fn sources(port: &PortImage) -> BTreeSet<String> {
     let rows = port.addresses.iter().map(|((bits, key), kinds)| {
         assert_eq!(key.slot, 0);
-        let family = match key.family {
+        let family = match key.family & !ANY_MAC {
             4 => Family::V4,
             6 => Family::V6,
             _ => return format!("{} {}", Mac(key.mac), name(*kinds)),
         };
+        let mac = match key.family & ANY_MAC {
+            0 => Mac(key.mac).to_string(),
+            _ => "*".into(),
+        };
         let length = bits - ADDRESS_KEY_BITS - if family == Family::V4 { 96 } else { 0 };
         format!(
-            "{} {}/{length} {}",
-            Mac(key.mac),
+            "{mac} {}/{length} {}",
             to_ip(&key.address, family),
             name(*kinds)
         )
@@ -118,6 +121,7 @@ fn a_port_may_send_from_its_fixed_ips_and_its_pairs_with_their_macs() {
         set(&[
             "fa:16:3e:00:00:05 10.0.0.5/32 fixed+pair",
             "fa:16:3e:00:00:06 10.1.0.0/16 pair",
+            "* 10.1.0.0/16 pair",
             "fa:16:3e:00:00:05 mac",
             "fa:16:3e:00:00:06 mac",
         ])
@@ -140,6 +144,9 @@ fn each_ipv6_address_brings_the_link_local_address_of_its_mac() {
             "fa:16:3e:00:00:06 2001:db8:1::/64 pair",
             "fa:16:3e:00:00:06 fe80::f816:3eff:fe00:6/128 link-local",
             "fa:16:3e:00:00:07 10.0.0.9/32 pair",
+            "* 2001:db8:1::/64 pair",
+            "* fe80::f816:3eff:fe00:6/128 link-local",
+            "* 10.0.0.9/32 pair",
             "fa:16:3e:00:00:05 mac",
             "fa:16:3e:00:00:06 mac",
             "fa:16:3e:00:00:07 mac",
@@ -163,11 +170,34 @@ fn a_port_without_fixed_ips_may_send_from_any_address_with_its_own_mac() {
 
 #[test]
 fn a_pair_of_all_of_ipv4_leaves_arp_unchecked() {
-    let with_pair =
-        |pair: &str| the_port(json!({"allowed_address_pairs": [{"ip_address": pair}]})).flags;
-    assert_eq!(with_pair("0.0.0.0/0"), flags::ARP_UNCHECKED);
-    assert_eq!(with_pair("0.0.0.0/1"), 0);
-    assert_eq!(with_pair("::/0"), 0);
+    let is_unchecked = |pair: &str| {
+        let port = the_port(json!({"allowed_address_pairs": [{"ip_address": pair}]}));
+        port.flags & flags::ARP_UNCHECKED != 0
+    };
+    assert!(is_unchecked("0.0.0.0/0"));
+    assert!(!is_unchecked("0.0.0.0/1") && !is_unchecked("::/0"));
+}
+
+#[test]
+fn a_port_without_any_address_of_a_family_is_marked() {
+    let marks = |fields: Value| the_port(fields).flags & (flags::WITHOUT_V4 | flags::WITHOUT_V6);
+    assert_eq!(marks(json!({})), flags::WITHOUT_V6);
+    assert_eq!(
+        marks(json!({"fixed_ips": ["2001:db8::5"]})),
+        flags::WITHOUT_V4
+    );
+    let pair = json!([{"ip_address": "2001:db8::/64"}]);
+    assert_eq!(marks(json!({"allowed_address_pairs": pair})), 0);
+    assert_eq!(marks(json!({"fixed_ips": []})), 0, "it may send from any");
+}
+
+#[test]
+fn the_parent_of_a_trunk_is_marked_filtered_or_not() {
+    let trunk = json!({"sub_ports": []});
+    let parent = the_port(json!({"trunk_details": trunk}));
+    assert_eq!(parent.flags, flags::TRUNK | flags::WITHOUT_V6);
+    let off = json!({"trunk_details": trunk, "port_security_enabled": false});
+    assert_eq!(the_port(off).flags, flags::TRUNK | flags::UNFILTERED);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod document;
 mod groups;
 mod ports;
 mod rules;
+mod trunks;
 
 use serde_json::{Value, json};
 

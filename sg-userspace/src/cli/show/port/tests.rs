@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    agent::tests::{LINK, agent, counted, inventory},
+    agent::tests::{LINK, agent, counted, inventory, trunk::trunk},
     netlink::LinkEvent,
 };
 
@@ -13,7 +13,7 @@ fn a_port_is_shown_as_a_packet_meets_it() {
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     agent.apply(&inventory(json!({}))).unwrap();
     kernel.kernel().counts.insert(1, counted());
-    let text = text(&agent.port("WEB1").unwrap());
+    let text = text(&agent.port("WEB1", &[]).unwrap());
     expect![[r#"
         port       WEB1
         id         11111111-0000-4000-8000-000000000005
@@ -28,43 +28,55 @@ fn a_port_is_shown_as_a_packet_meets_it() {
         1   0        0      drop     frames that are cut short or contradict themselves
         2   0        0      drop     VLAN tags that belong to no subport
         3   0        0      drop     a source MAC that is none of these: fa:16:3e:00:00:05, fa:16:3e:00:00:99
-        4   0        0      accept   neither IP nor ARP
-        5   0        0      drop     ARP with a sender that is none of these: 10.0.0.5, 10.0.9.0/24 via fa:16:3e:00:00:99
-        6   0        0      accept   other ARP
-        7   0        0      drop     fragments that hide their transport header, or belong to nothing
-        8   1        60     drop     a source address that is none of these: 10.0.0.5, 2001:db8::5, 10.0.9.0/24 via fa:16:3e:00:00:99, fe80::f816:3eff:fe00:5
-        9   0        0      drop     neighbor advertisements for an address that is none of these: 2001:db8::5, fe80::f816:3eff:fe00:5
-        10  0        0      drop     DHCP and DHCPv6 server
-        11  0        0      drop     router advertisements
-        12  50       3000   accept   established and related connections
-        13  0        0      drop     connections that the rules no longer permit
-        14  0        0      accept   DHCP and DHCPv6 client
-        15  0        0      accept   other ICMPv6
-        16  0        0      accept   rules of the security groups
+        4   0        0      accept   VLAN tags that belong to no subport, if the settings let them pass
+        5   0        0      accept   neither IP nor ARP
+        6   0        0      drop     ARP with a sender that is none of these: 10.0.0.5, 10.0.9.0/24 via fa:16:3e:00:00:99
+        7   0        0      accept   other ARP
+        8   0        0      drop     fragments that hide their transport header, or belong to nothing
+        9   1        60     drop     a source address that is none of these: 10.0.0.5, 2001:db8::5, 10.0.9.0/24 via fa:16:3e:00:00:99, fe80::f816:3eff:fe00:5
+        10  0        0      drop     neighbor advertisements for an address that is none of these: 2001:db8::5, fe80::f816:3eff:fe00:5
+        11  0        0      drop     DHCP and DHCPv6 server
+        12  0        0      drop     router advertisements
+        13  50       3000   accept   established and related connections
+        14  0        0      drop     connections that the rules no longer permit
+        15  0        0      accept   DHCP and DHCPv6 client
+        16  0        0      accept   other ICMPv6
+        17  0        0      accept   rules of the security groups
                                        IPv4 any protocol to anyone (WEB_SERVERS, 0 flows)
                                        IPv6 any protocol to anyone (WEB_SERVERS, 0 flows)
-        17  0        0      drop     packets that fit no connection
-        18  0        0      drop     everything else
+        18  0        0      drop     packets that fit no connection
+        19  0        0      drop     everything else
 
         to_vm (ingress)
         #   PACKETS  BYTES  VERDICT  WHAT
         1   0        0      drop     frames that are cut short or contradict themselves
         2   0        0      drop     VLAN tags that belong to no subport
-        3   0        0      accept   neither IP nor ARP
-        4   0        0      accept   ARP
-        5   0        0      drop     fragments that hide their transport header, or belong to nothing
-        6   40       2400   accept   established and related connections
-        7   0        0      drop     connections that the rules no longer permit
-        8   0        0      accept   ICMPv6 that IPv6 needs: MLD queries, neighbor discovery, router advertisements
-        9   0        0      accept   answers of DHCP and DHCPv6 servers
-        10  2        120    accept   rules of the security groups
+        3   0        0      accept   VLAN tags that belong to no subport, if the settings let them pass
+        4   0        0      accept   neither IP nor ARP
+        5   0        0      accept   ARP
+        6   0        0      drop     fragments that hide their transport header, or belong to nothing
+        7   40       2400   accept   established and related connections
+        8   0        0      drop     connections that the rules no longer permit
+        9   0        0      accept   ICMPv6 that IPv6 needs: MLD queries, neighbor discovery, router advertisements
+        10  0        0      accept   answers of DHCP and DHCPv6 servers
+        11  2        120    accept   rules of the security groups
                                        IPv4 tcp 80 from anyone (WEB_SERVERS, 0 flows)
                                        IPv4 tcp 443 from anyone (WEB_SERVERS, 0 flows)
                                        IPv4 icmp from 10.0.0.0/8 (WEB_SERVERS, 0 flows)
                                        IPv4 any protocol from group WEB_SERVERS (WEB_SERVERS, 0 flows)
-        11  0        0      drop     packets that fit no connection
-        12  3        180    drop     everything else
+        12  0        0      drop     packets that fit no connection
+        13  3        180    drop     everything else
     "#]].assert_eq(&text);
+}
+
+#[test]
+fn a_subport_says_in_which_vlan_it_is() {
+    let (mut agent, _) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&trunk(json!(100))).unwrap();
+    let text = text(&agent.port("CLIENT", &[]).unwrap());
+    let line = "\ninterface  tapweb1 (index 7), VLAN 100\n";
+    assert!(text.contains(line), "{text}");
 }
 
 #[test]
@@ -72,7 +84,7 @@ fn a_closed_port_says_why() {
     let (mut agent, _) = agent();
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     agent.apply(&inventory(json!({"mac_address": 5}))).unwrap();
-    let text = text(&agent.port("WEB1").unwrap());
+    let text = text(&agent.port("WEB1", &[]).unwrap());
     expect![[r#"
         port       WEB1
         id         11111111-0000-4000-8000-000000000005

@@ -1,0 +1,137 @@
+//! Taking over the connections of a port from another node.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    ops::ControlFlow,
+    sync::Arc,
+};
+
+use sg_common::{
+    flow::{Flow, FlowKey},
+    settings::{TICK_SHIFT, Ticks, passed},
+};
+
+use super::{reader::view, wall_clock};
+use crate::{
+    agent::{Added, FlowTables},
+    api::{ImportReport, RefusedFlow},
+    error::Result,
+    flows::{FlowDocument, Gate, Refusal},
+};
+
+/// Stores the connections of a document that the port's policy permits.
+pub struct FlowImport {
+    tables: Arc<dyn FlowTables>,
+    gate: Gate,
+    document: FlowDocument,
+}
+
+impl FlowImport {
+    pub(super) fn new(tables: Arc<dyn FlowTables>, gate: Gate, document: FlowDocument) -> Self {
+        Self {
+            tables,
+            gate,
+            document,
+        }
+    }
+
+    /// Stores them, and says what became of each.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel refuses; nothing of the document is then stored.
+    pub fn run(self) -> Result<ImportReport> {
+        let mut stored = Vec::new();
+        let done = self.store(&mut stored);
+        if done.is_err() {
+            for key in &stored {
+                // The first error is the one to tell; what stays is judged like all else.
+                let _ = self.tables.remove(key);
+            }
+        }
+        done
+    }
+
+    fn store(&self, stored: &mut Vec<FlowKey>) -> Result<ImportReport> {
+        let now = self.tables.now();
+        let age = ticks(self.document.age(wall_clock()));
+        let mut assured = self.assured(now)?;
+        let judge = self.gate.judge();
+        let nonces = RandomState::new();
+        let mut report = ImportReport::new(self.document.port);
+        for record in &self.document.flows {
+            let key = record.key(self.gate.slot());
+            let nonce = nonces.hash_one(bytemuck::bytes_of(&key)) as u32;
+            let Some(mut flow) = record.flow(now, age, nonce) else {
+                report.expired += 1;
+                continue;
+            };
+            if let Err(refusal) = judge.permits(&key, flow.word().from_vm()) {
+                report.refused.push(self.refused(&key, &flow, now, refusal));
+                continue;
+            }
+            if self.is_live(&key, now)? {
+                report.existing += 1;
+                continue;
+            }
+            let wants_assured = flow.word().assured();
+            if wants_assured && assured >= u64::from(self.gate.quota()) {
+                flow.change(|word| word.set_assured(false));
+            }
+            let mut added = self.tables.add(&key, &flow)?;
+            if added == Added::NoRoom && flow.word().assured() {
+                flow.change(|word| word.set_assured(false));
+                added = self.tables.add(&key, &flow)?;
+            }
+            match added {
+                Added::Exists => report.existing += 1,
+                Added::NoRoom => report.no_room += 1,
+                Added::Stored => {
+                    stored.push(key);
+                    report.imported += 1;
+                    assured += u64::from(flow.word().assured());
+                    report.evictable += u64::from(wants_assured && !flow.word().assured());
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// How many assured connections the port has.
+    fn assured(&self, now: Ticks) -> Result<u64> {
+        let mut assured = 0;
+        if self.gate.quota() != u32::MAX {
+            self.tables.walk(&mut |page| {
+                let own = page.iter().filter(|(key, flow)| {
+                    key.slot == self.gate.slot()
+                        && flow.word().assured()
+                        && !passed(flow.expires, now)
+                });
+                assured += own.count() as u64;
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(assured)
+    }
+
+    /// Whether the tables hold the connection. One that has expired makes way.
+    fn is_live(&self, key: &FlowKey, now: Ticks) -> Result<bool> {
+        match self.tables.find(key)? {
+            Some(flow) if passed(flow.expires, now) => self.tables.remove(key).map(|_| false),
+            found => Ok(found.is_some()),
+        }
+    }
+
+    fn refused(&self, key: &FlowKey, flow: &Flow, now: Ticks, refusal: Refusal) -> RefusedFlow {
+        RefusedFlow {
+            flow: view(self.document.port, key, flow, now),
+            reason: refusal.as_str().into(),
+        }
+    }
+}
+
+/// Milliseconds in ticks; no more than a connection can live.
+fn ticks(milliseconds: u64) -> Ticks {
+    let ticks = milliseconds.saturating_mul(1_000_000) >> TICK_SHIFT;
+    ticks.min(i32::MAX as u64) as Ticks
+}

@@ -1,0 +1,144 @@
+//! Walks through the flow tables.
+
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+
+use sg_common::{
+    addr::to_ip,
+    flow::{Flow, FlowKey},
+    packet::Opening,
+    settings::{Ticks, passed, seconds},
+};
+
+use super::{state, wall_clock};
+use crate::{
+    agent::{FlowTables, phrase},
+    api::FlowView,
+    error::{Error, Result},
+    flows::{FlowDocument, FlowFilter},
+    model::PortId,
+};
+
+/// Reads and removes the live connections that meet a filter.
+pub struct FlowReader {
+    tables: Arc<dyn FlowTables>,
+    /// The ports whose connections count, by slot.
+    ports: BTreeMap<u32, PortId>,
+    filter: FlowFilter,
+}
+
+/// What is found: live connections, never more than a page of them.
+type Page<'a> = &'a [&'a (FlowKey, Flow)];
+
+impl FlowReader {
+    pub(super) fn new(
+        tables: Arc<dyn FlowTables>,
+        ports: BTreeMap<u32, PortId>,
+        filter: FlowFilter,
+    ) -> Self {
+        Self {
+            tables,
+            ports,
+            filter,
+        }
+    }
+
+    /// Shows them, a page of bounded size at a time, until told to stop.
+    pub fn views(&self, mut show: impl FnMut(Vec<FlowView>) -> ControlFlow<()>) -> Result<()> {
+        let now = self.tables.now();
+        self.pages(now, |page| {
+            let views = page.iter().filter_map(|(key, flow)| {
+                let port = self.ports.get(&key.slot)?;
+                Some(view(*port, key, flow, now))
+            });
+            show(views.collect())
+        })
+    }
+
+    /// All of them at once, which takes the memory of all.
+    pub fn all(&self) -> Result<Vec<(FlowKey, Flow)>> {
+        let mut all = Vec::new();
+        self.pages(self.tables.now(), |page| {
+            all.extend(page.iter().map(|entry| **entry));
+            ControlFlow::Continue(())
+        })?;
+        Ok(all)
+    }
+
+    /// Removes them, or only says how many there are.
+    pub fn delete(&self, only_count: bool) -> Result<u64> {
+        let mut deleted = 0;
+        let mut done = Ok(());
+        let mut remove = |key: &FlowKey| -> Result<()> {
+            deleted += u64::from(only_count || self.tables.remove(key)?);
+            Ok(())
+        };
+        self.pages(self.tables.now(), |page| {
+            done = page.iter().try_for_each(|(key, _)| remove(key));
+            match done {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+        done.map(|()| deleted)
+    }
+
+    /// Writes those of the only port of the filter into a document.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PortPending`] if the port has no connections to be found, because it has no interface.
+    pub fn export(&self) -> Result<FlowDocument> {
+        let pending = || Error::PortPending(self.filter.port.clone().unwrap_or_default());
+        let port = self.ports.values().next().ok_or_else(pending)?;
+        let now = self.tables.now();
+        let mut document = FlowDocument::new(*port, wall_clock());
+        self.pages(now, |page| {
+            for (key, flow) in page {
+                document.push(key, flow, now);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(document)
+    }
+
+    fn pages(&self, now: Ticks, mut visit: impl FnMut(Page<'_>) -> ControlFlow<()>) -> Result<()> {
+        let wanted = |(key, flow): &&(FlowKey, Flow)| {
+            !passed(flow.expires, now)
+                && self.ports.contains_key(&key.slot)
+                && self.filter.matches(key, flow, state(key.protocol, flow))
+        };
+        self.tables.walk(&mut |page| {
+            let found: Vec<_> = page.iter().filter(wanted).collect();
+            match found.is_empty() {
+                true => ControlFlow::Continue(()),
+                false => visit(&found),
+            }
+        })
+    }
+}
+
+/// A connection, for people and programs.
+pub(super) fn view(port: PortId, key: &FlowKey, flow: &Flow, now: Ticks) -> FlowView {
+    let word = flow.word();
+    let opening = Opening::of_flow(key, word.from_vm());
+    let is_query = key.icmp_request != 0;
+    FlowView {
+        port: port.to_string(),
+        zone: key.slot,
+        protocol: phrase::protocol_name(key.protocol),
+        protocol_number: key.protocol,
+        local: to_ip(&key.local, key.family()),
+        local_port: key.local_port,
+        remote: to_ip(&key.remote, key.family()),
+        // An ICMP query has a code here, which nobody takes for a port.
+        remote_port: if is_query { 0 } else { key.remote_port },
+        icmp_type: is_query.then_some(key.icmp_request),
+        icmp_code: is_query.then_some(key.remote_port.to_be_bytes()[1]),
+        direction: opening.hook.direction().into(),
+        state: state(key.protocol, flow).into(),
+        replied: word.seen_reply(),
+        assured: word.assured(),
+        revoked: word.revoked(),
+        expires: seconds(flow.expires.wrapping_sub(now)),
+    }
+}

@@ -1,0 +1,99 @@
+//! What the operator has set.
+
+use sg_common::settings::Settings;
+
+use super::Agent;
+use crate::{
+    api::{SettingView, SettingsView},
+    error::Result,
+    settings::{KEYS, Wanted},
+};
+
+/// How the operator's wishes were met.
+#[derive(Default)]
+pub(super) struct Operator {
+    /// What could not be taken as it is, and what holds instead.
+    notes: Vec<String>,
+    /// Why the newest settings were not taken.
+    error: Option<String>,
+    /// Settings were switched, and connections were not judged since.
+    unjudged: bool,
+}
+
+impl Agent {
+    /// Takes what was read of the settings file. What cannot be taken leaves the settings in force as
+    /// they are; the status says so until something can.
+    ///
+    /// # Errors
+    ///
+    /// That of the reading, and [`crate::error::Error::Datapath`] when the kernel refused; it is tried
+    /// again when the file is read again.
+    pub fn settings_changed(&mut self, read: Result<Wanted>) -> Result<()> {
+        let done = read.and_then(|wanted| self.set(wanted));
+        let error = done.as_ref().err().map(ToString::to_string);
+        if let Some(error) = error.as_ref().filter(|_| error != self.operator.error) {
+            tracing::warn!("the settings in force stay: {error}");
+        }
+        self.operator.error = error;
+        done
+    }
+
+    /// Puts settings in force. When they switch anything, all connections are judged again: a source that
+    /// was vouched for may no longer be.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::Error::Datapath`] when the kernel refused.
+    pub fn set(&mut self, wanted: Wanted) -> Result<()> {
+        for note in &wanted.notes {
+            if !self.operator.notes.contains(note) {
+                tracing::warn!("{note}");
+            }
+        }
+        let new = wanted.settings(self.datapath.flow_capacity());
+        self.operator.notes = wanted.notes;
+        let old = self.datapath.settings()?;
+        if old != new {
+            self.datapath.set_settings(&new)?;
+            self.operator.unjudged |= old.switches != new.switches;
+            for setting in self.views(&new).filter(SettingView::is_changed) {
+                tracing::info!("set {} = {}", setting.key, setting.value);
+            }
+        }
+        if self.operator.unjudged {
+            self.tables.judge_again(&mut *self.datapath)?;
+            self.operator.unjudged = false;
+        }
+        Ok(())
+    }
+
+    /// The settings in force.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::Error::Datapath`] when they cannot be read.
+    pub fn settings(&self) -> Result<SettingsView> {
+        Ok(SettingsView {
+            path: self.about.settings.clone(),
+            last_error: self.operator.error.clone(),
+            notes: self.operator.notes.clone(),
+            settings: self.views(&self.datapath.settings()?).collect(),
+        })
+    }
+
+    /// The settings in force that are not at their defaults.
+    pub(super) fn changed_settings(&self) -> Result<SettingsView> {
+        let mut view = self.settings()?;
+        view.settings.retain(SettingView::is_changed);
+        Ok(view)
+    }
+
+    fn views(&self, settings: &Settings) -> impl Iterator<Item = SettingView> + use<> {
+        let (settings, defaults) = (
+            *settings,
+            Wanted::default().settings(self.datapath.flow_capacity()),
+        );
+        KEYS.iter()
+            .map(move |key| SettingView::of(key, &settings, &defaults))
+    }
+}

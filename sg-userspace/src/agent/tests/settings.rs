@@ -1,0 +1,115 @@
+//! What the operator has set is in force, or what was before, and the status says which.
+
+use sg_common::settings::{switch, ticks};
+
+use super::*;
+use crate::{error::Error, settings::Wanted};
+
+fn wanted(text: &str) -> Wanted {
+    Wanted::parse(text).unwrap()
+}
+
+fn generation(kernel: &double::Double) -> u32 {
+    let kernel = kernel.kernel();
+    kernel.state.ports.values().next().unwrap().generation
+}
+
+fn refused() -> Result<Wanted> {
+    Err(Error::Settings {
+        path: "/etc/sg/settings.toml".into(),
+        what: "line 1: tagged: 'maybe' is not a value of it".into(),
+    })
+}
+
+#[test]
+fn settings_are_written_when_they_change_and_only_then() {
+    let (mut agent, kernel) = agent();
+    for _ in 0..2 {
+        agent.set(Wanted::default()).unwrap();
+    }
+    assert!(kernel.calls().is_empty(), "they are in force already");
+    for _ in 0..2 {
+        agent.set(wanted("timeouts.udp = 45")).unwrap();
+    }
+    assert_eq!(kernel.calls(), ["set settings"]);
+    assert_eq!(kernel.kernel().settings.udp, ticks(45));
+}
+
+#[test]
+fn a_bad_file_leaves_the_settings_in_force_and_is_reported_until_a_good_one_comes() {
+    let (mut agent, kernel) = agent();
+    agent.set(wanted("tagged = 'pass'")).unwrap();
+    kernel.calls();
+    agent.settings_changed(refused()).unwrap_err();
+    assert!(kernel.calls().is_empty());
+    let view = agent.status(Vec::new()).unwrap().settings;
+    assert_eq!(
+        view.last_error.unwrap(),
+        "the settings /etc/sg/settings.toml: line 1: tagged: 'maybe' is not a value of it"
+    );
+    assert_eq!(view.settings.len(), 1);
+    let set = &view.settings[0];
+    assert_eq!(
+        (&*set.key, &set.value, &set.default),
+        ("tagged", &json!("pass"), &json!("drop"))
+    );
+
+    agent.settings_changed(Ok(Wanted::default())).unwrap();
+    let view = agent.status(Vec::new()).unwrap().settings;
+    assert_eq!((view.last_error, view.settings.len()), (None, 0));
+    let capacity = kernel.flow_capacity();
+    let default = Wanted::default().settings(capacity);
+    assert_eq!(kernel.kernel().settings, default);
+}
+
+#[test]
+fn connections_are_judged_again_after_a_switch_and_not_after_a_timeout() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    let first = generation(&kernel);
+    agent.set(wanted("other_family = 'pass'")).unwrap();
+    let second = generation(&kernel);
+    assert!(second > first);
+    agent
+        .set(wanted("other_family = 'pass'\ntimeouts.udp = 45"))
+        .unwrap();
+    assert_eq!(generation(&kernel), second);
+
+    let report = agent.apply(&inventory(json!({}))).unwrap();
+    assert_eq!(report.changes, 0, "the agent knows what the tables hold");
+    assert!(kernel.kernel().next_generation > second);
+}
+
+#[test]
+fn connections_that_could_not_be_judged_again_are_later() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    let first = generation(&kernel);
+    kernel.kernel().broken = Some("out of memory".into());
+    let pass = || Ok(wanted("tagged = 'pass'"));
+    agent.settings_changed(pass()).unwrap_err();
+    assert!(kernel.kernel().settings.has(switch::TAGGED));
+    assert_eq!(
+        agent.settings().unwrap().last_error.unwrap(),
+        "out of memory"
+    );
+
+    kernel.kernel().broken = None;
+    agent.settings_changed(pass()).unwrap();
+    assert_eq!(agent.settings().unwrap().last_error, None);
+    assert!(generation(&kernel) > first);
+}
+
+#[test]
+fn a_share_of_the_table_is_shown_as_what_it_comes_to() {
+    let (mut agent, _kernel) = agent();
+    agent.set(wanted("assured_per_port = '10%'")).unwrap();
+    let view = agent.settings().unwrap();
+    let setting = view
+        .settings
+        .iter()
+        .find(|set| set.key == "assured_per_port");
+    assert_eq!(setting.unwrap().value, 26_214);
+}

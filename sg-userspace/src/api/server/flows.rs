@@ -1,0 +1,126 @@
+//! The routes of connections. The agent hands out what does the work, and is free again before it begins.
+
+use std::ops::ControlFlow;
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use tokio::{sync::mpsc, task};
+
+use super::{Daemon, Which, beside};
+use crate::{
+    agent::FlowReader,
+    api::{DeleteReport, DeleteRequest, FlowView, ImportReport},
+    error::{Error, Result},
+    flows::{FlowDocument, FlowFilter},
+};
+
+/// Pages that wait for the reader of the answer; then the walk waits too.
+const PAGES: usize = 2;
+
+/// A list that is written while the tables are walked: however many connections there are, only some pages
+/// of them are in memory.
+pub async fn list(
+    State(daemon): State<Daemon>,
+    filter: std::result::Result<Query<FlowFilter>, QueryRejection>,
+) -> Result<Response> {
+    let Query(filter) = filter.map_err(|error| Error::Usage(error.body_text()))?;
+    let reader = daemon.agent.lock().await.flows(filter)?;
+    let (pages, mut written) = mpsc::channel(PAGES);
+    task::spawn_blocking(move || write(&reader, &pages));
+    let body = Body::from_stream(stream::poll_fn(move |context| written.poll_recv(context)));
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+pub async fn delete(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<DeleteReport>> {
+    let DeleteRequest {
+        filter,
+        all,
+        dry_run,
+    } = serde_json::from_slice(&body)
+        .map_err(|error| Error::Usage(format!("the request is not understood: {error}")))?;
+    if filter.is_everything() && !all {
+        return Err(Error::Usage(
+            "no filter is given, which means every connection of the node; if that is meant, say so \
+             with --all"
+                .into(),
+        ));
+    }
+    let reader = daemon.agent.lock().await.flows(filter)?;
+    let deleted = beside(move || reader.delete(dry_run)).await?;
+    if !dry_run {
+        tracing::info!(deleted, "deleted connections on request");
+    }
+    Ok(Json(DeleteReport { deleted }))
+}
+
+pub async fn export(
+    State(daemon): State<Daemon>,
+    Path(port): Path<String>,
+) -> Result<Json<FlowDocument>> {
+    let filter = FlowFilter {
+        port: Some(port),
+        ..FlowFilter::default()
+    };
+    let reader = daemon.agent.lock().await.flows(filter)?;
+    beside(move || reader.export()).await.map(Json)
+}
+
+pub async fn import(
+    State(daemon): State<Daemon>,
+    Query(which): Query<Which>,
+    body: Bytes,
+) -> Result<Json<ImportReport>> {
+    let document =
+        beside(move || FlowDocument::parse(&body).map_err(Error::MalformedFlows)).await?;
+    let import = daemon
+        .agent
+        .lock()
+        .await
+        .import(document, which.port.as_deref())?;
+    let report = beside(move || import.run()).await?;
+    tracing::info!(
+        port = %report.port,
+        imported = report.imported,
+        existing = report.existing,
+        expired = report.expired,
+        refused = report.refused.len(),
+        "took over connections"
+    );
+    Ok(Json(report))
+}
+
+/// Writes a JSON list, page by page. An error ends the answer before its end, which its reader cannot
+/// take for the whole; so does a reader that has gone.
+fn write(reader: &FlowReader, pages: &mpsc::Sender<Result<Bytes>>) {
+    let mut first = true;
+    let done = reader.views(|views| {
+        let page = text(&views, &mut first);
+        match pages.blocking_send(Ok(page.into())) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    });
+    let end = match done {
+        Ok(()) if first => Ok(Bytes::from_static(b"[]")),
+        Ok(()) => Ok(Bytes::from_static(b"]")),
+        Err(error) => Err(error),
+    };
+    let _ = pages.blocking_send(end);
+}
+
+fn text(views: &[FlowView], first: &mut bool) -> Vec<u8> {
+    let mut text = Vec::new();
+    for view in views {
+        text.push(if *first { b'[' } else { b',' });
+        *first = false;
+        // A view is strings and numbers: it has a JSON form, and memory takes it.
+        let _ = serde_json::to_writer(&mut text, view);
+    }
+    text
+}

@@ -1,0 +1,42 @@
+//! `sgctl flows`
+
+mod conntrack;
+mod delete;
+mod export;
+mod import;
+mod list;
+
+use clap::Subcommand;
+
+pub use list::list;
+
+use super::Context;
+use crate::{error::Result, exit::Exit, flows::FlowFilter};
+
+/// What can be done with tracked connections.
+#[derive(Debug, Subcommand)]
+pub enum Flows {
+    /// List connections
+    ///
+    /// With -o conntrack each is a line as `conntrack -L` prints it, with our own words at the end:
+    /// zone= is the number of the port on this node, mark=1 a revoked connection, port= the port's id.
+    List(FlowFilter),
+    Delete(delete::DeleteArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+}
+
+impl Flows {
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        match self {
+            Self::List(filter) => list(context, &filter).await,
+            Self::Delete(args) => args.run(context).await,
+            Self::Export(args) => args.run(context).await,
+            Self::Import(args) => args.run(context).await,
+        }
+    }
+
+    pub fn is_list(&self) -> bool {
+        matches!(self, Self::List(_))
+    }
+}

@@ -1,0 +1,29 @@
+//! Interfaces and hooks in aya's words.
+
+use std::io;
+
+use aya::programs::{ProgramError, TcAttachType};
+use sg_common::hook::Hook;
+
+/// A hook in tc's words.
+pub const fn place(hook: Hook) -> TcAttachType {
+    match hook {
+        Hook::FromVm => TcAttachType::Ingress,
+        Hook::ToVm => TcAttachType::Egress,
+    }
+}
+
+/// The name of an interface, which aya attaches by.
+///
+/// # Errors
+///
+/// The interface is gone.
+pub fn interface(ifindex: u32) -> Result<String, ProgramError> {
+    let name = nix::net::if_::if_indextoname(ifindex).map_err(io::Error::from)?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+/// What is wrong with a link, as a program that cannot be attached.
+pub fn link_error(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ProgramError {
+    ProgramError::IOError(io::Error::other(error))
+}

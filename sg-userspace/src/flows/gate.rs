@@ -1,0 +1,122 @@
+//! Whether a port permits connections that come from another node.
+
+use std::collections::BTreeMap;
+
+use sg_common::{
+    flow::FlowKey,
+    memory::Memory,
+    packet::Opening,
+    port::{Port, flags},
+    reason::DropReason,
+    settings::Settings,
+    stage::{Context, permission, source},
+};
+
+use crate::plan::State;
+
+/// A port and its policy: the part of the tables that says what it permits. A copy, which stays as it is.
+#[derive(Debug)]
+pub struct Gate {
+    port: Port,
+    part: State,
+    settings: Settings,
+}
+
+/// Judges connections as a port's filter does.
+pub struct Judge {
+    port: Port,
+    memory: Memory,
+}
+
+/// Why a connection is not taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The filter would drop its first packet.
+    Dropped(DropReason),
+    /// The port tracks no connections: it is stateless, or not filtered.
+    Untracked,
+}
+
+impl Refusal {
+    /// The name that programs see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dropped(reason) => reason.as_str(),
+            Self::Untracked => "untracked",
+        }
+    }
+}
+
+impl Gate {
+    /// The gate of a port of these tables, under these settings.
+    pub fn new(state: &State, port: &Port, settings: &Settings) -> Self {
+        let own = |(_, key): &(u32, sg_common::port::AddressKey)| key.slot == port.slot;
+        let addresses = state.addresses.iter().filter(|(key, _)| own(key));
+        let part = State {
+            ports: BTreeMap::from([(port.key, *port)]),
+            addresses: addresses.map(|(key, kind)| (*key, *kind)).collect(),
+            rows: state.rows.reached_from(port.policies.into_iter()),
+        };
+        Self {
+            port: *port,
+            part,
+            settings: *settings,
+        }
+    }
+
+    /// How many assured connections the port may have.
+    pub fn quota(&self) -> u32 {
+        self.settings.assured_per_port
+    }
+
+    /// The port's slot.
+    pub fn slot(&self) -> u32 {
+        self.port.slot
+    }
+
+    /// Who judges at it.
+    pub fn judge(&self) -> Judge {
+        Judge {
+            port: self.port,
+            memory: Memory {
+                settings: self.settings,
+                ..self.part.to_memory()
+            },
+        }
+    }
+}
+
+impl Judge {
+    /// Asks what the filter asks of a connection whose port has changed: whether the VM still has the
+    /// address that it opened the connection from, and whether the rules permit the first packet.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn permits(&self, key: &FlowKey, from_vm: bool) -> Result<(), Refusal> {
+        if self.port.has(flags::STATELESS) || self.port.has(flags::UNFILTERED) {
+            return Err(Refusal::Untracked);
+        }
+        let opening = Opening::of_flow(key, from_vm);
+        let context = Context {
+            hook: opening.hook,
+            source_mac: self.port.mac,
+            mac: self.port.mac,
+            flags: self.port.flags,
+            slot: self.port.slot,
+            generation: self.port.generation,
+            now: 0,
+            key: self.port.key,
+            port: &self.port,
+            settings: &self.memory.settings,
+        };
+        if from_vm && !source::is_own(&self.memory, &context, key.family(), &key.local) {
+            // Some packets need no address of the port.
+            source::check(&self.memory, &context, &opening).map_err(Refusal::Dropped)?;
+        }
+        match permission::ask(&self.memory, &context, &opening) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::Dropped(DropReason::NoRule)),
+        }
+    }
+}

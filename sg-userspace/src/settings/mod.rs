@@ -1,0 +1,64 @@
+//! What an operator can set: a TOML file, read into the [`Settings`] of the kernel programs.
+//!
+//! Names and defaults are those of nf_conntrack's sysctls
+//! (`Documentation/networking/nf_conntrack-sysctl.rst`) wherever it has the same.
+
+mod file;
+mod key;
+mod keys;
+mod parse;
+mod print;
+mod quota;
+mod system;
+#[cfg(test)]
+mod tests;
+
+use sg_common::settings::Settings;
+
+pub use self::file::{Changes, File};
+pub use self::key::{Key, LONGEST_TIMEOUT};
+pub use self::keys::KEYS;
+pub use self::parse::Malformed;
+pub use self::print::to_toml;
+pub use self::quota::Quota;
+
+/// What a settings file asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    settings: Settings,
+    quota: Quota,
+    /// Whether the timeouts are those of the node's own nf_conntrack.
+    system_timeouts: bool,
+    /// What an operator should know of how it was read.
+    pub notes: Vec<String>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            settings: Settings::DEFAULT,
+            quota: Quota::DEFAULT,
+            system_timeouts: false,
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl Wanted {
+    /// Reads the text of a settings file. What it does not name has its default.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for what is no TOML, and for keys and values that there are not.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        parse::parse(text)
+    }
+
+    /// The settings on a node whose table of assured IPv4 connections has this room.
+    pub fn settings(&self, capacity: u32) -> Settings {
+        Settings {
+            assured_per_port: self.quota.count(capacity),
+            ..self.settings
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Settings as a settings file: what `sgctl settings` prints.
+
+use std::fmt::Write;
+
+use super::Key;
+use crate::api::SettingView;
+
+/// Prints settings with what they are for. Read again it comes to the same settings.
+pub fn to_toml(settings: &[SettingView]) -> String {
+    let (mut text, mut section) = (String::new(), "");
+    for setting in settings {
+        let (of, name) = setting.key.split_once('.').unwrap_or(("", &setting.key));
+        if of != section {
+            let _ = write!(text, "\n[{of}]\n");
+            section = of;
+        }
+        let doc = Key::find(&setting.key).map_or("", |key| key.doc);
+        let _ = writeln!(text, "# {doc}{}", instead_of(setting));
+        let _ = writeln!(text, "{name} = {}", setting.value);
+    }
+    text
+}
+
+fn instead_of(setting: &SettingView) -> String {
+    match setting.value == setting.default {
+        true => String::new(),
+        false => format!(". Default: {}", setting.default),
+    }
+}
