@@ -110,7 +110,13 @@ fn detach_opens_everything_and_leaves_no_pins() {
     site_.node.sgd("detach").expect(0);
 
     assert_eq!(site_.ask(80), Answered);
-    assert!(!site_.node.pins().join("v1").exists());
+    assert!(
+        !site_
+            .node
+            .pins()
+            .join(format!("v{}", sg_common::maps::ABI))
+            .exists()
+    );
 }
 
 #[test]
@@ -195,4 +201,26 @@ fn a_port_that_does_not_fit_is_closed_and_names_the_setting() {
         site_.node.log()
     );
     assert_eq!(site_.ask(80), Silence);
+}
+
+#[test]
+fn a_full_table_is_told_in_the_log_of_the_daemon() {
+    let mut site_ = Site::new("full-log");
+    fs::write(
+        site_.node.inventory_path(),
+        site(&[HTTP]).json().to_string(),
+    )
+    .unwrap();
+    site_.node.start_with(&["--max-flows", "2"]);
+
+    let mut open: Vec<_> = (0..8)
+        .map(|_| Connection::open(site_.client.netns(), site_.web.v4(), 80).unwrap())
+        .collect();
+    for connection in &mut open {
+        assert_eq!(connection.ask(), Answered);
+    }
+
+    sleep(Duration::from_secs(2));
+    let log = site_.node.log();
+    assert!(log.contains("at the port in slot"), "{log}");
 }

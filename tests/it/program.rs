@@ -22,6 +22,18 @@ fn a_packet_at_an_interface_without_a_port_is_dropped() {
     }
 }
 
+/// The verifier gives up after a million instructions, and older kernels walk more of them.
+const BUDGET: u32 = 700_000;
+
+#[test]
+fn the_verifier_accepts_the_programs_with_room_to_spare() {
+    for name in ["from_vm", "to_vm"] {
+        let walked = Program::load(&object(), name).verified_instructions();
+        println!("{name}: {walked} instructions walked");
+        assert!(walked < BUDGET, "{name}: {walked} of {BUDGET} instructions");
+    }
+}
+
 /// The object file that `cargo xtask` built.
 fn object() -> PathBuf {
     let path = env::var_os("SG_EBPF_OBJECT");

@@ -310,7 +310,7 @@ fn rule(id: Uuid, words: &str) -> Value {
 
 /// `80` is 80 to 80, `80-90` a range; with ICMP `8` is any code of type 8, `8/0` is code 0 of it.
 fn port_range<'a>(protocol: &str, words: &'a str) -> (&'a str, Option<&'a str>) {
-    if protocol.contains("icmp") {
+    if protocol.contains("icmp") || matches!(protocol, "1" | "58") {
         words
             .split_once('/')
             .map_or((words, None), |(kind, code)| (kind, Some(code)))

@@ -7,14 +7,20 @@
 
 pub mod bench;
 pub mod bpffs;
+mod cable;
+pub mod crowd;
 pub mod daemon;
 pub mod demo;
+mod interrupt;
 pub mod inventory;
 pub mod leftovers;
 pub mod mac;
 pub mod netns;
 pub mod node;
+pub mod others;
 pub mod packet;
+pub mod parity;
+pub mod pinned;
 pub mod tap;
 pub mod testrun;
 pub mod traffic;

@@ -67,6 +67,12 @@ impl Netns {
         result.unwrap_or_else(|cause| panic::resume_unwind(cause))
     }
 
+    /// Moves this thread into the namespace for the rest of its life: for work that is too short for a
+    /// thread of its own.
+    pub fn stay(&self) {
+        enter(&self.file, &self.name);
+    }
+
     /// Starts a thread that does `work` inside the namespace.
     pub(crate) fn spawn(&self, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
         let file = self.file.try_clone();
@@ -81,6 +87,11 @@ impl Netns {
     /// Runs `ip` with these words inside the namespace.
     pub fn ip(&self, words: &str) {
         ip(&format!("-n {} {words}", self.name));
+    }
+
+    /// Runs `bridge` with these words inside the namespace.
+    pub fn bridge(&self, words: &str) {
+        run("bridge", &format!("-n {} {words}", self.name));
     }
 
     /// Writes a value under `/proc/sys/net` of the namespace, say `ipv6/conf/all/disable_ipv6`.
@@ -115,14 +126,19 @@ fn enter(file: &File, name: &str) {
 
 /// Runs `ip`; panics with what it said if it fails.
 fn ip(words: &str) {
-    let output = Command::new("ip")
+    run("ip", words);
+}
+
+/// Runs a program of iproute2; panics with what it said if it fails.
+fn run(program: &str, words: &str) {
+    let output = Command::new(program)
         .args(words.split_whitespace())
         .process_group(0)
         .output()
-        .unwrap_or_else(|e| panic!("cannot run `ip` (package iproute2): {e}"));
+        .unwrap_or_else(|e| panic!("cannot run `{program}` (package iproute2): {e}"));
     assert!(
         output.status.success(),
-        "`ip {words}` failed: {}",
+        "`{program} {words}` failed: {}",
         String::from_utf8_lossy(&output.stderr).trim()
     );
 }

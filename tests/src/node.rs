@@ -102,11 +102,7 @@ impl Node {
             self.daemon.is_none(),
             "the daemon of this node runs already"
         );
-        let mut command = self.sgd_command("run");
-        command
-            .arg("--inventory")
-            .arg(self.inventory_path())
-            .args(options);
+        let mut command = self.run_command(options);
         let log = self.log_path();
         let log = File::create(&log).unwrap_or_else(|e| panic!("cannot create {log:?}: {e}"));
         let stdout = log
@@ -145,6 +141,13 @@ impl Node {
         self.output(self.sgd_command(verb))
     }
 
+    /// Runs `sgd` with these arguments alone, to its end.
+    pub fn sgd_args(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program("sgd"));
+        command.args(arguments);
+        self.output(command)
+    }
+
     /// What `sgctl` answers in JSON; the command has to succeed.
     #[must_use]
     pub fn query(&self, words: &str) -> Value {
@@ -161,6 +164,16 @@ impl Node {
         self.sgctl_args(&["apply", "-f", &path.to_string_lossy()])
     }
 
+    /// The process id of its daemon, which runs.
+    #[must_use]
+    pub fn daemon_pid(&self) -> u32 {
+        let daemon = self.daemon.as_ref();
+        daemon.map_or_else(
+            || panic!("the daemon of this node does not run"),
+            Daemon::pid,
+        )
+    }
+
     /// The directory with the node's files.
     #[must_use]
     pub fn directory(&self) -> &Path {
@@ -171,6 +184,12 @@ impl Node {
     #[must_use]
     pub fn inventory_path(&self) -> PathBuf {
         self.directory.path().join("inventory.json")
+    }
+
+    /// The node's BPF file system.
+    #[must_use]
+    pub fn bpffs(&self) -> &Path {
+        self.bpffs.path()
     }
 
     /// The directory given to the daemon for its pins.
@@ -195,6 +214,37 @@ impl Node {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// `sgd run` for the inventory of this node, to be run where the caller wants.
+    #[must_use]
+    pub fn run_command(&self, options: &[&str]) -> Command {
+        let mut command = self.sgd_command("run");
+        command
+            .arg("--inventory")
+            .arg(self.inventory_path())
+            .args(options);
+        command
+    }
+
+    /// Runs `sgd run` for this node in a namespace, where it is to end by itself: it is cut short, with
+    /// code 124, if it does not.
+    pub fn refused(&self, netns: &Netns, options: &[&str]) -> Output {
+        let run = self.run_command(options);
+        let mut command = Command::new("timeout");
+        let patience = PATIENCE.as_secs().to_string();
+        command.args(["--kill-after=5", &patience]);
+        command.arg(run.get_program()).args(run.get_args());
+        let output = netns.run(|| command.process_group(0).output());
+        output
+            .unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"))
+            .into()
+    }
+
+    /// `sgd detach` for this node, to be run where the caller wants.
+    #[must_use]
+    pub fn detach_command(&self) -> Command {
+        self.sgd_command("detach")
     }
 
     fn wait_until_ready(&mut self) {

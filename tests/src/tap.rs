@@ -57,6 +57,12 @@ impl Tap {
             .unwrap_or_else(|e| panic!("cannot send through the tap {}: {e}", self.name));
     }
 
+    /// As [`Tap::send`]; says whether the kernel has taken the frame, which may be of any length.
+    #[must_use]
+    pub fn offer(&self, frame: &[u8]) -> bool {
+        self.device.send(frame).is_ok()
+    }
+
     /// The next frame for the virtual machine, if one comes within `timeout`.
     #[must_use]
     pub fn recv(&self, timeout: Duration) -> Option<Vec<u8>> {

@@ -3,10 +3,11 @@
 //! The kernel wants Ethernet and a whole IP header of a tc program's packet and answers EINVAL
 //! otherwise: shorter frames belong to host tests and real taps.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use aya::maps::{HashMap, Map, MapData};
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::programs::tc::{SchedClassifier, TcAttachType};
 use aya::{EbpfLoader, TestRun, TestRunOptions};
 use bytemuck::{AnyBitPattern, pod_read_unaligned};
@@ -90,6 +91,12 @@ impl Program {
         self.run_times(netns, ifindex, frame, 1).0
     }
 
+    /// As [`Program::run`], in the namespace that this thread is in.
+    #[must_use]
+    pub fn run_here(&self, ifindex: u32, frame: &[u8]) -> Verdict {
+        self.run_times_here(ifindex, frame, 1).0
+    }
+
     /// Runs the program `count` times over one frame; the last verdict, and the mean time.
     #[must_use]
     pub fn run_times(
@@ -99,6 +106,10 @@ impl Program {
         frame: &[u8],
         count: u32,
     ) -> (Verdict, Duration) {
+        netns.run(|| self.run_times_here(ifindex, frame, count))
+    }
+
+    fn run_times_here(&self, ifindex: u32, frame: &[u8], count: u32) -> (Verdict, Duration) {
         let context = context(ifindex);
         let options = TestRunOptions {
             data_in: Some(frame),
@@ -106,7 +117,7 @@ impl Program {
             repeat: count,
             ..TestRunOptions::default()
         };
-        let result = netns.run(|| self.classifier.test_run(options));
+        let result = self.classifier.test_run(options);
         let result = result.unwrap_or_else(|e| {
             panic!(
                 "the kernel does not run this: {}: {e:?}",
@@ -114,6 +125,33 @@ impl Program {
             )
         });
         (Verdict::of(result.return_value), result.duration)
+    }
+
+    /// Sends a frame through the program once for each number, by which it is changed before. Returns
+    /// how many were accepted.
+    pub fn run_varied(
+        &self,
+        netns: &Netns,
+        ifindex: u32,
+        mut frame: Vec<u8>,
+        numbers: Range<u32>,
+        vary: impl Fn(u32, &mut [u8]) + Sync,
+    ) -> u32 {
+        let context = context(ifindex);
+        netns.run(|| {
+            let accepted = |number| {
+                vary(number, &mut frame);
+                let options = TestRunOptions {
+                    data_in: Some(&frame),
+                    ctx_in: Some(&context),
+                    ..TestRunOptions::default()
+                };
+                let result = self.classifier.test_run(options);
+                let result = result.unwrap_or_else(|e| panic!("the kernel does not run this: {e}"));
+                Verdict::of(result.return_value) == Verdict::Accept
+            };
+            numbers.map(accepted).map(u32::from).sum()
+        })
     }
 
     /// How many instructions the verifier walked through to accept it: what a change costs there
@@ -159,6 +197,28 @@ impl<const K: usize, const V: usize> PinnedHash<K, V> {
             .collect()
     }
 
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: [u8; K]) -> Option<[u8; V]> {
+        match self.map.get(&key, 0) {
+            Ok(value) => Some(value),
+            Err(MapError::KeyNotFound) => None,
+            Err(e) => panic!("cannot read an entry: {e}"),
+        }
+    }
+
+    /// Gives a key that has a value another one, or none. A key that has none is left alone.
+    pub fn change(&mut self, key: [u8; K], value: Option<[u8; V]>) {
+        if self.get(key).is_none() {
+            return;
+        }
+        let changed = match value {
+            Some(value) => self.map.insert(key, value, 0),
+            None => self.map.remove(&key),
+        };
+        changed.unwrap_or_else(|e| panic!("cannot change an entry: {e}"));
+    }
+
     /// Removes all entries.
     pub fn clear(&mut self) {
         for key in self.raw_keys() {
@@ -171,6 +231,34 @@ impl<const K: usize, const V: usize> PinnedHash<K, V> {
     fn raw_keys(&self) -> Vec<[u8; K]> {
         let keys: Result<_, _> = self.map.keys().collect();
         keys.unwrap_or_else(|e| panic!("cannot read a map: {e}"))
+    }
+}
+
+/// A pinned array with a value of `V` bytes for each CPU.
+pub struct PinnedPerCpu<const V: usize> {
+    map: PerCpuArray<MapData, [u8; V]>,
+}
+
+impl<const V: usize> PinnedPerCpu<V> {
+    /// Opens it.
+    #[must_use]
+    pub fn open(pin: &Path) -> Self {
+        let map = MapData::from_pin(pin).and_then(Map::from_map_data);
+        let map = map.and_then(PerCpuArray::try_from);
+        Self {
+            map: map.unwrap_or_else(|e| panic!("cannot open the map {}: {e}", pin.display())),
+        }
+    }
+
+    /// The values of an index, as what they are.
+    #[must_use]
+    pub fn get<T: AnyBitPattern>(&self, index: u32) -> Vec<T> {
+        let values = self.map.get(&index, 0);
+        let values = values.unwrap_or_else(|e| panic!("cannot read an element: {e}"));
+        values
+            .iter()
+            .map(|value| pod_read_unaligned(value))
+            .collect()
     }
 }
 

@@ -1,19 +1,14 @@
 //! Virtual machines: with a network stack of its own, or played by the test.
 
-use std::fmt;
-use std::io::{self, PipeWriter};
 use std::net::IpAddr;
 use std::ops::Deref;
-use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
+use crate::cable::Cable;
 use crate::inventory::Port;
 use crate::netns::Netns;
 use crate::node::Node;
-use crate::tap::{FRAME, Tap};
+use crate::tap::Tap;
 
 /// A virtual machine with a network stack of its own.
 ///
@@ -26,7 +21,7 @@ pub struct Vm {
     addresses: Vec<IpAddr>,
     tap: Arc<Tap>,
     // Before the namespace: the cable holds a tap in it.
-    _cable: Cable,
+    _cable: Arc<Cable>,
     netns: Netns,
 }
 
@@ -34,25 +29,43 @@ impl Vm {
     /// Plugs a machine with the port's MAC and addresses (/24 and /64) into the node's bridge.
     #[must_use]
     pub fn new(node: &Node, port: &Port) -> Self {
-        let netns = Netns::new(&port.name().to_lowercase());
-        // Duplicate address detection would keep every address unusable for a second.
-        netns.set("ipv6/conf/all/accept_dad", "0");
-        netns.set("ipv6/conf/default/accept_dad", "0");
-        let eth0 = Tap::new(&netns, "eth0", Some(port.mac_address()));
-        for address in port.addresses() {
-            let length = if address.is_ipv4() { 24 } else { 64 };
-            netns.ip(&format!("address add {address}/{length} dev eth0"));
-        }
-        let tap = Arc::new(node.tap(&port.interface()));
-        let cable = Cable::new(Arc::clone(&tap), eth0);
-        let (name, addresses) = (port.name().to_owned(), port.addresses().to_vec());
-        Self {
-            name,
-            addresses,
-            tap,
-            _cable: cable,
-            netns,
-        }
+        let [machine] = Self::trunk(node, port, []);
+        machine
+    }
+
+    /// Plugs in a machine with subports, each in its VLAN: the parent first, then they. Each has a network
+    /// stack of its own, as if the machine kept its VLAN interfaces in namespaces; all are on one tap.
+    #[must_use]
+    pub fn trunk<const SUBPORTS: usize, const ALL: usize>(
+        node: &Node,
+        parent: &Port,
+        subports: [(&Port, u16); SUBPORTS],
+    ) -> [Self; ALL] {
+        let subports = subports.map(|(port, vlan)| (port, Some(vlan)));
+        let ports: Vec<_> = [(parent, None)].into_iter().chain(subports).collect();
+        let tap = Arc::new(node.tap(&parent.interface()));
+        let (stacks, ends): (Vec<_>, Vec<_>) = ports
+            .iter()
+            .map(|(port, vlan)| {
+                let (netns, eth0) = stack(port);
+                (netns, (*vlan, eth0))
+            })
+            .unzip();
+        let cable = Arc::new(Cable::new(Arc::clone(&tap), ends));
+        let machines = stacks
+            .into_iter()
+            .zip(ports)
+            .map(|(netns, (port, _))| Self {
+                name: port.name().to_owned(),
+                addresses: port.addresses().to_vec(),
+                tap: Arc::clone(&tap),
+                _cable: Arc::clone(&cable),
+                netns,
+            });
+        let machines: Vec<_> = machines.collect();
+        let count = machines.len();
+        <[Self; ALL]>::try_from(machines)
+            .unwrap_or_else(|_| panic!("a parent and {SUBPORTS} subports are {count}, not {ALL}"))
     }
 
     /// The name of its port.
@@ -84,6 +97,12 @@ impl Vm {
         self.tap.send(frame);
     }
 
+    /// As [`Vm::send`]; says whether the tap has taken the frame, which may be of any length.
+    #[must_use]
+    pub fn offer(&self, frame: &[u8]) -> bool {
+        self.tap.offer(frame)
+    }
+
     fn address(&self, family: impl Fn(&IpAddr) -> bool) -> IpAddr {
         *self
             .addresses
@@ -91,6 +110,20 @@ impl Vm {
             .find(|address| family(address))
             .unwrap_or_else(|| panic!("{} has no address of that family", self.name))
     }
+}
+
+/// A network stack with the port's MAC and addresses.
+fn stack(port: &Port) -> (Netns, Tap) {
+    let netns = Netns::new(&port.name().to_lowercase());
+    // Duplicate address detection would keep every address unusable for a second.
+    netns.set("ipv6/conf/all/accept_dad", "0");
+    netns.set("ipv6/conf/default/accept_dad", "0");
+    let eth0 = Tap::new(&netns, "eth0", Some(port.mac_address()));
+    for address in port.addresses() {
+        let length = if address.is_ipv4() { 24 } else { 64 };
+        netns.ip(&format!("address add {address}/{length} dev eth0"));
+    }
+    (netns, eth0)
 }
 
 /// A virtual machine played by the test: it sends and receives frames, nothing answers by itself.
@@ -122,67 +155,5 @@ impl Deref for RawVm {
 
     fn deref(&self) -> &Tap {
         &self.tap
-    }
-}
-
-/// Copies frames between two taps until dropped.
-struct Cable {
-    /// Dropped to stop the thread, which sees the pipe hang up.
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Cable {
-    fn new(a: Arc<Tap>, b: Tap) -> Self {
-        let (stopped, stop) = io::pipe().unwrap_or_else(|e| panic!("cannot make a pipe: {e}"));
-        let copy = move || {
-            let mut buffer = vec![0; FRAME];
-            loop {
-                let mut fds = [stopped.as_fd(), a.as_fd(), b.as_fd()]
-                    .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-                let _ = poll(&mut fds, PollTimeout::NONE);
-                let ready = fds.map(|fd| fd.any().unwrap_or(true));
-                if ready[0] {
-                    return;
-                }
-                copy_frames(&a, &b, &mut buffer);
-                copy_frames(&b, &a, &mut buffer);
-            }
-        };
-        let thread = thread::Builder::new().name("cable".to_owned()).spawn(copy);
-        let thread = thread.unwrap_or_else(|e| panic!("cannot start the copying thread: {e}"));
-        Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        }
-    }
-}
-
-/// Copies what is there now, but no more than a burst, so that both directions have their turn.
-///
-/// A frame that the other side refuses is lost, as on any cable: an interface may be down.
-fn copy_frames(from: &Tap, to: &Tap, buffer: &mut [u8]) {
-    const BURST: usize = 64;
-
-    for _ in 0..BURST {
-        let Ok(length) = from.device().recv(buffer) else {
-            return;
-        };
-        let _ = to.device().send(&buffer[..length]);
-    }
-}
-
-impl Drop for Cable {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl fmt::Debug for Cable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cable")
     }
 }

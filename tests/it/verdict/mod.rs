@@ -1,5 +1,8 @@
 //! What becomes of single packets and of conversations: tables, on the host and in the kernel.
 
 mod conversations;
+mod random;
 mod rules;
 mod senders;
+mod switches;
+mod trunks;

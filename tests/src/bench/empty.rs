@@ -12,8 +12,15 @@ const OBJ_PIN: i64 = 6;
 /// `BPF_PROG_TYPE_SCHED_CLS`.
 const SCHED_CLS: u32 = 3;
 
-/// `r0 = TC_ACT_UNSPEC; exit`, as the filter ends for a packet that it accepts.
-static PROGRAM: [u64; 2] = [0xffff_ffff_0000_00b7, 0x0000_0000_0000_0095];
+/// `TC_ACT_UNSPEC`, as the filter ends for a packet that it accepts: the next program speaks.
+const NEXT: i32 = -1;
+
+/// `r0 = code; exit`.
+const fn program(code: i32) -> [u64; 2] {
+    const MOVE_TO_R0: u64 = 0xb7;
+    const EXIT: u64 = 0x95;
+    [(code.cast_unsigned() as u64) << 32 | MOVE_TO_R0, EXIT]
+}
 
 /// The part of `union bpf_attr` that loading needs; the kernel takes the rest for zero.
 #[repr(C)]
@@ -37,11 +44,20 @@ struct PinAttributes {
 /// # Panics
 /// If the kernel refuses.
 pub fn pin(path: &Path) {
+    pin_saying(path, NEXT);
+}
+
+/// As [`pin`], for a program that ends with this code for every packet.
+///
+/// # Panics
+/// If the kernel refuses.
+pub fn pin_saying(path: &Path, code: i32) {
+    let instructions = program(code);
     let license = c"GPL";
     let load = LoadAttributes {
         kind: SCHED_CLS,
-        instructions: PROGRAM.len() as u32,
-        program: PROGRAM.as_ptr() as u64,
+        instructions: instructions.len() as u32,
+        program: instructions.as_ptr() as u64,
         license: license.as_ptr() as u64,
     };
     let program = bpf(PROG_LOAD, &load).expect("the kernel loads an empty program");

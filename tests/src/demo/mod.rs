@@ -1,6 +1,5 @@
 //! The demonstration: WEB_SERVERS enforced on a real tap, step by step.
 
-mod interrupt;
 mod operator;
 mod report;
 mod scene;
@@ -9,9 +8,9 @@ mod web_servers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use self::interrupt::Interrupted;
 use self::report::Report;
 use self::scene::Scene;
+use crate::interrupt::{self, Interrupted};
 
 /// How the demonstration ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sg_common::maps::name;
 
-use super::interrupt::{self, Interrupted};
 use super::report::Report;
 use super::scene::Scene;
 use super::web_servers::show;
+use crate::interrupt::{self, Interrupted};
 use crate::netns::NAMES;
 
 /// Shows WEB1's filter, then the maps of the kernel themselves.

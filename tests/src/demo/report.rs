@@ -7,7 +7,7 @@ use std::time::Instant;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 
-use super::interrupt::{self, Interrupted};
+use crate::interrupt::{self, Interrupted};
 
 /// The outcomes so far.
 pub(super) struct Report {

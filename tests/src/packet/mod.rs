@@ -73,7 +73,7 @@ pub fn udplite(source: &str, destination: &str) -> Packet {
     Packet::of_ip(source.ip(), destination.ip(), header)
 }
 
-/// An SCTP packet (RFC 9260): the common header and an empty INIT chunk. Its CRC is left 0.
+/// An SCTP packet (RFC 9260): the common header and an INIT chunk. Its CRC is left 0.
 #[must_use]
 pub fn sctp(source: &str, destination: &str) -> Packet {
     let (source, destination) = endpoints(source, destination);

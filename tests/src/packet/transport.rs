@@ -176,7 +176,10 @@ impl Transport {
                 source,
                 destination,
             } => {
-                let init_chunk = [1, 0, 0, 4];
+                // Type, length, initiate tag, window, one stream each way, first number.
+                let init_chunk = [
+                    1, 0, 0, 20, 0, 0, 0, 1, 0, 0, 255, 255, 0, 1, 0, 1, 0, 0, 0, 1,
+                ];
                 [
                     ports(*source, *destination).as_slice(),
                     &[0; 8],

@@ -19,10 +19,19 @@ use crate::packet::describe;
 /// # Panics
 /// With a list of all packets of which anything is not as expected.
 pub fn check(scenes: &[Scene]) {
+    play(scenes, [None, Some(Crowd::new())]);
+}
+
+/// Plays every scene alone only, for what is decided before any rule is asked; see [`check`].
+pub fn check_alone(scenes: &[Scene]) {
+    play(scenes, [None]);
+}
+
+fn play<const TIMES: usize>(scenes: &[Scene], crowds: [Option<Crowd>; TIMES]) {
     let mut world = World::new(1024);
     let mut permitted_by = BTreeMap::new();
     let mut wrong = Vec::new();
-    for crowd in [None, Some(Crowd::new())] {
+    for crowd in crowds {
         for (number, scene) in scenes.iter().enumerate() {
             let mut play = Play {
                 world: &mut world,
@@ -56,6 +65,7 @@ struct Play<'a> {
 impl Play<'_> {
     fn scene(&mut self, number: usize, scene: &Scene) {
         self.world.forget();
+        self.world.switch(scene.switches);
         self.apply(&scene.given);
         for (place, act) in scene.acts.iter().enumerate() {
             match act {
@@ -163,7 +173,7 @@ fn miscounted(world: &World, step: &Step, hook: Hook, frame: &[u8]) -> Option<St
     let counted: Vec<_> = step.kernel.counted.iter().collect();
     let fits = match counted.as_slice() {
         [((slot, direction, counter), count)] => {
-            (*slot == world.slot() || nobody && *slot == 0)
+            (world.slots().contains(slot) || nobody && *slot == 0)
                 && *direction == hook.direction()
                 && *counter == name(&step.verdict)
                 && **count == one
@@ -215,6 +225,8 @@ fn asks_rules(verdict: &Verdict) -> bool {
                 | DropReason::InvalidTcpFlags
                 | DropReason::InvalidTcpState
                 | DropReason::InvalidTcpReset
+                | DropReason::InvalidTcpWindow
+                | DropReason::InvalidSctp
                 | DropReason::InvalidIcmp
         ),
     }

@@ -24,7 +24,7 @@ mod world;
 
 use std::path::{Path, PathBuf};
 
-pub use self::check::{check, problems};
+pub use self::check::{check, check_alone, problems};
 pub use self::observed::{Known, Name, Observed};
 pub use self::scene::{Expected, Scene, port_in, web, web_port};
 pub use self::world::{Step, World};

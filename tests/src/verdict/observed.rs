@@ -95,7 +95,7 @@ fn known(key: &FlowKey, flow: &Flow) -> Known {
 pub(super) struct Counts(BTreeMap<Name, Counter>);
 
 impl Counts {
-    pub fn of(slots: [u32; 2], read: impl Fn(u32) -> PortCounts) -> Self {
+    pub fn of(slots: impl Iterator<Item = u32>, read: impl Fn(u32) -> PortCounts) -> Self {
         let mut counts = BTreeMap::new();
         for slot in slots {
             let read = read(slot);

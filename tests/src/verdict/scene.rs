@@ -15,6 +15,8 @@ pub struct Scene {
     pub(super) acts: Vec<Act>,
     /// What a packet leaves behind meets the next one.
     pub(super) in_order: bool,
+    /// Bits of `sg_common::settings::switch`.
+    pub(super) switches: u32,
 }
 
 /// An inventory, and the port of it that is behind the interface.
@@ -70,11 +72,12 @@ pub fn port_in(port: Port, rules: &[&str]) -> Scene {
         },
         acts: Vec::new(),
         in_order: false,
+        switches: 0,
     }
 }
 
 impl Scene {
-    /// Adds a port that is behind no interface here.
+    /// Adds a port that is behind no interface here, or a subport of the one that is.
     #[must_use]
     pub fn beside(mut self, port: Port) -> Self {
         self.given.beside = self.given.beside.port(port);
@@ -106,6 +109,13 @@ impl Scene {
     #[must_use]
     pub fn in_order(mut self) -> Self {
         self.in_order = true;
+        self
+    }
+
+    /// The operator has switched this, one of `sg_common::settings::switch`.
+    #[must_use]
+    pub fn switched(mut self, switch: u32) -> Self {
+        self.switches |= switch;
         self
     }
 

@@ -11,15 +11,17 @@ use sg_common::memory::Memory;
 use sg_common::packet::{Fragment, Opening, Scratch};
 use sg_common::port::PortKey;
 use sg_common::reason::Verdict;
+use sg_common::settings::{Settings, Ticks};
 use sg_common::stage::fragment::{FragmentKey, FragmentValue};
 use sg_userspace::agent::Datapath;
 use sg_userspace::compile::{Limits, compile};
 use sg_userspace::datapath::{Kernel, KernelLog, Sizes};
 use sg_userspace::evaluate::evaluate;
-use sg_userspace::model::{Inventory, PortId, RuleId};
+use sg_userspace::model::{Inventory, Port, PortId, RuleId, Vlan};
 use sg_userspace::netlink::Link;
 use sg_userspace::plan::{State, plan};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::observed::{Counts, Observed};
 use crate::bpffs::Bpffs;
@@ -83,12 +85,15 @@ impl World {
         let bpffs = Bpffs::mount(&directory.path().join("bpf"));
 
         let limits = Limits {
-            ports: 4,
+            ports: 8,
             ..Limits::default()
         };
         let sizes = Sizes { limits, flows };
         let (mut kernel, log) = Kernel::open(bpffs.path(), None, sizes)
             .unwrap_or_else(|e| panic!("cannot open the kernel side: {e}"));
+        // A new map holds none; the daemon sets them as well.
+        let set = kernel.set_settings(&Settings::DEFAULT);
+        set.unwrap_or_else(|e| panic!("cannot write the settings: {e}"));
         let ifindex = netns.ifindex(INTERFACE);
         let link = Link {
             ifindex,
@@ -135,19 +140,30 @@ impl World {
         &self.programs[hook as usize]
     }
 
-    /// Brings both sides from the last inventory to this one, with the port on the interface.
+    /// Sets these switches, bits of `sg_common::settings::switch`, beside the default ones and no others.
+    pub fn switch(&mut self, switches: u32) {
+        let settings = Settings {
+            switches: Settings::DEFAULT.switches | switches,
+            ..Settings::DEFAULT
+        };
+        let done = self.kernel.set_settings(&settings);
+        done.unwrap_or_else(|e| panic!("cannot write the settings: {e}"));
+        self.memory.settings = settings;
+    }
+
+    /// Brings both sides from the last inventory to this one, with the port on the interface, and its
+    /// subports if it is the parent of a trunk.
     pub fn apply(&mut self, inventory: Inventory, port: PortId) {
         let limits = self.kernel.limits();
-        let key = PortKey {
-            ifindex: self.ifindex,
-            vlan: 0,
-            reserved: 0,
+        let interface = inventory.ports.get(&port).map(|port| &port.interface);
+        let here = |other: &Port| {
+            (Some(&other.interface) == interface).then(|| PortKey {
+                ifindex: self.ifindex,
+                vlan: other.vlan().map_or(0, Vlan::id),
+                reserved: 0,
+            })
         };
-        let compiled = compile(
-            &inventory,
-            &|other| (other.id == port).then_some(key),
-            &limits,
-        );
+        let compiled = compile(&inventory, &here, &limits);
         assert_eq!(compiled.faults, [], "the inventory fits");
         let plan = plan(&self.state, &compiled.image, &limits, self.next_generation);
         let done = self.kernel.reserve_generations(plan.next_generation);
@@ -160,9 +176,16 @@ impl World {
             embryos: former.embryos,
             fragments: former.fragments,
             counters: former.counters,
+            settings: former.settings,
             ..std::mem::take(&mut self.memory)
         };
         (self.inventory, self.port) = (inventory, Some(port));
+    }
+
+    /// Whether this is the inventory in force.
+    #[must_use]
+    pub fn enforces(&self, inventory: &Inventory) -> bool {
+        self.port.is_some() && self.inventory == *inventory
     }
 
     /// Whether the kernel's tables hold what was planned.
@@ -217,17 +240,49 @@ impl World {
         }
     }
 
+    /// Where the interface is.
+    #[must_use]
+    pub fn netns(&self) -> &Netns {
+        &self.netns
+    }
+
+    /// The index of the interface.
+    #[must_use]
+    pub fn ifindex(&self) -> u32 {
+        self.ifindex
+    }
+
+    /// Puts settings in force in the kernel.
+    pub fn set_settings(&mut self, settings: &Settings) {
+        let set = self.kernel.set_settings(settings);
+        set.unwrap_or_else(|e| panic!("cannot write the settings: {e}"));
+    }
+
+    /// What the programs take for the present.
+    #[must_use]
+    pub fn now(&self) -> Ticks {
+        self.kernel.now()
+    }
+
     /// The first rule that permits a packet, by scanning all of them.
     #[must_use]
     pub fn rule(&self, opening: &Opening) -> Option<RuleId> {
-        let port = self.inventory.ports.get(&self.port?)?;
-        evaluate(&self.inventory, port, opening).map(|rule| rule.id)
+        let mut ports = self.state.ports.values();
+        let port = ports.find(|port| port.slot == opening.key.slot)?;
+        let id = PortId(Uuid::from_bytes(port.uuid));
+        evaluate(&self.inventory, self.inventory.ports.get(&id)?, opening).map(|rule| rule.id)
     }
 
-    /// The slot of the port, 0 without one.
+    /// The slots of the ports.
+    #[must_use]
+    pub fn slots(&self) -> BTreeSet<u32> {
+        self.state.ports.values().map(|port| port.slot).collect()
+    }
+
+    /// The slot of the first port, 0 without one.
     #[must_use]
     pub fn slot(&self) -> u32 {
-        self.state.ports.values().next().map_or(0, |port| port.slot)
+        self.slots().first().copied().unwrap_or_default()
     }
 
     fn host_flows(&self) -> impl Iterator<Item = (FlowKey, Flow)> {
@@ -241,7 +296,7 @@ impl World {
     }
 
     fn kernel_flows(&self) -> impl Iterator<Item = (FlowKey, Flow)> {
-        let flows = self.kernel.flows();
+        let flows = self.kernel.flow_tables().all();
         flows
             .unwrap_or_else(|e| panic!("cannot read the flow tables: {e}"))
             .into_iter()
@@ -249,9 +304,7 @@ impl World {
 
     fn host_counts(&self) -> Counts {
         let counters = self.memory.counters.borrow();
-        Counts::of([0, self.slot()], |slot| {
-            Counts::from_memory(&counters, slot)
-        })
+        Counts::of(self.counted(), |slot| Counts::from_memory(&counters, slot))
     }
 
     fn kernel_counts(&self) -> Counts {
@@ -259,7 +312,12 @@ impl World {
             let counts = self.kernel.counters(slot);
             counts.unwrap_or_else(|e| panic!("cannot read the counters: {e}"))
         };
-        Counts::of([0, self.slot()], read)
+        Counts::of(self.counted(), read)
+    }
+
+    /// What counters belong to: the ports, and 0 for nobody.
+    fn counted(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(0).chain(self.slots())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C: the demo stops between two steps, so that everything is tidied up by being dropped.
+//! Ctrl-C: a program stops between two steps, so that everything is tidied up by being dropped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -8,12 +8,12 @@ use signal_hook::flag;
 
 /// The person has had enough.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Interrupted;
+pub(crate) struct Interrupted;
 
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// From here on these signals are noticed instead of ending the process.
-pub(super) fn watch() {
+pub(crate) fn watch() {
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         flag::register(signal, Arc::clone(&INTERRUPTED))
             .unwrap_or_else(|e| panic!("cannot watch for signal {signal}: {e}"));
@@ -21,7 +21,7 @@ pub(super) fn watch() {
 }
 
 /// Whether to stop here.
-pub(super) fn check() -> Result<(), Interrupted> {
+pub(crate) fn check() -> Result<(), Interrupted> {
     if INTERRUPTED.load(Ordering::Relaxed) {
         Err(Interrupted)
     } else {

@@ -1,0 +1,54 @@
+//! Operators look into the filter with bpftool.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+
+use sg_tests::node::{Node, Output};
+
+use crate::site::{HTTP, Site, site};
+
+#[test]
+fn bpftool_loads_the_object_and_dumps_every_map_by_name() {
+    let mut site_ = Site::new("bpftool");
+    site_.node.start(&site(&[HTTP]));
+    let object = env::var("SG_EBPF_OBJECT").expect("SG_EBPF_OBJECT says where the object is");
+    let programs = site_.node.bpffs().join("try");
+
+    let load = ["prog", "loadall", &object, programs.to_str().unwrap()];
+    bpftool(&site_.node, &[&load[..], &["type", "classifier"]].concat()).expect(0);
+    for hook in ["from_vm", "to_vm"] {
+        assert!(programs.join(hook).exists(), "no program {hook}");
+    }
+
+    let maps = site_.node.map("ports");
+    let maps = fs::read_dir(maps.parent().unwrap()).unwrap();
+    let mut dumped = 0;
+    for map in maps.flatten() {
+        // The counters of all CPUs and ports are many lines; the others are small here.
+        let path = map.path();
+        let path = path.to_str().unwrap();
+        // A queue has no keys to go by, so bpftool dumps none.
+        let verb = match path.contains("/turns") {
+            true => "show",
+            false => "dump",
+        };
+        bpftool(&site_.node, &["map", verb, "pinned", path]).expect(0);
+        dumped += 1;
+    }
+    assert_eq!(dumped, sg_common::maps::LAYOUTS.len());
+    let ports = site_.node.map("ports");
+    let dump = bpftool(
+        &site_.node,
+        &["map", "dump", "pinned", ports.to_str().unwrap()],
+    );
+    for field in ["ifindex", "vlan", "generation", "policies"] {
+        assert!(dump.stdout.contains(field), "{field}: {}", dump.stdout);
+    }
+}
+
+fn bpftool(node: &Node, words: &[&str]) -> Output {
+    let mut command = Command::new("bpftool");
+    command.args(words);
+    node.output(command)
+}

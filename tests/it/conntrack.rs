@@ -1,0 +1,38 @@
+//! What nf_conntrack made of written cases, without nf_conntrack: labels, verdicts and what is remembered,
+//! through this filter alone. `cargo xtask parity --conntrack` measures them.
+
+use sg_tests::parity::conntrack::expected::Expected;
+use sg_tests::parity::conntrack::filter::Filter;
+use sg_tests::parity::conntrack::run;
+use sg_tests::parity::conntrack::table::{self, REGRESSIONS, WRITTEN};
+
+#[test]
+fn every_written_case_is_tracked_as_by_nf_conntrack() {
+    replay(WRITTEN);
+}
+
+#[test]
+fn every_walk_that_once_differed_is_tracked_as_by_nf_conntrack() {
+    replay(REGRESSIONS);
+}
+
+fn replay(file: &str) {
+    let (mut filter, mut wrong) = (Filter::new(), Vec::new());
+    let rows = table::rows(file);
+    for (number, variant) in (1..).zip(rows.iter().flat_map(|row| &row.variants)) {
+        let case = &variant.case;
+        let seen = Expected::of(case, &run::play(&mut filter, case, number));
+        let wanted = variant.expected.as_ref();
+        let wanted = wanted.unwrap_or_else(|| panic!("nothing is expected of {case}"));
+        if !wanted.agrees(&seen) {
+            let [wanted, seen] = [wanted, &seen].map(|expected| expected.show(case));
+            wrong.push(format!("{case}\n  expected {wanted}\n  it is    {seen}"));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} cases:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
