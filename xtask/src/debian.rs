@@ -106,24 +106,41 @@ pub struct Program {
 }
 
 /// What the demo and the kernel tests run besides our own programs.
-pub const PROGRAMS: [Program; 2] = [
+pub const PROGRAMS: [Program; 4] = [
     Program {
         name: "bpftool",
         package: "bpftool",
     },
     Program {
+        name: "conntrack",
+        package: "conntrack",
+    },
+    Program {
         name: "ip",
         package: "iproute2",
     },
+    Program {
+        name: "iptables",
+        package: "iptables",
+    },
 ];
+
+/// Installs the programs of [`PROGRAMS`] that are not there.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn ensure_programs(workspace: &Workspace) -> Result<()> {
+    ensure(workspace, &PROGRAMS)
+}
 
 /// Installs the programs that are not there.
 ///
 /// # Errors
 /// Names the packages and the commands to type when they cannot be installed from here.
-pub fn ensure_programs(workspace: &Workspace) -> Result<()> {
-    let missing: Vec<Program> = PROGRAMS
-        .into_iter()
+pub fn ensure(workspace: &Workspace, programs: &[Program]) -> Result<()> {
+    let missing: Vec<Program> = programs
+        .iter()
+        .copied()
         .filter(|program| find_program(program.name).is_none())
         .collect();
     if missing.is_empty() {

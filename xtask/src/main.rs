@@ -1,4 +1,4 @@
-//! Everything a person runs: `cargo xtask build|load|demo|bench|test|lint|doctor`.
+//! Everything a person runs: `cargo xtask build|load|demo|bench|test|parity|lint|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -11,6 +11,7 @@ mod environment;
 mod host;
 mod lint;
 mod load;
+mod parity;
 mod show;
 mod test;
 mod tidy;
@@ -42,6 +43,8 @@ enum Verb {
     Bench(show::Options),
     /// Run every layer of the tests, or the host's layers alone with `--host`.
     Test(test::Options),
+    /// Compare every verdict with Neutron's own iptables rules, in two labs side by side (root).
+    Parity(parity::Options),
     /// Check formatting, clippy and the house rules.
     Lint,
     /// Check the house rules alone.
@@ -73,6 +76,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Demo(options) => show::run(&workspace, "demo", &options),
         Verb::Bench(options) => show::run(&workspace, "bench", &options),
         Verb::Test(options) => test::run(&workspace, &options),
+        Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Lint => lint::run(&workspace),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Doctor(options) => doctor::run(&workspace, &options),

@@ -34,6 +34,10 @@ pub const RULES: &[Rule] = &[
             "tests/src/testrun.rs",
             // Swapping the filter for an empty program behind its links.
             "tests/src/bench/stream.rs",
+            // Programs of others beside ours.
+            "tests/src/others.rs",
+            // Pinned maps, emptied between scenarios.
+            "tests/src/pinned.rs",
             RULES_THEMSELVES,
             RULES_READER,
         ],
@@ -59,7 +63,7 @@ pub const RULES: &[Rule] = &[
         comments_too: false,
     },
     Rule {
-        why: "model, evaluate, compile, plan and the filter itself do no I/O",
+        why: "model, evaluate, compile, plan, flows and the filter itself do no I/O",
         holds_in: &[
             "sg-common/src",
             "sg-userspace/src/model",
@@ -70,6 +74,7 @@ pub const RULES: &[Rule] = &[
             "sg-userspace/src/compile.rs",
             "sg-userspace/src/plan",
             "sg-userspace/src/plan.rs",
+            "sg-userspace/src/flows",
         ],
         except: &[],
         forbids: &[
