@@ -195,12 +195,22 @@ impl FlowTables for Double {
 
     fn add(&self, key: &FlowKey, flow: &Flow) -> Result<Added> {
         let mut kernel = self.kernel();
-        let assured = |flow: &&Flow| flow.word().assured();
-        let used = kernel.flows.values().filter(assured).count();
+        let assured = || {
+            kernel
+                .flows
+                .iter()
+                .filter(|(_, flow)| flow.word().assured())
+        };
+        let used = assured().count();
+        let of_port = assured()
+            .filter(|(other, _)| other.slot == key.slot)
+            .count();
+        let over_quota = of_port as u64 >= u64::from(kernel.settings.assured_per_port);
         if kernel.flows.contains_key(key) {
             return Ok(Added::Exists);
         }
-        if flow.word().assured() && kernel.flow_room != 0 && used >= kernel.flow_room {
+        let full = kernel.flow_room != 0 && used >= kernel.flow_room;
+        if flow.word().assured() && (full || over_quota) {
             return Ok(Added::NoRoom);
         }
         kernel.flows.insert(*key, *flow);

@@ -64,11 +64,6 @@ impl Gate {
         }
     }
 
-    /// How many assured connections the port may have.
-    pub fn quota(&self) -> u32 {
-        self.settings.assured_per_port
-    }
-
     /// The port's slot.
     pub fn slot(&self) -> u32 {
         self.port.slot

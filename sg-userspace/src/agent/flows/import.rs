@@ -2,13 +2,12 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    ops::ControlFlow,
     sync::Arc,
 };
 
 use sg_common::{
     flow::{Flow, FlowKey},
-    settings::{TICK_SHIFT, Ticks, passed},
+    settings::{TICK_SHIFT, Ticks},
 };
 
 use super::{reader::view, wall_clock};
@@ -55,7 +54,6 @@ impl FlowImport {
     fn store(&self, stored: &mut Vec<FlowKey>) -> Result<ImportReport> {
         let now = self.tables.now();
         let age = ticks(self.document.age(wall_clock()));
-        let mut assured = self.assured(now)?;
         let judge = self.gate.judge();
         let nonces = RandomState::new();
         let mut report = ImportReport::new(self.document.port);
@@ -75,11 +73,9 @@ impl FlowImport {
                 continue;
             }
             let wants_assured = flow.word().assured();
-            if wants_assured && assured >= u64::from(self.gate.quota()) {
-                flow.change(|word| word.set_assured(false));
-            }
             let mut added = self.tables.add(&key, &flow)?;
-            if added == Added::NoRoom && flow.word().assured() {
+            if added == Added::NoRoom && wants_assured {
+                // The table is full, or the port has its share: it can be evicted then.
                 flow.change(|word| word.set_assured(false));
                 added = self.tables.add(&key, &flow)?;
             }
@@ -89,7 +85,6 @@ impl FlowImport {
                 Added::Stored => {
                     stored.push(key);
                     report.imported += 1;
-                    assured += u64::from(flow.word().assured());
                     report.evictable += u64::from(wants_assured && !flow.word().assured());
                 }
             }
@@ -97,27 +92,10 @@ impl FlowImport {
         Ok(report)
     }
 
-    /// How many assured connections the port has.
-    fn assured(&self, now: Ticks) -> Result<u64> {
-        let mut assured = 0;
-        if self.gate.quota() != u32::MAX {
-            self.tables.walk(&mut |page| {
-                let own = page.iter().filter(|(key, flow)| {
-                    key.slot == self.gate.slot()
-                        && flow.word().assured()
-                        && !passed(flow.expires, now)
-                });
-                assured += own.count() as u64;
-                ControlFlow::Continue(())
-            })?;
-        }
-        Ok(assured)
-    }
-
-    /// Whether the tables hold the connection. One that has expired makes way.
+    /// Whether the tables hold the connection. One that is over makes way.
     fn is_live(&self, key: &FlowKey, now: Ticks) -> Result<bool> {
         match self.tables.find(key)? {
-            Some(flow) if passed(flow.expires, now) => self.tables.remove(key).map(|_| false),
+            Some(flow) if !flow.lives(now) => self.tables.remove(key).map(|_| false),
             found => Ok(found.is_some()),
         }
     }

@@ -6,7 +6,7 @@ use sg_common::{
     addr::to_ip,
     flow::{Flow, FlowKey},
     packet::Opening,
-    settings::{Ticks, passed, seconds},
+    settings::{Ticks, seconds},
 };
 
 use super::{state, wall_clock};
@@ -103,7 +103,7 @@ impl FlowReader {
 
     fn pages(&self, now: Ticks, mut visit: impl FnMut(Page<'_>) -> ControlFlow<()>) -> Result<()> {
         let wanted = |(key, flow): &&(FlowKey, Flow)| {
-            !passed(flow.expires, now)
+            flow.lives(now)
                 && self.ports.contains_key(&key.slot)
                 && self.filter.matches(key, flow, state(key.protocol, flow))
         };

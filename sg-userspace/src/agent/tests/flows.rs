@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use sg_common::{hook::Hook, settings::ticks};
+use sg_common::{flow::Word, hook::Hook, settings::ticks};
 
 use super::{show::flow, *};
 use crate::{
@@ -133,6 +133,21 @@ fn an_expired_entry_makes_way_for_a_connection() {
     let (key, mut over) = flow(Hook::ToVm, 40000);
     over.expires = 1;
     kernel.kernel().flows.insert(key, over);
+    assert_eq!(import(&mut agent, &exported()).imported, 3);
+}
+
+#[test]
+fn an_entry_whose_connection_has_ended_is_no_connection() {
+    let (mut agent, kernel) = node();
+    let (key, mut ended) = flow(Hook::ToVm, 40000);
+    ended.word = Word::ENDED.0;
+    kernel.kernel().flows.insert(key, ended);
+    let filter = FlowFilter {
+        port: Some("WEB1".into()),
+        ..FlowFilter::default()
+    };
+    let left = agent.flows(filter).unwrap().export().unwrap();
+    assert_eq!(left.flows.len(), 0);
     assert_eq!(import(&mut agent, &exported()).imported, 3);
 }
 
