@@ -19,6 +19,7 @@ fn every_walk_that_once_differed_is_tracked_as_by_nf_conntrack() {
 fn replay(file: &str) {
     let (mut filter, mut wrong) = (Filter::new(), Vec::new());
     let rows = table::rows(file);
+    assert!(!rows.is_empty(), "{file} has no rows");
     for (number, variant) in (1..).zip(rows.iter().flat_map(|row| &row.variants)) {
         let case = &variant.case;
         let seen = Expected::of(case, &run::play(&mut filter, case, number));
