@@ -10,6 +10,7 @@ use sg_common::{
     sweep::Sweep,
 };
 
+use super::Trouble;
 use crate::{
     compile::Limits,
     error::Result,
@@ -41,7 +42,11 @@ pub trait Datapath: Send {
     fn attached(&self) -> Result<BTreeMap<u32, Attachment>>;
 
     /// Puts the programs on an interface, or back there. It is closed until its port is written.
-    fn attach(&mut self, link: &Link) -> Result<()>;
+    ///
+    /// # Errors
+    ///
+    /// What is in the way; then a part of the interface may be closed, and nothing of it is enforced.
+    fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble>;
 
     /// Forgets an interface that is gone, or takes the programs off one that is there.
     fn detach(&mut self, ifindex: u32) -> Result<()>;

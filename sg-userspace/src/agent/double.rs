@@ -12,7 +12,9 @@ use sg_common::{
     sweep::Sweep,
 };
 
-use super::{Added, Attachment, Datapath, FlowTables, PortCounts, SweptBy, TableFill, Visit};
+use super::{
+    Added, Attachment, Datapath, FlowTables, PortCounts, SweptBy, TableFill, Trouble, Visit,
+};
 use crate::{
     compile::Limits,
     error::{Error, Result},
@@ -84,10 +86,11 @@ impl Datapath for Double {
         Ok(self.kernel().attached.clone())
     }
 
-    fn attach(&mut self, link: &Link) -> Result<()> {
+    fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble> {
         let mut kernel = self.kernel();
         if kernel.refuses.contains(&link.ifindex) {
-            return Err(Error::Datapath(format!("{}: no such device", link.name)));
+            let error = format!("{}: no such device", link.name);
+            return Err(Trouble::Refused { error });
         }
         kernel
             .calls

@@ -21,9 +21,10 @@ mod settings;
 mod stages;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trouble;
 mod views;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 pub use datapath::{
     Added, Attachment, Datapath, FlowTables, PortCounts, SweptBy, TableFill, Visit,
@@ -33,6 +34,8 @@ pub use flows::{FlowImport, FlowReader};
 use interfaces::Interfaces;
 use pause::Pause;
 use settings::Operator;
+use trouble::Troubles;
+pub use trouble::{Other, Trouble};
 
 use crate::{
     api::ApplyReport,
@@ -52,7 +55,8 @@ pub struct Agent {
     operator: Operator,
     /// How many times a filter that was gone was put back.
     restored: u64,
-    trouble: Trouble,
+    failures: Failures,
+    troubles: Troubles,
     pause: Pause,
 }
 
@@ -76,17 +80,15 @@ struct Desired {
     revision: u64,
 }
 
-/// What is not as it should be, until it is.
+/// What has failed, until it works. What is wrong at an interface is a [`Trouble`].
 #[derive(Default)]
-struct Trouble {
+struct Failures {
     /// The newest inventory was not taken.
     document: Option<String>,
     /// Interfaces are not watched.
     links: Option<String>,
     /// The kernel refused a table entry.
     enforce: Option<String>,
-    /// Interfaces that could not be closed, by index.
-    attach: BTreeMap<u32, String>,
 }
 
 impl Agent {
@@ -101,7 +103,8 @@ impl Agent {
             enforced: Enforced::default(),
             operator: Operator::default(),
             restored: 0,
-            trouble: Trouble::default(),
+            failures: Failures::default(),
+            troubles: Troubles::default(),
             pause: Pause::default(),
         }
     }
@@ -114,7 +117,7 @@ impl Agent {
     pub fn read(&mut self, document: &[u8]) -> Result<Parsed> {
         model::parse(document).map_err(|malformed| {
             tracing::warn!("the inventory was not taken: {malformed}");
-            self.trouble.document = Some(malformed.to_string());
+            self.failures.document = Some(malformed.to_string());
             malformed.into()
         })
     }
@@ -133,7 +136,7 @@ impl Agent {
             faults,
             revision,
         };
-        self.trouble.document = None;
+        self.failures.document = None;
         let changes = self.reconcile()?;
         let (ports, faults) = (self.tally(), self.faults());
         for fault in &faults {
@@ -143,6 +146,7 @@ impl Agent {
             revision,
             changes,
             enforcing = ports.enforcing,
+            open = ports.open,
             closed = ports.closed,
             pending = ports.pending,
             unfiltered = ports.unfiltered,
@@ -166,13 +170,13 @@ impl Agent {
     pub fn file_changed(&mut self, content: Result<Vec<u8>>) -> Result<()> {
         match content {
             Ok(document) if self.desired.document.as_ref() == Some(&document) => {
-                self.trouble.document = None;
+                self.failures.document = None;
                 Ok(())
             }
             Ok(document) => self.apply(&document).map(drop),
             Err(error) => {
                 tracing::warn!("the inventory in force stays: {error}");
-                self.trouble.document = Some(error.to_string());
+                self.failures.document = Some(error.to_string());
                 Err(error)
             }
         }
@@ -185,7 +189,7 @@ impl Agent {
 
     /// As [`Agent::links`], for what happened at once: what follows is done once.
     pub fn burst(&mut self, events: impl IntoIterator<Item = LinkEvent>) -> Result<()> {
-        self.trouble.links = None;
+        self.failures.links = None;
         let mut changed = false;
         for event in events {
             changed |= self.links.note(event);
@@ -199,7 +203,7 @@ impl Agent {
     /// Says in the status that nothing is heard of interfaces at the moment.
     pub fn links_unknown(&mut self, error: &Error) {
         tracing::error!("{error}; new interfaces are not seen until this is mended");
-        self.trouble.links = Some(error.to_string());
+        self.failures.links = Some(error.to_string());
     }
 
     /// To be called every few seconds: puts back filters that somebody has taken off, and tries again
@@ -208,7 +212,7 @@ impl Agent {
         if self.desired.document.is_none() {
             return Ok(());
         }
-        let troubled = self.trouble.enforce.is_some() || !self.trouble.attach.is_empty();
+        let troubled = self.failures.enforce.is_some() || self.troubles.is_refused_anywhere();
         if troubled && self.pause.is_over() {
             return self.reconcile().map(drop);
         }

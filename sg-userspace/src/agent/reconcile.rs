@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Agent, Attachment,
+    Agent, Attachment, Troubles,
     enforce::{Enforced, Places},
 };
 use crate::{error::Result, model::Interface, netlink::Link};
@@ -19,16 +19,16 @@ impl Agent {
         }
         match self.enforce() {
             Ok(enforced) => {
-                self.trouble.enforce = None;
+                self.failures.enforce = None;
                 self.enforced = enforced;
-                if self.trouble.attach.is_empty() {
+                if !self.troubles.is_refused_anywhere() {
                     self.pause.reset();
                 }
                 Ok(self.enforced.changes)
             }
             Err(error) => {
                 tracing::error!("the kernel does not hold the whole inventory: {error}");
-                self.trouble.enforce = Some(error.to_string());
+                self.failures.enforce = Some(error.to_string());
                 Err(error)
             }
         }
@@ -48,7 +48,7 @@ impl Agent {
     /// back what somebody has taken off, also where the port has left the inventory.
     pub(super) fn close_interfaces(&mut self) -> Result<Attached> {
         let mut attached = self.datapath.attached()?;
-        self.trouble.attach.clear();
+        let mut troubles = Troubles::default();
         let is_lost = |link: &Link| attached.get(&link.ifindex) == Some(&Attachment::Lost);
         let mut links: BTreeSet<_> = self.links.all().filter(is_lost).collect();
         links.extend(self.wanted_links());
@@ -62,14 +62,30 @@ impl Agent {
                     attached.insert(link.ifindex, Attachment::InForce);
                     self.tell_attached(&link, before.is_some());
                 }
-                // It may have gone meanwhile. If not, the next try says so again.
-                Err(error) => {
-                    tracing::error!("interface {} is not filtered: {error}", link.name);
-                    self.trouble.attach.insert(link.ifindex, error.to_string());
-                }
+                // It may have gone meanwhile; then the next look does not find it.
+                Err(trouble) => troubles.insert(link.ifindex, trouble),
             }
         }
+        self.tell_troubles(troubles);
         Ok(attached)
+    }
+
+    /// Takes note of all troubles that there are now, and logs those that are new and those that are over.
+    fn tell_troubles(&mut self, troubles: Troubles) {
+        let interface = |ifindex| self.links.name(ifindex).unwrap_or("?");
+        for (ifindex, trouble) in troubles.since(&self.troubles) {
+            let (interface, kind) = (interface(ifindex), trouble.as_str());
+            let (problem, remedy) = (trouble.problem(), trouble.remedy(interface));
+            match trouble.opens() {
+                true => tracing::error!(kind, ifindex, "{interface} {problem}. {remedy}"),
+                false => tracing::warn!(kind, ifindex, "{interface} {problem}. {remedy}"),
+            }
+        }
+        for (ifindex, trouble) in self.troubles.since(&troubles) {
+            let (interface, kind) = (interface(ifindex), trouble.as_str());
+            tracing::info!(interface, ifindex, kind, "this trouble is over");
+        }
+        self.troubles = troubles;
     }
 
     fn tell_attached(&mut self, link: &Link, was_lost: bool) {

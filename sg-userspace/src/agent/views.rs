@@ -7,14 +7,14 @@ use sg_common::flow::{Flow, FlowKey};
 use sg_common::settings::seconds;
 
 use super::{
-    Agent, FlowTables, PortCounts, SweptBy, TableFill,
+    Agent, FlowTables, PortCounts, SweptBy, TableFill, Trouble,
     lookup::{self, AnyPort},
     phrase, stages,
 };
 use crate::{
     api::{
         Counters, GroupView, InventoryView, PortCounters, PortDetail, PortState, PortTally,
-        PortView, RuleView, StageView, StatusView, SweepView, TableView,
+        PortView, RuleView, StageView, StatusView, SweepView, TableView, TroubleView,
     },
     compile::Table,
     error::Result,
@@ -55,11 +55,12 @@ impl Agent {
             inventory: InventoryView {
                 path: self.about.inventory.clone(),
                 revision: self.desired.revision,
-                last_error: self.trouble.document.clone(),
-                apply_error: self.trouble.enforce.clone(),
+                last_error: self.failures.document.clone(),
+                apply_error: self.failures.enforce.clone(),
             },
             restored: self.restored,
-            troubles: self.troubles(),
+            troubles: self.failures.links.iter().cloned().collect(),
+            interfaces: self.troubled(),
             ports: self.tally(),
             tables: tables.collect(),
             sweep,
@@ -68,13 +69,30 @@ impl Agent {
         })
     }
 
-    /// What is not as it should be, besides the inventory.
-    fn troubles(&self) -> Vec<String> {
-        let attach = self.trouble.attach.iter().map(|(ifindex, error)| {
-            let name = self.links.name(*ifindex).unwrap_or("?");
-            format!("interface {name} is not filtered: {error}")
+    /// What is wrong at interfaces.
+    fn troubled(&self) -> Vec<TroubleView> {
+        let all = self.troubles.all();
+        all.map(|(ifindex, trouble)| self.trouble_view(ifindex, trouble))
+            .collect()
+    }
+
+    fn troubles_at(&self, ifindex: Option<u32>) -> Vec<TroubleView> {
+        let views = ifindex.into_iter().flat_map(|ifindex| {
+            let troubles = self.troubles.of(ifindex);
+            troubles.map(move |trouble| self.trouble_view(ifindex, trouble))
         });
-        self.trouble.links.iter().cloned().chain(attach).collect()
+        views.collect()
+    }
+
+    fn trouble_view(&self, ifindex: u32, trouble: &Trouble) -> TroubleView {
+        let interface = self.links.name(ifindex).unwrap_or("?");
+        TroubleView {
+            interface: interface.into(),
+            kind: trouble.as_str().into(),
+            opens: trouble.opens(),
+            problem: trouble.problem(),
+            remedy: trouble.remedy(interface),
+        }
     }
 
     /// Every port.
@@ -96,6 +114,7 @@ impl Agent {
             };
             *match state {
                 PortState::Enforcing => &mut tally.enforcing,
+                PortState::Open => &mut tally.open,
                 PortState::Closed => &mut tally.closed,
                 PortState::Pending => &mut tally.pending,
                 PortState::Unfiltered => &mut tally.unfiltered,
@@ -215,12 +234,13 @@ impl Agent {
     fn view_read(&self, port: &Port) -> PortView {
         let (state, note) = self.state_of(port);
         let groups = port.groups.iter();
+        let ifindex = self.ifindex(port.interface.as_str());
         PortView {
             id: port.id.to_string(),
             name: port.name.clone(),
             interface: port.interface.to_string(),
             vlan: port.vlan().map(Vlan::id),
-            ifindex: self.ifindex(port.interface.as_str()),
+            ifindex,
             mac_address: Some(port.mac),
             addresses: phrase::addresses(port),
             security_groups: groups
@@ -228,6 +248,7 @@ impl Agent {
                 .collect(),
             state,
             note,
+            troubles: self.troubles_at(ifindex),
         }
     }
 
@@ -240,12 +261,13 @@ impl Agent {
         let Some(ifindex) = self.ifindex(port.interface.as_str()) else {
             return pending("its interface is not here (yet)");
         };
-        if let Some(trouble) = self.trouble.attach.get(&ifindex) {
-            return pending(trouble);
+        if let Some(trouble) = self.troubles.of(ifindex).find(|trouble| trouble.opens()) {
+            let note = format!("{} {}", port.interface, trouble.problem());
+            return (PortState::Open, Some(note));
         }
         if self.enforced.places.get(&port.id) != Some(&ifindex) {
             return pending(
-                self.trouble
+                self.failures
                     .enforce
                     .as_deref()
                     .unwrap_or("about to be written"),
@@ -272,6 +294,7 @@ impl Agent {
         PortView {
             id: port.id.clone(),
             name: port.name.clone(),
+            troubles: self.troubles_at(self.ifindex(&interface)),
             ifindex: self.ifindex(&interface),
             interface,
             vlan: port.vlan.map(Vlan::id),

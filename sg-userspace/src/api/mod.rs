@@ -34,5 +34,5 @@ pub use view::{
     ApplyReport, Count, Counters, DeleteReport, DeleteRequest, ExplainRequest, ExplainView,
     FlowView, GroupView, ImportReport, InventoryView, Outcome, PortCounters, PortDetail, PortState,
     PortTally, PortView, RefusedFlow, RuleView, SettingView, SettingsView, StageView, StatusView,
-    Step, SweepView, TableView, Way,
+    Step, SweepView, TableView, TroubleView, Way,
 };

@@ -7,6 +7,7 @@ mod explain;
 mod flow;
 mod port;
 mod setting;
+mod trouble;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub use explain::{ExplainRequest, ExplainView, Step};
 pub use flow::{DeleteReport, DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use port::{Outcome, PortDetail, PortState, PortView, RuleView, StageView};
 pub use setting::{SettingView, SettingsView};
+pub use trouble::TroubleView;
 
 use crate::model::Fault;
 
@@ -34,9 +36,12 @@ pub struct StatusView {
     /// How many times a filter was put back that somebody else had taken off.
     #[serde(default)]
     pub restored: u64,
-    /// What is not as it should be and is tried again, in sentences.
+    /// What is not as it should be with the node and is tried again, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub troubles: Vec<String>,
+    /// What is wrong at interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<TroubleView>,
     /// The ports of the inventory by state.
     pub ports: PortTally,
     /// Fill of the kernel's tables.
@@ -70,6 +75,9 @@ pub struct InventoryView {
 pub struct PortTally {
     /// Filtered by their security groups.
     pub enforcing: usize,
+    /// Not enforced although they should be: frames can pass that their groups forbid.
+    #[serde(default)]
+    pub open: usize,
     /// Closed, because something about them cannot be understood.
     pub closed: usize,
     /// Without an interface here; they count as members of their groups.

@@ -52,11 +52,13 @@ fn text(report: &ApplyReport) -> String {
 pub fn tally(ports: &PortTally) -> String {
     let PortTally {
         enforcing,
+        open,
         closed,
         pending,
         unfiltered,
     } = ports;
     format!(
-        "ports: {enforcing} enforcing, {closed} closed, {pending} pending, {unfiltered} unfiltered"
+        "ports: {enforcing} enforcing, {open} open, {closed} closed, {pending} pending, \
+         {unfiltered} unfiltered"
     )
 }

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{
-    Context, flows,
+    Context, flows, output,
     show::state,
     table::{dash, table},
 };
@@ -62,7 +62,11 @@ fn ports(ports: &[PortView]) -> String {
             state(port.state).into(),
         ]
     });
-    table(
+    let troubles: Vec<_> = ports
+        .iter()
+        .flat_map(|port| port.troubles.clone())
+        .collect();
+    let table = table(
         [
             "ID",
             "NAME",
@@ -74,7 +78,8 @@ fn ports(ports: &[PortView]) -> String {
             "STATE",
         ],
         rows,
-    )
+    );
+    table + &output::troubles(&troubles)
 }
 
 fn groups(groups: &[GroupView]) -> String {

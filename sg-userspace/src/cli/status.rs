@@ -35,6 +35,7 @@ fn text(status: &StatusView) -> String {
     for trouble in &status.troubles {
         text.push_str(&format!("{trouble}\n"));
     }
+    text.push_str(&output::troubles(&status.interfaces));
     if status.restored > 0 {
         text.push_str(&format!(
             "filters put back that somebody else had taken off: {}\n",

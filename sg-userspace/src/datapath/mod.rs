@@ -36,7 +36,7 @@ pub use object::Sizes;
 pub use pins::Way;
 pub use sweep::Sweeper;
 
-use crate::agent::{Attachment, Datapath, FlowTables, PortCounts, SweptBy};
+use crate::agent::{Attachment, Datapath, FlowTables, PortCounts, SweptBy, Trouble};
 use crate::compile::{Limits, Table};
 use crate::netlink::Link;
 use crate::plan::{Change, State};
@@ -155,8 +155,11 @@ impl Datapath for Kernel {
         Ok(self.links.attached()?)
     }
 
-    fn attach(&mut self, link: &Link) -> crate::error::Result<()> {
-        Ok(self.links.attach(link.ifindex)?)
+    fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble> {
+        let attached = self.links.attach(link.ifindex);
+        attached.map_err(|error| Trouble::Refused {
+            error: error.to_string(),
+        })
     }
 
     fn detach(&mut self, ifindex: u32) -> crate::error::Result<()> {

@@ -101,7 +101,7 @@ impl World {
         };
         netns
             .run(|| kernel.attach(&link))
-            .unwrap_or_else(|e| panic!("cannot attach: {e}"));
+            .unwrap_or_else(|e| panic!("cannot attach: the interface {}", e.problem()));
         let programs =
             [Hook::FromVm, Hook::ToVm].map(|hook| Program::attached(&netns, INTERFACE, hook));
         Self {

@@ -106,8 +106,9 @@ fn an_interface_that_refuses_programs_gets_no_port_and_is_tried_again() {
     let (mut agent, kernel) = agent();
     kernel.kernel().refuses.insert(7);
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
-    agent.apply(&inventory(json!({}))).unwrap();
-    assert_eq!(state(&agent, "WEB1"), PortState::Pending);
+    let report = agent.apply(&inventory(json!({}))).unwrap();
+    assert_eq!(state(&agent, "WEB1"), PortState::Open);
+    assert_eq!((report.ports.open, report.ports.enforcing), (1, 0));
     assert!(kernel.calls().is_empty());
 
     kernel.kernel().refuses.clear();
@@ -154,12 +155,15 @@ fn a_filter_that_somebody_took_off_is_put_back_and_counted() {
     kernel.kernel().attached.insert(7, Attachment::Lost);
     kernel.kernel().refuses.insert(7);
     agent.check().unwrap();
-    assert_eq!(state(&agent, "WEB1"), PortState::Pending);
-    let troubles = agent.status(Vec::new()).unwrap().troubles;
-    assert!(
-        troubles[0].contains("tapweb1 is not filtered"),
-        "{troubles:?}"
+    assert_eq!(state(&agent, "WEB1"), PortState::Open);
+    let [trouble] = &agent.status(Vec::new()).unwrap().interfaces[..] else {
+        panic!("one trouble");
+    };
+    assert_eq!(
+        (&*trouble.interface, &*trouble.kind),
+        ("tapweb1", "refused")
     );
+    assert!(trouble.opens && trouble.problem.contains("is not filtered"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Count, Counters};
+use super::{Count, Counters, TroubleView};
 use crate::model::Mac;
 
 /// What a port's filter does.
@@ -11,6 +11,8 @@ use crate::model::Mac;
 pub enum PortState {
     /// It applies the port's security groups.
     Enforcing,
+    /// It should apply them, but frames can pass that they forbid: around it, or because it is not there.
+    Open,
     /// It drops everything: something about the port cannot be understood.
     Closed,
     /// The port has no interface here (yet).
@@ -43,9 +45,12 @@ pub struct PortView {
     pub security_groups: Vec<String>,
     /// What its filter does.
     pub state: PortState,
-    /// Why it is closed, pending or unfiltered.
+    /// Why it is open, closed, pending or unfiltered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What is wrong at its interface.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<TroubleView>,
 }
 
 /// A port with its filter, in the order in which a packet meets it.

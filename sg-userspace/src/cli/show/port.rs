@@ -2,7 +2,10 @@
 
 use crate::{
     api::{Count, Outcome, PortDetail, PortState, PortView, RuleView, StageView},
-    cli::table::{dash, table},
+    cli::{
+        output,
+        table::{dash, table},
+    },
 };
 
 /// The port, then both lists.
@@ -41,15 +44,15 @@ fn header(port: &PortView) -> String {
         ("groups", dash(port.security_groups.join(", "))),
         ("state", state),
     ];
-    fields
-        .map(|(field, value)| format!("{field:<11}{value}\n"))
-        .concat()
+    let fields = fields.map(|(field, value)| format!("{field:<11}{value}\n"));
+    fields.concat() + &output::troubles(&port.troubles)
 }
 
 /// The state of a port, as `list ports` says it too.
 pub fn state(state: PortState) -> &'static str {
     match state {
         PortState::Enforcing => "enforcing",
+        PortState::Open => "open",
         PortState::Closed => "closed",
         PortState::Pending => "pending",
         PortState::Unfiltered => "unfiltered",

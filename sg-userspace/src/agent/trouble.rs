@@ -1,0 +1,223 @@
+//! What is wrong at an interface, in words, with what mends it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+/// What is wrong at an interface. It is looked for again and again, and is over as soon as it is not found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// The kernel refuses our programs.
+    Refused {
+        /// What it says.
+        error: String,
+    },
+    /// A qdisc of kind `ingress` stands where clsact, which has both hooks, has to be.
+    IngressQdisc,
+    /// A program of another runs before ours: what it lets pass, ours does not see.
+    NotFirst {
+        /// Where, and what.
+        other: Other,
+        /// Why the first place was not taken again.
+        error: String,
+    },
+    /// The first place was taken again some times, and each time another program came before ours anew.
+    Contended {
+        /// Where, and which it is now, or was last.
+        other: Other,
+    },
+    /// A filter of another sgd, which drops by its own policy what ours lets pass.
+    OtherFilter {
+        /// Where, and what.
+        other: Other,
+    },
+    /// The interface was moved to another network namespace; the filter is on it, and drops everything.
+    Moved,
+}
+
+/// A program at a hook that is not ours.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Other {
+    /// Where, in tc's words.
+    pub direction: &'static str,
+    /// How it hangs there: `tcx` or `clsact`.
+    pub way: &'static str,
+    /// Its number.
+    pub program: u32,
+    /// Its name, possibly empty.
+    pub name: String,
+}
+
+impl Trouble {
+    /// The name for programs, in snake case.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "refused",
+            Self::IngressQdisc => "ingress_qdisc",
+            Self::NotFirst { .. } => "not_first",
+            Self::Contended { .. } => "contended",
+            Self::OtherFilter { .. } => "other_filter",
+            Self::Moved => "moved",
+        }
+    }
+
+    /// Whether frames can pass that the port's rules forbid. A port with such trouble is not enforced.
+    pub const fn opens(&self) -> bool {
+        match self {
+            Self::Refused { .. }
+            | Self::IngressQdisc
+            | Self::NotFirst { .. }
+            | Self::Contended { .. } => true,
+            Self::OtherFilter { .. } | Self::Moved => false,
+        }
+    }
+
+    /// What is wrong, as the rest of a sentence that begins with the interface.
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Refused { error } => format!("is not filtered: {error}"),
+            Self::IngressQdisc => {
+                "has a qdisc of kind `ingress` in the place of clsact: frames to the VM \
+                 are not filtered, and all frames from it are dropped"
+                    .into()
+            }
+            Self::NotFirst { other, error } => {
+                format!(
+                    "has {other} before our filter, which does not see what that lets pass: {error}"
+                )
+            }
+            Self::Contended { other } => format!(
+                "has {other} put before our filter as often as ours takes the first place again; while it \
+                 is first, ours does not see what it lets pass"
+            ),
+            Self::OtherFilter { other } => {
+                format!(
+                    "has the filter of another sgd beside ours, {other}, which drops by its own policy"
+                )
+            }
+            Self::Moved => {
+                "is in another network namespace, where the filter goes on dropping everything"
+                    .into()
+            }
+        }
+    }
+
+    /// What mends it, as a sentence.
+    pub fn remedy(&self, interface: &str) -> String {
+        match self {
+            Self::Refused { .. } => "It is tried again.".into(),
+            Self::IngressQdisc => format!(
+                "`tc qdisc del dev {interface} ingress` removes it; whoever made it, such as libvirt's \
+                 <bandwidth> or Open vSwitch's ingress_policing_rate, makes it again until told not to. \
+                 With tcx (Linux 6.6, `--attach tcx`) both go together."
+            ),
+            Self::NotFirst { other, .. } | Self::Contended { other } => {
+                format!("Find out who attaches it: {}.", other.question(interface))
+            }
+            Self::OtherFilter { .. } => {
+                "`sgd detach --bpffs DIR`, with the directory of the other one, takes it off."
+                    .into()
+            }
+            Self::Moved => {
+                "Moved back it is filtered as before; `sgd detach` takes the filter off.".into()
+            }
+        }
+    }
+}
+
+impl Other {
+    /// The command that shows it.
+    fn question(&self, interface: &str) -> String {
+        let Self {
+            direction, program, ..
+        } = self;
+        match self.way {
+            "clsact" => format!("`tc filter show dev {interface} {direction}`"),
+            _ => format!("`bpftool prog show id {program}`"),
+        }
+    }
+}
+
+impl fmt::Display for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            direction,
+            way,
+            program,
+            name,
+        } = self;
+        write!(
+            f,
+            "the program {name:?} (id {program}, by {way} at {direction})"
+        )
+    }
+}
+
+/// The troubles of all interfaces, by index.
+#[derive(Debug, Default)]
+pub struct Troubles(BTreeMap<u32, BTreeSet<Trouble>>);
+
+impl Troubles {
+    /// Notes one.
+    pub fn insert(&mut self, ifindex: u32, trouble: Trouble) {
+        self.0.entry(ifindex).or_default().insert(trouble);
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &Trouble)> {
+        let all = self.0.iter();
+        all.flat_map(|(ifindex, troubles)| troubles.iter().map(|trouble| (*ifindex, trouble)))
+    }
+
+    /// Those of one interface.
+    pub fn of(&self, ifindex: u32) -> impl Iterator<Item = &Trouble> {
+        self.0.get(&ifindex).into_iter().flatten()
+    }
+
+    /// Whether any interface has one that may be over when it is tried again.
+    pub fn is_refused_anywhere(&self) -> bool {
+        let is_refused =
+            |trouble: &Trouble| matches!(trouble, Trouble::Refused { .. } | Trouble::IngressQdisc);
+        self.all().any(|(_, trouble)| is_refused(trouble))
+    }
+
+    /// Those that `older` does not have.
+    pub fn since<'a>(&'a self, older: &'a Self) -> impl Iterator<Item = (u32, &'a Trouble)> {
+        self.all()
+            .filter(|(ifindex, trouble)| older.of(*ifindex).all(|old| old != *trouble))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_and_what_is_over_is_told_apart_from_what_goes_on() {
+        let refused = |error: &str| Trouble::Refused {
+            error: error.into(),
+        };
+        let (mut before, mut after) = (Troubles::default(), Troubles::default());
+        before.insert(7, refused("no memory"));
+        before.insert(7, Trouble::Moved);
+        after.insert(7, Trouble::Moved);
+        after.insert(8, Trouble::Moved);
+        assert_eq!(
+            after.since(&before).collect::<Vec<_>>(),
+            [(8, &Trouble::Moved)]
+        );
+        let over: Vec<_> = before.since(&after).collect();
+        assert_eq!(over, [(7, &refused("no memory"))]);
+    }
+
+    #[test]
+    fn an_ingress_qdisc_is_told_with_the_command_that_removes_it() {
+        let remedy = Trouble::IngressQdisc.remedy("tap0");
+        assert!(
+            remedy.contains("`tc qdisc del dev tap0 ingress`"),
+            "{remedy}"
+        );
+        assert!(Trouble::IngressQdisc.opens());
+    }
+}
