@@ -23,16 +23,16 @@ pub enum Error {
     MalformedFlows(String),
     /// No port answers to this reference.
     #[error(
-        "no port is called {0:?} (a port is named by id, name, interface, INTERFACE.VLAN, MAC or IP address; see `sgctl list ports`)"
+        "no port is called {0:?} (a port is named by id, interface, INTERFACE.VLAN, MAC, IP address or name; see `sgctl list ports`)"
     )]
     NoSuchPort(String),
     /// Several ports answer to this reference.
-    #[error("{reference:?} names several ports: {ids} (name one by its id)")]
+    #[error("{reference:?} names several ports: {} (name one by its id)", .candidates.join(", "))]
     AmbiguousPort {
         /// What was asked for.
         reference: String,
-        /// The ids of the ports it could be, separated by commas.
-        ids: String,
+        /// The ports it could be: id, name and interface of each.
+        candidates: Vec<String>,
     },
     /// The port has no interface here, so no packet can be walked through its filter.
     #[error("port {0} has no interface on this host (yet), so no packet reaches its filter")]

@@ -22,7 +22,7 @@ pub enum Exit {
     /// This host cannot run the daemon: a missing capability, no bpffs, an old kernel, or
     /// another daemon in its place.
     Host = 6,
-    /// No port of that name.
+    /// No port of that name, or several.
     NotFound = 7,
     /// `sgctl explain`: the packet would be dropped.
     Dropped = 10,
@@ -54,7 +54,7 @@ impl Exit {
             Self::Host => {
                 "this host cannot run the daemon (capability, bpffs, kernel, another daemon)"
             }
-            Self::NotFound => "no such port",
+            Self::NotFound => "no such port, or several that may be meant",
             Self::Dropped => "explain: the packet is dropped",
         }
     }

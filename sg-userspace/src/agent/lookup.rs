@@ -1,10 +1,10 @@
 //! Finding a port by whatever a person knows of it.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use crate::{
     error::{Error, Result},
-    model::{ClosedPort, Interface, Inventory, Mac, Port, Vlan},
+    model::{ClosedPort, Interface, Inventory, Mac, Port, PortId, Vlan},
 };
 
 /// A port of the inventory.
@@ -41,6 +41,14 @@ impl<'a> AnyPort<'a> {
         }
     }
 
+    /// Its name; may be empty.
+    pub fn name(self) -> &'a str {
+        match self {
+            Self::Read(port) => &port.name,
+            Self::Closed(port) => &port.name,
+        }
+    }
+
     fn id(self) -> String {
         match self {
             Self::Read(port) => port.id.to_string(),
@@ -64,12 +72,16 @@ pub fn in_vlan<'a>(inventory: &'a Inventory, port: AnyPort<'a>, vlan: u16) -> An
     all(inventory).find(is_it).unwrap_or(port)
 }
 
-/// The port with this id, name, interface, MAC or IP address.
+/// The port with this id, interface, MAC or IP address, or else with this name.
 ///
-/// What identifies a port goes before what merely describes it: a name that is another port's id
-/// does not hide it.
+/// What identifies a port goes before what somebody chose: a port that is called like the address of
+/// another one does not hide it.
+///
+/// # Errors
+///
+/// [`Error::NoSuchPort`]; [`Error::AmbiguousPort`] with all that it may be.
 pub fn find<'a>(inventory: &'a Inventory, reference: &str) -> Result<AnyPort<'a>> {
-    for matches in [is_id, is_interface, is_name, is_mac, is_address] {
+    for matches in [is_id, is_interface, is_mac, is_address, is_called] {
         let found: Vec<_> = all(inventory)
             .filter(|port| matches(*port, reference))
             .collect();
@@ -77,17 +89,32 @@ pub fn find<'a>(inventory: &'a Inventory, reference: &str) -> Result<AnyPort<'a>
             [] => {}
             [port] => return Ok(*port),
             several => {
-                let ids: Vec<_> = several.iter().map(|port| port.id()).collect();
-                let (reference, ids) = (reference.into(), ids.join(", "));
-                return Err(Error::AmbiguousPort { reference, ids });
+                let candidates = several.iter().map(ToString::to_string).collect();
+                return Err(Error::AmbiguousPort {
+                    reference: reference.into(),
+                    candidates,
+                });
             }
         }
     }
     Err(Error::NoSuchPort(reference.into()))
 }
 
+impl fmt::Display for AnyPort<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id())?;
+        match (self.name(), self.interface()) {
+            ("", None) => Ok(()),
+            ("", Some(interface)) => write!(f, " ({interface})"),
+            (name, None) => write!(f, " ({name})"),
+            (name, Some(interface)) => write!(f, " ({name}, {interface})"),
+        }
+    }
+}
+
 fn is_id(port: AnyPort<'_>, reference: &str) -> bool {
-    port.id().eq_ignore_ascii_case(reference)
+    let id = reference.parse::<PortId>().ok();
+    id.is_some() && port.id().parse().ok() == id
 }
 
 /// A subport is `INTERFACE.VLAN`, as Linux names VLAN interfaces.
@@ -97,14 +124,6 @@ fn is_interface(port: AnyPort<'_>, reference: &str) -> bool {
         (Some(interface), Some(vlan)) => format!("{interface}.{}", vlan.id()) == reference,
         (None, _) => false,
     }
-}
-
-fn is_name(port: AnyPort<'_>, reference: &str) -> bool {
-    let name = match port {
-        AnyPort::Read(port) => &port.name,
-        AnyPort::Closed(port) => &port.name,
-    };
-    !name.is_empty() && name == reference
 }
 
 fn is_mac(port: AnyPort<'_>, reference: &str) -> bool {
@@ -121,4 +140,13 @@ fn is_address(port: AnyPort<'_>, reference: &str) -> bool {
     reference
         .parse::<IpAddr>()
         .is_ok_and(|address| port.fixed_ips.contains(&address))
+}
+
+/// By its name; a closed port also by what is written for its id, which need not be one.
+fn is_called(port: AnyPort<'_>, reference: &str) -> bool {
+    let written = match port {
+        AnyPort::Read(_) => "",
+        AnyPort::Closed(port) => &port.id,
+    };
+    !reference.is_empty() && [port.name(), written].contains(&reference)
 }

@@ -239,3 +239,40 @@ fn a_name_of_several_ports_names_none() {
         "{error}"
     );
 }
+
+#[test]
+fn what_identifies_a_port_goes_before_the_name_that_another_one_has() {
+    let client = "11111111-0000-4000-8000-000000000006";
+    for of_client in [client, "tapclient", "fa:16:3e:00:00:06", "10.0.0.6"] {
+        let (mut agent, _) = agent();
+        agent.apply(&inventory(json!({"name": of_client}))).unwrap();
+        assert_eq!(agent.port(of_client, &[]).unwrap().port.name, "CLIENT");
+    }
+}
+
+#[test]
+fn what_is_written_for_the_id_of_a_closed_port_hides_no_other_port() {
+    let (mut agent, _) = agent();
+    let closed = inventory(json!({"id": "10.0.0.6", "name": "web"}));
+    agent.apply(&closed).unwrap();
+    assert_eq!(agent.port("10.0.0.6", &[]).unwrap().port.name, "CLIENT");
+
+    agent.apply(&inventory(json!({"id": "nobody"}))).unwrap();
+    assert_eq!(agent.port("nobody", &[]).unwrap().port.name, "WEB1");
+}
+
+#[test]
+fn an_address_on_two_networks_names_no_port_and_both_are_listed() {
+    let (mut agent, _) = agent();
+    let twins = inventory(json!({"fixed_ips": [{"ip_address": "10.0.0.6"}]}));
+    agent.apply(&twins).unwrap();
+    let error = agent.port("10.0.0.6", &[]).unwrap_err();
+    assert_eq!(error.exit(), crate::exit::Exit::NotFound);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "\"10.0.0.6\" names several ports: {WEB1} (WEB1, tapweb1), \
+             11111111-0000-4000-8000-000000000006 (CLIENT, tapclient) (name one by its id)"
+        )
+    );
+}

@@ -15,7 +15,7 @@
 //! | `GET /v1/counters?port={port}` | list of [`PortCounters`] |
 //! | `POST /v1/explain` | [`ExplainView`] of an [`ExplainRequest`] |
 //!
-//! A port is named by id, name, interface (a subport: `INTERFACE.VLAN`), MAC or IP address. Every other answer has an
+//! A port is named by id, interface (a subport: `INTERFACE.VLAN`), MAC, IP address or name. Every other answer has an
 //! [`ErrorView`] as its body.
 
 mod client;

@@ -11,7 +11,7 @@ use crate::{api::PortCounters, error::Result, exit::Exit};
 /// Show what was counted, by direction and reason
 #[derive(Debug, Args)]
 pub struct CountersArgs {
-    /// Id, name, interface, MAC or IP address; all ports if not given
+    /// Id, interface, MAC, IP address or name; all ports if not given
     port: Option<String>,
 }
 

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExplainArgs {
-    /// The port, by id, name, interface, MAC or IP address
+    /// The port, by id, interface, MAC, IP address or name
     #[arg(long)]
     port: String,
     #[command(flatten)]

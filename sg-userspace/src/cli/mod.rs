@@ -127,7 +127,7 @@ Examples:
   sgctl explain --port WEB1 --ingress tcp 198.51.100.7:40000 10.0.0.5:80
   sgctl flows list --port WEB1 -p tcp --dport 80 -o conntrack
 
-A PORT is named by id, name, interface (a subport: INTERFACE.VLAN), MAC or IP address.";
+A PORT is named by id, interface (a subport: INTERFACE.VLAN), MAC, IP address or name.";
     format!("{examples}\n\n{}", Exit::help())
 }
 

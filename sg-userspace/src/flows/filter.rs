@@ -16,7 +16,7 @@ use crate::model::{PortProtocol, protocol};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowFilter {
-    /// Of a port, by id, name, interface, MAC or IP address
+    /// Of a port, by id, interface, MAC, IP address or name
     #[arg(long, value_name = "PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,

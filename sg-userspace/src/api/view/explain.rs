@@ -8,7 +8,7 @@ use crate::packet::PacketWords;
 /// A packet to walk through a port's filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExplainRequest {
-    /// The port, by id, name, interface, MAC or IP address.
+    /// The port, by id, interface, MAC, IP address or name.
     pub port: String,
     /// The way the packet goes.
     pub direction: Way,

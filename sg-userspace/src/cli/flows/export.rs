@@ -20,7 +20,7 @@ use crate::{
 /// that run the same version.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The port, by id, name, interface, MAC or IP address
+    /// The port, by id, interface, MAC, IP address or name
     #[arg(long)]
     port: String,
     /// Where to; - is the standard output

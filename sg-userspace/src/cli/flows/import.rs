@@ -24,7 +24,7 @@ pub struct ImportArgs {
     /// What `flows export` has written; - is the standard input
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     file: PathBuf,
-    /// Take them only if they are of this port, by id, name, interface, MAC or IP address
+    /// Take them only if they are of this port, by id, interface, MAC, IP address or name
     #[arg(long)]
     port: Option<String>,
 }
