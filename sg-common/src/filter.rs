@@ -1,15 +1,16 @@
 //! The filter: one page, one stage after the other.
 
-use crate::frame::Frame;
 use crate::hook::Hook;
-use crate::packet::{self, Body, Opening, Scratch};
-use crate::port::{PortKey, flags};
+use crate::layout::port::{PortKey, flags};
+use crate::packet::{self, Body, Opening};
 use crate::reason::{Accept, DropReason, Verdict};
+use crate::scratch::Scratch;
 use crate::stage::connection::{self, Tracking};
 use crate::stage::fragment::Known;
 use crate::stage::{Context, arp, builtin, fragment, permission, port, source};
 use crate::tables::Tables;
 use crate::wire::ethernet;
+use crate::wire::frame::Frame;
 
 /// Judges a frame at a hook of an interface, and counts the verdict.
 #[inline(always)]

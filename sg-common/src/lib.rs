@@ -1,6 +1,6 @@
 //! What the kernel and userspace both know, each thing defined once.
 //!
-//! The filter itself is here ([`filter::filter`]), generic over the packet ([`frame::Frame`]) and the
+//! The filter itself is here ([`filter::filter`]), generic over the packet ([`wire::frame::Frame`]) and the
 //! tables ([`tables::Tables`]): the code that runs in the kernel is the code that host tests, fuzzers
 //! and `sgctl explain` run.
 //!
@@ -8,21 +8,15 @@
 //! the other way round, so they are named [`hook::Hook::FromVm`] and [`hook::Hook::ToVm`].
 #![cfg_attr(not(any(test, feature = "memory")), no_std)]
 
-pub mod addr;
 pub mod conntrack;
 pub mod filter;
-pub mod flow;
-pub mod frame;
 pub mod hook;
-pub mod maps;
+pub mod layout;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 pub mod packet;
-pub mod policy;
-pub mod port;
 pub mod reason;
-pub mod settings;
-pub mod shared;
+pub mod scratch;
 pub mod stage;
 pub mod sweep;
 pub mod tables;

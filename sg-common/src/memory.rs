@@ -7,18 +7,17 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use crate::addr::{Address, Family};
-use crate::flow::{Flow, FlowKey, Word};
 use crate::hook::Direction;
-use crate::maps::name;
-use crate::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use crate::port::{AddressKey, Port, PortKey};
-use crate::reason::{
-    Condition, Counter, Verdict, condition_counter, counter_index, verdict_counter,
-};
-use crate::settings::{Settings, Ticks};
-use crate::stage::fragment::{FragmentKey, FragmentValue};
+use crate::layout::counter::{Counter, counter_index};
+use crate::layout::flow::{Flow, FlowKey, Word};
+use crate::layout::fragment::{FragmentKey, FragmentValue};
+use crate::layout::maps::name;
+use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use crate::layout::port::{AddressKey, Port, PortKey};
+use crate::layout::settings::{Settings, Ticks};
+use crate::reason::{Condition, Verdict, condition_counter, verdict_counter};
 use crate::tables::{FlowEntry, Note, Tables};
+use crate::wire::addr::{Address, Family};
 
 /// All tables, without limits.
 #[derive(Clone, Debug)]
@@ -181,7 +180,7 @@ impl Tables for Memory {
         self.look_up(name::ADDRESSES);
         longest(&key.address, |bits, address| {
             let key = (
-                crate::port::ADDRESS_KEY_BITS + bits,
+                crate::layout::port::ADDRESS_KEY_BITS + bits,
                 AddressKey { address, ..*key },
             );
             self.addresses.get(&key).copied()
@@ -202,7 +201,7 @@ impl Tables for Memory {
         self.look_up(name::PREFIXES);
         longest(&key.address, |bits, address| {
             let key = (
-                crate::policy::PREFIX_KEY_BITS + bits,
+                crate::layout::policy::PREFIX_KEY_BITS + bits,
                 PrefixKey { address, ..*key },
             );
             self.prefixes.get(&key).copied()

@@ -1,89 +1,25 @@
 //! A frame, parsed: what the stages of the filter look at.
 
-use crate::addr::{Address, Family};
-use crate::conntrack::{Room, icmp};
-use crate::flow::{Flow, FlowKey};
-use crate::frame::Frame;
 use crate::hook::Hook;
-use crate::policy::protocol;
+use crate::layout::flow::FlowKey;
 use crate::reason::DropReason;
+use crate::wire::addr::Family;
 use crate::wire::ethernet::{self, Ethernet, ethertype};
+use crate::wire::frame::Frame;
+use crate::wire::icmp::{self, Query};
+use crate::wire::ip::{Extent, Fragment, Ip};
 use crate::wire::ipv6::Walk;
 use crate::wire::transport::{Gre, Ports};
-use crate::wire::{icmp as icmp_wire, ipv4, ipv6};
+use crate::wire::{ipv4, ipv6, protocol};
 
 /// What an Ethernet frame carries.
 pub enum Body {
     /// ARP: only what the VM sends is looked into.
     Arp,
-    /// IPv4 or IPv6, see [`Scratch::ip`].
+    /// IPv4 or IPv6, see [`Ip`].
     Ip,
     /// Any other ethertype.
     Other,
-}
-
-/// An IP header, of either family, and where its payload is.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct Ip {
-    /// The family.
-    pub family: Family,
-    /// Whether the packet is a fragment.
-    pub fragment: Fragment,
-    /// Upper-layer protocol, after the extension headers.
-    pub protocol: u8,
-    /// Hop limit, or time to live.
-    pub hops: u8,
-    /// Offset of a fragment within its datagram, in units of 8 bytes.
-    pub fragment_offset: u16,
-    /// Type of the first header of a fragment's datagram: the same in all its fragments.
-    pub fragment_protocol: u8,
-    /// Identification of a fragment's datagram.
-    pub fragment_id: u32,
-    /// Offset of a fragment's data in the frame; before the payload if the data begin with extension
-    /// headers.
-    pub fragment_data: u32,
-    /// Offset of the payload in the frame.
-    pub payload: u32,
-    /// Bytes of payload, by the header; for a super-packet, of all of it.
-    pub payload_length: u32,
-    /// Source.
-    pub source: Address,
-    /// Destination.
-    pub destination: Address,
-}
-
-/// Which part of a datagram a packet is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Fragment {
-    /// All of it.
-    Whole,
-    /// The first fragment, which has the transport header.
-    First,
-    /// Any other.
-    Later,
-}
-
-impl Fragment {
-    /// From a fragment offset and the flag for more.
-    #[inline(always)]
-    pub const fn new(offset: u16, more: bool) -> Fragment {
-        match (offset, more) {
-            (0, false) => Fragment::Whole,
-            (0, true) => Fragment::First,
-            _ => Fragment::Later,
-        }
-    }
-}
-
-/// How far a packet reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// As far as its header says; the frame must hold all of it.
-    Whole,
-    /// To an offset in the frame: it is quoted in an ICMP error, cut off somewhere.
-    Until(u32),
 }
 
 /// Parses what follows the Ethernet header.
@@ -107,65 +43,6 @@ pub fn body<F: Frame + ?Sized>(
         other if ethernet::is_tag(other) => Err(DropReason::Vlan),
         _ => Ok(Body::Other),
     }
-}
-
-/// Room for what does not fit into the 512 bytes of a kernel program's stack. All zeros is a value of it.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct Scratch {
-    /// The packet's IP header.
-    pub ip: Ip,
-    /// The packet as the opening of a connection.
-    pub opening: Opening,
-    /// The connection found, or the one that is opened.
-    pub flow: Flow,
-    /// The connection as it was found, before this packet.
-    pub before: Flow,
-    /// What the connection's tracker reads of the packet.
-    pub room: Room,
-    /// The IP header that an ICMP error quotes.
-    pub quoted_ip: Ip,
-    /// The packet that an ICMP error quotes.
-    pub quoted: Opening,
-    /// The packet that opened the connection, to judge it again.
-    pub original: Opening,
-}
-
-impl Scratch {
-    /// Nothing yet.
-    pub const EMPTY: Scratch = {
-        let ip = Ip {
-            family: Family::V4,
-            fragment: Fragment::Whole,
-            protocol: 0,
-            hops: 0,
-            fragment_offset: 0,
-            fragment_protocol: 0,
-            fragment_id: 0,
-            fragment_data: 0,
-            payload: 0,
-            payload_length: 0,
-            source: [0; 16],
-            destination: [0; 16],
-        };
-        let transport = Transport {
-            source: 0,
-            destination: 0,
-            cut_short: false,
-        };
-        let opening = Opening::new(0, Hook::FromVm, &ip, transport);
-        let flow = Flow::new(Hook::FromVm, 0, 0);
-        Scratch {
-            ip,
-            opening,
-            flow,
-            before: flow,
-            room: Room::EMPTY,
-            quoted_ip: ip,
-            quoted: opening,
-            original: opening,
-        }
-    };
 }
 
 /// The two numbers by which rules and flows tell packets between the same two addresses apart.
@@ -257,14 +134,22 @@ fn call<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Option<(u16, u16)> {
 
 #[inline(always)]
 fn query_numbers<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Option<(u16, u16)> {
-    if ip.payload_length < size_of::<icmp_wire::Header>() as u32 {
+    if ip.payload_length < size_of::<icmp::Header>() as u32 {
         return None;
     }
-    let header: icmp_wire::Header = frame.read(ip.payload)?;
+    let header: icmp::Header = frame.read(ip.payload)?;
     Some((
         u16::from_be_bytes(header.id),
         u16::from_be_bytes([header.kind, header.code]),
     ))
+}
+
+#[inline(always)]
+const fn query(family: Family, protocol: u8, transport: &Transport) -> Option<Query> {
+    if !icmp::is_icmp(family, protocol) || transport.cut_short {
+        return None;
+    }
+    icmp::query(family, transport.icmp_type())
 }
 
 /// A packet as the opening of a connection: what built-ins and rules are asked about. A stored flow can
@@ -304,11 +189,11 @@ impl Opening {
             family: ip.family.number(),
             reserved: 0,
         };
-        if let Some(query) = icmp::query(ip.family, ip.protocol, hook, &transport) {
+        if let Some(query) = query(ip.family, ip.protocol, &transport) {
             key.local_port = transport.source;
             key.remote_port = transport.destination & 0xff;
             key.icmp_request = query.request;
-            key.icmp_from_vm = query.from_vm as u8;
+            key.icmp_from_vm = (query.asks == matches!(hook, Hook::FromVm)) as u8;
         }
         Opening {
             key,
@@ -351,6 +236,12 @@ impl Opening {
     #[inline(always)]
     pub const fn icmp_type(&self) -> u8 {
         self.transport.icmp_type()
+    }
+
+    /// The ICMP query it asks or answers, if it does.
+    #[inline(always)]
+    pub const fn query(&self) -> Option<Query> {
+        query(self.family(), self.key.protocol, &self.transport)
     }
 
     /// Whether a rule can name its port, or its ICMP type: it is readable, and ICMP is its family's own.

@@ -108,19 +108,3 @@ pub const fn verdict_counter(verdict: &Verdict) -> u32 {
 pub const fn condition_counter(condition: Condition) -> u32 {
     FIRST_CONDITION + condition as u32
 }
-
-/// The index in the `counters` map of a counter of a port.
-#[inline(always)]
-pub const fn counter_index(slot: u32, direction: crate::hook::Direction, counter: u32) -> u32 {
-    (slot * 2 + direction as u32) * COUNTERS + counter
-}
-
-crate::shared::shared! {
-    /// Value of the `counters` map, on each CPU.
-    pub struct Counter: 16 {
-        /// Packets (a GSO super-packet counts once).
-        pub packets: u64,
-        /// Bytes with the Ethernet header.
-        pub bytes: u64,
-    }
-}

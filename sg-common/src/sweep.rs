@@ -11,10 +11,10 @@
 //! turn with the entry: the number of turns is the number of entries.
 
 use crate::conntrack::tcp::State;
-use crate::flow::{Flow, FlowKey, Word};
-use crate::policy::protocol;
-use crate::settings::{EXPIRY_STEP, Ticks, passed, ticks};
-use crate::shared::shared;
+use crate::layout::flow::Word;
+use crate::layout::settings::{EXPIRY_STEP, Ticks, passed, ticks};
+use crate::layout::sweep::Room;
+use crate::wire::protocol;
 
 /// Turns of each family in one step.
 pub const TURNS: u32 = 128;
@@ -44,61 +44,6 @@ pub const WALKS_TO_END: u32 = 4096;
 
 /// Entries that one walk removes at most.
 pub const WALK_REMOVES: u32 = 1024;
-
-shared! {
-    /// Value of the `rooms` map, by [`crate::addr::Family`]: the table of assured connections.
-    pub struct Room: 8 {
-        /// Turns: entries, and those that were removed by hand and not missed yet.
-        pub used: u32,
-        /// Entries that fit.
-        pub capacity: u32,
-    }
-
-    /// Value of the `sweep` map: one element, what the sweep has done.
-    pub struct Sweep: 32 {
-        /// Steps.
-        pub steps: u64,
-        /// Entries that were removed from all tables.
-        pub removed: u64,
-        /// When the last step was.
-        pub last: Ticks,
-        /// When a table that evicts was last walked through.
-        pub walked: Ticks,
-        /// Walks.
-        pub walks: u32,
-        /// 1 if a connection could not be promoted since the last step.
-        pub refused: u32,
-    }
-}
-
-shared! {
-    /// What the program `adopt` finds in its packet: an assured connection to store.
-    pub struct Adoption: 128 {
-        /// An Ethernet header and two bytes, which the kernel wants and nobody reads.
-        pub header: [u8; 16],
-        /// The connection.
-        pub key: FlowKey,
-        /// Its state.
-        pub flow: Flow,
-    }
-}
-
-/// What the program `adopt` answers.
-#[expect(missing_docs, reason = "the names say it")]
-pub mod adopted {
-    pub const STORED: u32 = 0;
-    pub const NO_ROOM: u32 = 1;
-    pub const OVER_QUOTA: u32 = 2;
-    pub const EXISTS: u32 = 3;
-}
-
-impl Room {
-    /// Whether more than this many percent of the room are used.
-    #[inline(always)]
-    pub const fn fuller_than(&self, percent: u64) -> bool {
-        self.used as u64 * 100 > self.capacity as u64 * percent
-    }
-}
 
 /// Whether room is to be made in a hurry.
 #[inline(always)]

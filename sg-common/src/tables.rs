@@ -1,12 +1,12 @@
 //! The tables as the filter sees them: BPF maps in the kernel, ordinary memory elsewhere.
 
-use crate::flow::{Flow, FlowKey};
 use crate::hook::Direction;
-use crate::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
-use crate::port::{AddressKey, Port, PortKey};
+use crate::layout::flow::{Flow, FlowKey};
+use crate::layout::fragment::{FragmentKey, FragmentValue};
+use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
+use crate::layout::port::{AddressKey, Port, PortKey};
+use crate::layout::settings::{Settings, Ticks};
 use crate::reason::{Condition, Verdict};
-use crate::settings::{Settings, Ticks};
-use crate::stage::fragment::{FragmentKey, FragmentValue};
 
 /// All that the filter looks up and writes.
 ///
@@ -44,7 +44,7 @@ pub trait Tables {
     /// A port; its tag is the reader's to check.
     fn port(&self, key: &PortKey) -> Option<&Port>;
 
-    /// Longest match in `addresses`, of the whole address: bits of [`crate::port::kind`].
+    /// Longest match in `addresses`, of the whole address: bits of [`crate::layout::port::kind`].
     fn address(&self, key: &AddressKey) -> Option<u32>;
 
     /// A policy; its tag is the reader's to check.
@@ -97,7 +97,7 @@ pub trait FlowEntry {
 /// What the filter found on its way, in the order in which it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The source address is allowed; bits of [`crate::port::kind`].
+    /// The source address is allowed; bits of [`crate::layout::port::kind`].
     SourceAllowed(u32),
     /// The source needs no look-up: this connection has sent from it before.
     SourceVouched,

@@ -7,12 +7,12 @@
 use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 
 use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
-use sg_common::addr::Family;
-use sg_common::flow::{Flow, FlowKey, Word};
+use sg_common::layout::flow::{Flow, FlowKey, Word};
+use sg_common::layout::settings::{Ticks, passed};
+use sg_common::layout::sweep::adopted;
 use sg_common::reason::Condition;
-use sg_common::settings::{Ticks, passed};
-use sg_common::sweep::adopted;
 use sg_common::tables::{FlowEntry, Tables};
+use sg_common::wire::addr::Family;
 
 use crate::maps;
 use crate::tables::{KernelTables, by_family};
@@ -319,7 +319,7 @@ fn hurry() {
 }
 
 #[inline(always)]
-pub fn room(family: Family) -> Option<*mut sg_common::sweep::Room> {
+pub fn room(family: Family) -> Option<*mut sg_common::layout::sweep::Room> {
     maps::ROOMS.get_ptr_mut(family as u32)
 }
 

@@ -2,7 +2,7 @@
 
 use aya_ebpf::programs::TcContext;
 use bytemuck::AnyBitPattern;
-use sg_common::frame::{FARTHEST, Frame};
+use sg_common::wire::frame::{FARTHEST, Frame};
 
 /// The packet of a tc program.
 pub struct TcFrame<'a> {

@@ -4,8 +4,8 @@
 //! `aya-log-ebpf` bring a map in the old form, which libbpf, and so bpftool, refuses to load.
 
 use aya_log_common::{Argument, DisplayHint, Field, Header, Level, LogValueLength};
+use sg_common::layout::settings::{Ticks, ticks};
 use sg_common::reason::Condition;
-use sg_common::settings::{Ticks, ticks};
 
 use crate::maps;
 

@@ -39,8 +39,8 @@ mod programs {
     use bytemuck::AnyBitPattern;
     use sg_common::filter::filter;
     use sg_common::hook::Hook;
-    use sg_common::packet::Scratch;
-    use sg_common::sweep::{Adoption, adopted};
+    use sg_common::layout::sweep::{Adoption, adopted};
+    use sg_common::scratch::Scratch;
 
     use crate::frame::TcFrame;
     use crate::tables::KernelTables;

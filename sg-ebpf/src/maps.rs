@@ -3,15 +3,16 @@
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_timer};
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, Queue, RingBuf};
 use aya_ebpf::macros::btf_map;
-use sg_common::flow::{Flow, FlowKey, FlowKey4};
-use sg_common::maps::{Node, capacity};
-use sg_common::packet::Scratch;
-use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use sg_common::port::{AddressKey, Port, PortKey};
-use sg_common::reason::Counter;
-use sg_common::settings::Settings;
-use sg_common::stage::fragment::{FragmentKey, FragmentValue};
-use sg_common::sweep::{Room, Sweep};
+use sg_common::layout::capacity;
+use sg_common::layout::counter::Counter;
+use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::layout::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::maps::Node;
+use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::layout::port::{AddressKey, Port, PortKey};
+use sg_common::layout::settings::Settings;
+use sg_common::layout::sweep::{Room, Sweep};
+use sg_common::scratch::Scratch;
 
 /// Policy maps are written by the loader and mostly empty: they take memory as they fill. Flow tables are
 /// written per connection: their memory is there from the start, which makes an insert three times
@@ -100,7 +101,7 @@ pub struct Timer {
     pub timer: bpf_timer,
 }
 
-/// When each condition was last logged, in [`sg_common::settings::Ticks`].
+/// When each condition was last logged, in [`sg_common::layout::settings::Ticks`].
 #[btf_map(name = "logged")]
 pub static LOGGED: Array<u32, { sg_common::reason::Condition::ALL.len() }> = Array::new();
 

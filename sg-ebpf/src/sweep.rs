@@ -5,15 +5,15 @@ use core::ffi::c_void;
 use aya_ebpf::helpers::{
     bpf_for_each_map_elem, bpf_timer_init, bpf_timer_set_callback, bpf_timer_start,
 };
-use sg_common::addr::Family;
-use sg_common::flow::{Flow, FlowKey, FlowKey4};
-use sg_common::settings::{Ticks, passed};
-use sg_common::stage::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::layout::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::settings::{Ticks, passed};
+use sg_common::layout::sweep::{Room, Sweep};
 use sg_common::sweep::{
-    Room, Sweep, TURNS, WALK, WALK_REMOVES, WALK_VISITS, WALKS_TO_END, gives_way, is_over,
-    is_pressed, pause,
+    TURNS, WALK, WALK_REMOVES, WALK_VISITS, WALKS_TO_END, gives_way, is_over, is_pressed, pause,
 };
 use sg_common::tables::Tables;
+use sg_common::wire::addr::Family;
 
 use crate::flows::{Entry, release, room};
 use crate::maps;

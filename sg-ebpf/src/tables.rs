@@ -3,16 +3,17 @@
 use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns};
-use sg_common::addr::Family;
-use sg_common::flow::{Flow, FlowKey};
 use sg_common::hook::Direction;
-use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
-use sg_common::port::{AddressKey, Port, PortKey};
-use sg_common::reason::{Condition, Verdict, condition_counter, counter_index, verdict_counter};
-use sg_common::settings::{Settings, TICK_SHIFT, Ticks};
-use sg_common::shared::tag_is;
-use sg_common::stage::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::counter::counter_index;
+use sg_common::layout::flow::{Flow, FlowKey};
+use sg_common::layout::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
+use sg_common::layout::port::{AddressKey, Port, PortKey};
+use sg_common::layout::settings::{Settings, TICK_SHIFT, Ticks};
+use sg_common::layout::shared::tag_is;
+use sg_common::reason::{Condition, Verdict, condition_counter, verdict_counter};
 use sg_common::tables::Tables;
+use sg_common::wire::addr::Family;
 
 use crate::flows::{self, Entry};
 use crate::{log, maps};

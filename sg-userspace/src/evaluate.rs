@@ -6,8 +6,8 @@
 
 use std::net::IpAddr;
 
-use sg_common::addr::to_ip;
 use sg_common::packet::Opening;
+use sg_common::wire::addr::to_ip;
 
 use crate::model::protocol;
 use crate::model::{Inventory, Matches, Port, Rule};

@@ -119,7 +119,7 @@ fn detach_takes_off_the_filters_of_another_layout_too() {
     start_clsact(&mut site_.node);
     site_.node.terminate();
     let pins = site_.node.pins();
-    let ours = pins.join(format!("v{}", sg_common::maps::ABI));
+    let ours = pins.join(format!("v{}", sg_common::layout::maps::ABI));
     fs::rename(&ours, pins.join("v1")).unwrap();
     assert_eq!(site_.ask(443), Silence);
 
@@ -152,7 +152,7 @@ fn start_clsact(node: &mut Node) {
 /// The pin of WEB1 at a hook.
 fn link(node: &Node, hook: &str, suffix: &str) -> String {
     let ifindex = node.netns().ifindex(&web1().interface());
-    let version = format!("v{}/links", sg_common::maps::ABI);
+    let version = format!("v{}/links", sg_common::layout::maps::ABI);
     let pin = node
         .pins()
         .join(version)

@@ -36,7 +36,7 @@ fn bpftool_loads_the_object_and_dumps_every_map_by_name() {
         bpftool(&site_.node, &["map", verb, "pinned", path]).expect(0);
         dumped += 1;
     }
-    assert_eq!(dumped, sg_common::maps::LAYOUTS.len());
+    assert_eq!(dumped, sg_common::layout::maps::LAYOUTS.len());
     let ports = site_.node.map("ports");
     let dump = bpftool(
         &site_.node,

@@ -44,8 +44,8 @@ fn a_map_of_another_kind_under_our_name_is_not_used() {
     fs::write(node.inventory_path(), site(&[HTTP]).json().to_string()).unwrap();
     let ports = maps(&node).join("ports");
     fs::create_dir_all(maps(&node)).unwrap();
-    let port = size_of::<sg_common::port::Port>();
-    let key = size_of::<sg_common::port::PortKey>();
+    let port = size_of::<sg_common::layout::port::Port>();
+    let key = size_of::<sg_common::layout::port::PortKey>();
     // Only the kind of map is another: keys, values and room are those of ours.
     let create = format!(
         "map create {} type lru_hash key {key} value {port} entries 1024 name ports",
@@ -93,7 +93,7 @@ fn tables_that_another_version_has_written_are_not_used() {
 }
 
 fn maps(node: &Node) -> PathBuf {
-    let version = format!("v{}", sg_common::maps::ABI);
+    let version = format!("v{}", sg_common::layout::maps::ABI);
     node.pins().join(version).join("maps")
 }
 

@@ -114,7 +114,7 @@ fn detach_opens_everything_and_leaves_no_pins() {
         !site_
             .node
             .pins()
-            .join(format!("v{}", sg_common::maps::ABI))
+            .join(format!("v{}", sg_common::layout::maps::ABI))
             .exists()
     );
 }

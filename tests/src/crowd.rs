@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use sg_common::hook::Hook;
-use sg_common::maps::name;
+use sg_common::layout::maps::name;
 
 use crate::node::Node;
 use crate::packet::tcp;

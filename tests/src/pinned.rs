@@ -4,9 +4,9 @@ use std::path::Path;
 
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData};
-use sg_common::flow::{Flow, FlowKey, FlowKey4};
-use sg_common::stage::fragment::{FragmentKey, FragmentValue};
-use sg_common::sweep::Room;
+use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::layout::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::sweep::Room;
 
 /// How full the table of assured IPv4 connections is, by the map of rooms.
 #[must_use]

@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: house rules that no compiler holds, as a table.
 
+mod imports;
 mod rules;
 
 use std::{
@@ -18,11 +19,21 @@ use rules::{LONGEST, RULES, Rule};
 /// Names file, line and rule of each breach.
 pub fn run(workspace: &Workspace) -> Result<()> {
     let mut breaches = Vec::new();
+    let mut ordered = Vec::new();
     for file in sources(&workspace.root)? {
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        breaches.extend(breaches_of(workspace.short(&file), &text));
+        let short = workspace.short(&file);
+        breaches.extend(breaches_of(short, &text));
+        if let Ok(path) = short.strip_prefix("sg-common/src") {
+            ordered.push((path.display().to_string(), text));
+        }
     }
+    breaches.extend(imports::breaches(
+        ordered
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str())),
+    ));
     ensure!(
         breaches.is_empty(),
         "house rules broken:\n{}",

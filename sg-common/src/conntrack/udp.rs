@@ -1,12 +1,12 @@
 //! UDP and UDP-Lite (`nf_conntrack_proto_udp.c`).
 
-use crate::conntrack::Next;
-use crate::flow::Flow;
-use crate::frame::Frame;
-use crate::packet::{Fragment, Ip};
-use crate::policy::protocol;
+use crate::conntrack::next::Next;
+use crate::layout::flow::Flow;
+use crate::layout::settings::{Settings, Ticks, passed, ticks};
 use crate::reason::DropReason;
-use crate::settings::{Settings, Ticks, passed, ticks};
+use crate::wire::frame::Frame;
+use crate::wire::ip::{Fragment, Ip};
+use crate::wire::protocol;
 use crate::wire::transport::Udp;
 
 /// An answered flow is a stream once it is older than this.

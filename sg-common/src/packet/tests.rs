@@ -4,7 +4,8 @@ use proptest::strategy::Strategy;
 use proptest::{prop_assert, prop_assert_eq};
 
 use super::*;
-use crate::addr::from_v4;
+use crate::scratch::Scratch;
+use crate::wire::addr::from_v4;
 
 const REQUESTS: [(Family, u8, u8); 6] = [
     (Family::V4, 8, 0),

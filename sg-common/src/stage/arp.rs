@@ -1,13 +1,13 @@
 //! ARP: a VM speaks only for its own addresses (Neutron `arp_protect.py`).
 
-use crate::addr::{Family, V4_UNSPECIFIED};
-use crate::frame::Frame;
-use crate::port::flags;
+use crate::layout::port::flags;
+use crate::layout::settings::switch;
 use crate::reason::{Accept, DropReason, Verdict};
-use crate::settings::switch;
 use crate::stage::{Context, source};
 use crate::tables::Tables;
+use crate::wire::addr::{Family, V4_UNSPECIFIED};
 use crate::wire::arp;
+use crate::wire::frame::Frame;
 
 /// Checks the sender of an ARP packet that the VM sends: the MAC of the frame, with an address that
 /// goes with it. A probe (RFC 5227) has no sender address yet; its target must be the port's.

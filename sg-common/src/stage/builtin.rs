@@ -2,15 +2,15 @@
 //! `iptables_firewall.py`: `_spoofing_rule`, `_drop_dhcp_rule`, `_accept_inbound_icmpv6`;
 //! `securitygroups_rpc_base.py`: `_apply_provider_rule`).
 
-use crate::addr::{Family, V4_BROADCAST, is_link_local};
 use crate::hook::Hook;
+use crate::layout::port::{flags, kind};
 use crate::packet::Opening;
-use crate::policy::protocol;
-use crate::port::{flags, kind};
 use crate::reason::{Accept, DropReason};
 use crate::stage::{Context, source};
 use crate::tables::Tables;
+use crate::wire::addr::{Family, V4_BROADCAST, is_link_local};
 use crate::wire::icmp::v6;
+use crate::wire::protocol;
 
 /// What no VM may do: answer as a DHCP server, or advertise itself as a router. ICMPv6 without a whole
 /// header falls in both directions: the built-ins must know its type (`ip6t_icmp6`, `hotdrop`).

@@ -1,15 +1,17 @@
 //! Connections: finds the one a packet belongs to, moves its state, opens new ones.
 
-use crate::addr::Family;
 use crate::conntrack::{self, Next, Terms, icmp};
-use crate::flow::{Flow, Side, Word};
-use crate::frame::Frame;
-use crate::packet::{Extent, Fragment, Opening, Scratch, transport};
-use crate::port::flags;
+use crate::layout::flow::{Flow, Side, Word};
+use crate::layout::port::flags;
+use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
+use crate::packet::{Opening, transport};
 use crate::reason::{Accept, Condition, DropReason, Verdict};
-use crate::settings::{EXPIRY_STEP, Ticks, switch};
+use crate::scratch::Scratch;
 use crate::stage::{Context, permission, source};
 use crate::tables::{FlowEntry, Note, Tables};
+use crate::wire::addr::Family;
+use crate::wire::frame::Frame;
+use crate::wire::ip::{Extent, Fragment};
 use crate::wire::ipv6::Walk;
 use crate::wire::{ipv4, ipv6};
 

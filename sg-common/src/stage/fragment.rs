@@ -2,46 +2,15 @@
 //! packet back, so a later fragment that comes before the first is refused, or at the operator's wish
 //! judged by the rules that need no ports.
 
-use crate::addr::{Address, Family};
 use crate::hook::Direction;
-use crate::packet::{Fragment, Ip, header_length};
+use crate::layout::fragment::{FragmentKey, FragmentValue};
+use crate::layout::settings::{passed, switch};
+use crate::packet::header_length;
 use crate::reason::{Condition, DropReason};
-use crate::settings::{Ticks, passed, switch};
-use crate::shared::shared;
 use crate::stage::Context;
 use crate::tables::Tables;
-
-shared! {
-    /// Key of the `fragments` map: one datagram in fragments.
-    pub struct FragmentKey: 44 {
-        /// The port.
-        pub slot: u32,
-        /// Identification, unique to the two addresses and, in IPv4, the protocol.
-        pub id: u32,
-        /// Source.
-        pub source: Address,
-        /// Destination.
-        pub destination: Address,
-        /// Type of the datagram's first header.
-        pub protocol: u8,
-        /// Direction, as [`Direction`].
-        pub direction: u8,
-        /// 4 or 6.
-        pub family: u8,
-        /// Zero.
-        pub reserved: u8,
-    }
-
-    /// Value of the `fragments` map: the first fragment was accepted.
-    pub struct FragmentValue: 12 {
-        /// Until when the later ones are.
-        pub expires: Ticks,
-        /// The port's generation at that time.
-        pub generation: u32,
-        /// How many of the datagram's bytes are extension headers and transport header: what was judged.
-        pub judged: u32,
-    }
-}
+use crate::wire::addr::Family;
+use crate::wire::ip::{Fragment, Ip};
 
 /// What is known of a packet before anything looks at its transport header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,13 +5,14 @@ pub mod builtin;
 pub mod connection;
 pub mod fragment;
 pub mod permission;
+pub mod policy;
 pub mod port;
 pub mod source;
 
-use crate::addr::Mac;
 use crate::hook::Hook;
-use crate::port::{Port, PortKey};
-use crate::settings::{Settings, Ticks};
+use crate::layout::port::{Port, PortKey};
+use crate::layout::settings::{Settings, Ticks};
+use crate::wire::addr::Mac;
 
 /// What every stage needs to know: where the packet is, whose it is, and when.
 pub struct Context<'a> {
@@ -38,7 +39,7 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether a bit of [`crate::port::flags`] is set.
+    /// Whether a bit of [`crate::layout::port::flags`] is set.
     #[inline(always)]
     pub const fn has(&self, flag: u16) -> bool {
         self.flags & flag != 0

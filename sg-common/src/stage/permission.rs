@@ -1,11 +1,10 @@
 //! Whether a connection may be opened: by a built-in, or by a rule of the port's groups.
 
+use crate::layout::port::policy_index;
+use crate::layout::shared::tag_is;
 use crate::packet::Opening;
-use crate::policy;
-use crate::port::policy_index;
 use crate::reason::{Accept, DropReason, Verdict};
-use crate::shared::tag_is;
-use crate::stage::{Context, builtin};
+use crate::stage::{Context, builtin, policy};
 use crate::tables::{Note, Tables};
 
 /// The verdict on a packet that is not tracked: every packet meets the rules.

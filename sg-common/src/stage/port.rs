@@ -1,9 +1,9 @@
 //! Which port a frame belongs to.
 
-use crate::port::{Port, PortKey, flags};
+use crate::layout::port::{Port, PortKey, flags};
+use crate::layout::settings::{Settings, switch};
+use crate::layout::shared::tag_is;
 use crate::reason::DropReason;
-use crate::settings::{Settings, switch};
-use crate::shared::tag_is;
 use crate::tables::Tables;
 
 /// Finds the port of an interface and a VLAN, and the operator's settings. A tagged frame belongs to the

@@ -1,17 +1,19 @@
 //! Anti-spoofing: a VM sends only from its own MACs and addresses (Neutron
 //! `iptables_firewall.py`, `_setup_spoof_filter_chain`; the MAC check of `arp_protect.py`).
 
-use crate::addr::{
-    Address, Family, Mac, V4_BROADCAST, V4_UNSPECIFIED, V6_UNSPECIFIED, is_link_local_multicast,
-};
-use crate::frame::Frame;
-use crate::packet::{Ip, Opening, Scratch};
-use crate::port::{ANY_FAMILY, ANY_MAC, AddressKey, flags};
+use crate::layout::port::{ANY_FAMILY, ANY_MAC, AddressKey, flags};
+use crate::layout::settings::switch;
+use crate::packet::Opening;
 use crate::reason::DropReason;
-use crate::settings::switch;
+use crate::scratch::Scratch;
 use crate::stage::Context;
 use crate::tables::{Note, Tables};
+use crate::wire::addr::{
+    Address, Family, Mac, V4_BROADCAST, V4_UNSPECIFIED, V6_UNSPECIFIED, is_link_local_multicast,
+};
+use crate::wire::frame::Frame;
 use crate::wire::icmp::{Neighbor, v6};
+use crate::wire::ip::Ip;
 
 /// Checks the source of an IP packet that the VM sends: its MAC and address must be a pair of the port,
 /// but for a DHCP client and for neighbor discovery, which begin without an address.
@@ -95,7 +97,7 @@ fn is_own_neighbor<T: Tables, F: Frame + ?Sized>(
 }
 
 /// Why the port may send from an address with the MAC of the frame: bits of
-/// [`crate::port::kind`], 0 if it may not.
+/// [`crate::layout::port::kind`], 0 if it may not.
 #[inline(always)]
 pub fn pair<T: Tables>(
     tables: &T,

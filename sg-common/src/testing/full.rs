@@ -1,13 +1,13 @@
 //! Tables that are full.
 
-use crate::flow::{Flow, FlowKey};
 use crate::hook::Direction;
+use crate::layout::flow::{Flow, FlowKey};
+use crate::layout::fragment::{FragmentKey, FragmentValue};
+use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
+use crate::layout::port::{AddressKey, Port, PortKey};
+use crate::layout::settings::{Settings, Ticks};
 use crate::memory::Memory;
-use crate::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
-use crate::port::{AddressKey, Port, PortKey};
 use crate::reason::{Condition, Verdict};
-use crate::settings::{Settings, Ticks};
-use crate::stage::fragment::{FragmentKey, FragmentValue};
 use crate::tables::Tables;
 
 /// Reads like the tables within, but stores nothing new: connections, promotions, fragments.

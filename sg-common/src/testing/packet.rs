@@ -10,7 +10,7 @@ use etherparse::{
     TcpHeader, UdpHeader,
 };
 
-use crate::addr::{Mac, from_ip, link_local};
+use crate::wire::addr::{Mac, from_ip, link_local};
 
 /// A peer's MAC, wherever no test asks for another.
 pub(crate) const PEER_MAC: Mac = [2, 0, 0, 0, 0, 0x99];

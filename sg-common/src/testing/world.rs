@@ -6,21 +6,22 @@ use std::net::IpAddr;
 use std::vec::Vec;
 
 use super::packet::{PEER_MAC, Packet};
-use crate::addr::{Address, Family, Mac, V4_PREFIX_BITS, from_ip, link_local};
 use crate::filter::filter;
-use crate::flow::Flow;
 use crate::hook::{Direction, Hook};
-use crate::memory::{FlowMemory, Memory, mask};
-use crate::packet::Scratch;
-use crate::policy::{
+use crate::layout::counter::{Counter, counter_index};
+use crate::layout::flow::Flow;
+use crate::layout::policy::{
     Grant, GrantKey, Member, MemberKey, PREFIX_KEY_BITS, Permits, Policy, PortGrant, PrefixKey,
     ask, port_protocol,
 };
-use crate::port::{
+use crate::layout::port::{
     ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, Port, PortKey, flags, kind, policy_index,
 };
-use crate::reason::{COUNTERS, Counter, Verdict, counter_index, verdict_counter};
-use crate::settings::ticks;
+use crate::layout::settings::ticks;
+use crate::memory::{FlowMemory, Memory, mask};
+use crate::reason::{COUNTERS, Verdict, verdict_counter};
+use crate::scratch::Scratch;
+use crate::wire::addr::{Address, Family, Mac, V4_PREFIX_BITS, from_ip, link_local};
 
 pub(crate) const VM_MAC: Mac = [0xfa, 0x16, 0x3e, 0, 0, 5];
 pub(crate) const VM: &str = "10.0.0.5";

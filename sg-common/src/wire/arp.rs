@@ -1,8 +1,8 @@
 //! ARP for IPv4 over Ethernet (RFC 826).
 
-use crate::addr::{Address, Mac, from_v4};
-use crate::frame::Frame;
 use crate::reason::DropReason;
+use crate::wire::addr::{Address, Mac, from_v4};
+use crate::wire::frame::Frame;
 use crate::wire::header;
 
 header! {

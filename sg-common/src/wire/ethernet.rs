@@ -1,8 +1,8 @@
 //! Ethernet (IEEE 802.3) and VLAN tags (802.1Q, 802.1ad).
 
-use crate::addr::Mac;
-use crate::frame::Frame;
 use crate::reason::DropReason;
+use crate::wire::addr::Mac;
+use crate::wire::frame::Frame;
 use crate::wire::header;
 
 header! {

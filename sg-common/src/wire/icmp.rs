@@ -1,7 +1,7 @@
 //! ICMP (RFC 792) and ICMPv6 (RFC 4443, RFC 4861) headers and the types that the filter knows.
 
-use crate::addr::Address;
-use crate::wire::header;
+use crate::wire::addr::{Address, Family};
+use crate::wire::{header, protocol};
 
 header! {
     /// The header that all messages share; queries have the identifier.
@@ -86,4 +86,38 @@ pub mod v6 {
     pub const MLD2_REPORT: u8 = 143;
     pub const MULTICAST_ROUTER_ADVERTISEMENT: u8 = 151;
     pub const MULTICAST_ROUTER_SOLICITATION: u8 = 152;
+}
+
+/// A message that asks or answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Type of the request, which names the query in both directions.
+    pub request: u8,
+    /// This message is the request.
+    pub asks: bool,
+}
+
+/// Whether a protocol is the ICMP of the family. ICMPv6 in IPv4, or the reverse, is a protocol like any.
+#[inline(always)]
+pub const fn is_icmp(family: Family, protocol: u8) -> bool {
+    match family {
+        Family::V4 => protocol == protocol::ICMP,
+        Family::V6 => protocol == protocol::ICMPV6,
+    }
+}
+
+/// What query a message of its family's ICMP belongs to, by its type, if to any.
+#[inline(always)]
+pub const fn query(family: Family, kind: u8) -> Option<Query> {
+    let (request, asks) = match (family, kind) {
+        (Family::V4, v4::ECHO | v4::TIMESTAMP | v4::INFORMATION | v4::ADDRESS_MASK) => (kind, true),
+        (Family::V4, v4::ECHO_REPLY) => (v4::ECHO, false),
+        (Family::V4, v4::TIMESTAMP_REPLY | v4::INFORMATION_REPLY | v4::ADDRESS_MASK_REPLY) => {
+            (kind - 1, false)
+        }
+        (Family::V6, v6::ECHO | v6::NODE_INFORMATION) => (kind, true),
+        (Family::V6, v6::ECHO_REPLY | v6::NODE_INFORMATION_REPLY) => (kind - 1, false),
+        _ => return None,
+    };
+    Some(Query { request, asks })
 }

@@ -1,9 +1,9 @@
 //! The IPv4 header (RFC 791).
 
-use crate::addr::{Family, from_v4};
-use crate::frame::Frame;
-use crate::packet::{Extent, Fragment, Ip};
+use crate::wire::addr::{Family, from_v4};
+use crate::wire::frame::Frame;
 use crate::wire::header;
+use crate::wire::ip::{Extent, Fragment, Ip};
 
 header! {
     /// The header without options.

@@ -1,10 +1,10 @@
 //! The IPv6 header and its extension headers (RFC 8200).
 
-use crate::addr::{Address, Family};
-use crate::frame::Frame;
-use crate::packet::{Extent, Fragment, Ip};
-use crate::policy::protocol;
+use crate::wire::addr::{Address, Family};
+use crate::wire::frame::Frame;
 use crate::wire::header;
+use crate::wire::ip::{Extent, Fragment, Ip};
+use crate::wire::protocol;
 
 header! {
     /// The fixed header.

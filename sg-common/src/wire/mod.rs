@@ -1,10 +1,15 @@
-//! Header formats: byte arrays in network order, no alignment, no bit fields.
+//! Bytes of frames, addresses, protocol numbers. Headers are byte arrays in network order: no alignment,
+//! no bit fields.
 
+pub mod addr;
 pub mod arp;
 pub mod ethernet;
+pub mod frame;
 pub mod icmp;
+pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
+pub mod protocol;
 pub mod transport;
 
 /// Declares headers: byte arrays only, so that they have alignment 1 and no padding.

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use sg_common::{
-    flow::{Flow, FlowKey},
     hook::Direction,
-    reason::{self, Accept, Condition, Counter, DropReason, Verdict},
-    settings::{Settings, Ticks},
-    sweep::Sweep,
+    layout::counter::Counter,
+    layout::flow::{Flow, FlowKey},
+    layout::settings::{Settings, Ticks},
+    layout::sweep::Sweep,
+    reason::{self, Accept, Condition, DropReason, Verdict},
 };
 
 use super::Trouble;

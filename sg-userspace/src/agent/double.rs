@@ -7,9 +7,9 @@ use std::{
 };
 
 use sg_common::{
-    flow::{Flow, FlowKey},
-    settings::{Settings, Ticks},
-    sweep::Sweep,
+    layout::flow::{Flow, FlowKey},
+    layout::settings::{Settings, Ticks},
+    layout::sweep::Sweep,
 };
 
 use super::{
@@ -155,7 +155,7 @@ impl Datapath for Double {
     }
 
     fn flow_capacity(&self) -> u32 {
-        sg_common::maps::capacity::FLOWS4
+        sg_common::layout::capacity::FLOWS4
     }
 
     fn memory(&self, _: &str) -> u64 {
@@ -227,7 +227,7 @@ impl FlowTables for Double {
     fn fill(&self) -> Result<Vec<TableFill>> {
         let kernel = self.kernel();
         Ok(vec![TableFill {
-            name: sg_common::maps::name::FLOWS4,
+            name: sg_common::layout::maps::name::FLOWS4,
             used: kernel.flows.len() as u64,
             capacity: 1000,
         }])

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sg_common::port::PortKey;
+use sg_common::layout::port::PortKey;
 
 use super::Datapath;
 use crate::{

@@ -3,7 +3,8 @@
 use std::{cell::Cell, rc::Rc};
 
 use sg_common::{
-    filter::filter, flow::FlowKey, hook::Hook, memory::Memory, packet::Scratch, reason::Accept,
+    filter::filter, hook::Hook, layout::flow::FlowKey, memory::Memory, reason::Accept,
+    scratch::Scratch,
 };
 
 use super::{

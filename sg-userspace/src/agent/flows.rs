@@ -10,9 +10,9 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use sg_common::{
     conntrack::{sctp, tcp},
-    flow::{Flow, FlowKey},
+    layout::flow::{Flow, FlowKey},
     packet::Opening,
-    policy::protocol,
+    wire::protocol,
 };
 
 use super::{Agent, lookup};

@@ -1,9 +1,9 @@
 //! What the filter notes on its way, in words.
 
 use sg_common::{
-    flow::Flow,
-    port::kind,
-    settings::{Ticks, seconds},
+    layout::flow::Flow,
+    layout::port::kind,
+    layout::settings::{Ticks, seconds},
     tables::Note,
 };
 

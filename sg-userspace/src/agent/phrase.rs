@@ -6,7 +6,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use sg_common::addr;
+use sg_common::wire::addr;
 
 use crate::model::{
     AddressPair, Direction, Family, GroupId, Inventory, Mac, Matches, Port, Remote, Rule, address,

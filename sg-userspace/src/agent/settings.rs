@@ -1,6 +1,6 @@
 //! What the operator has set.
 
-use sg_common::settings::Settings;
+use sg_common::layout::settings::Settings;
 
 use super::Agent;
 use crate::{

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sg_common::flow::{Flow, FlowKey};
+use sg_common::layout::flow::{Flow, FlowKey};
 
-use sg_common::settings::seconds;
+use sg_common::layout::settings::seconds;
 
 use super::{
     Agent, FlowTables, PortCounts, SweptBy, TableFill, Trouble,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sg_common::maps::capacity;
+use sg_common::layout::capacity;
 
 use super::Context;
 use crate::{

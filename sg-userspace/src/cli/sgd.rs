@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sg_common::maps::capacity;
+use sg_common::layout::capacity;
 
 use super::DEFAULT_SOCKET;
 use crate::{compile::Limits, exit::Exit};

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::hash::Hasher;
 
 use ipnet::IpNet;
-use sg_common::addr::{Address, Family, from_ip};
 use sg_common::hook::Direction;
+use sg_common::wire::addr::{Address, Family, from_ip};
 use siphasher::sip::SipHasher24;
 
 use super::ranges::RangeSet;
@@ -129,7 +129,7 @@ fn siphash(content: &[u8]) -> u64 {
 /// The 16-byte form of a CIDR and how many of its bits count.
 pub(crate) fn prefix(net: &IpNet) -> (u32, Address) {
     let bits = match net {
-        IpNet::V4(_) => sg_common::addr::V4_PREFIX_BITS,
+        IpNet::V4(_) => sg_common::wire::addr::V4_PREFIX_BITS,
         IpNet::V6(_) => 0,
     };
     (bits + u32::from(net.prefix_len()), from_ip(&net.addr()))

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use sg_common::port::{AddressKey, PortKey};
+use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::layout::port::{AddressKey, PortKey};
 
 use super::limits::Table;
 use crate::model::PortId;
@@ -24,10 +24,10 @@ pub struct PortImage {
     /// The port.
     pub id: PortId,
     /// Its MAC address.
-    pub mac: sg_common::addr::Mac,
-    /// Bits of [`sg_common::port::flags`].
+    pub mac: sg_common::wire::addr::Mac,
+    /// Bits of [`sg_common::layout::port::flags`].
     pub flags: u16,
-    /// By [`sg_common::port::policy_index`].
+    /// By [`sg_common::layout::port::policy_index`].
     pub policies: [u64; 4],
     /// Its rows of `addresses`, of slot 0.
     pub addresses: BTreeMap<(u32, AddressKey), u32>,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
-use sg_common::addr::{Family, from_ip};
-use sg_common::policy::{Member, MemberKey, PREFIX_KEY_BITS, PrefixKey};
+use sg_common::layout::policy::{Member, MemberKey, PREFIX_KEY_BITS, PrefixKey};
+use sg_common::wire::addr::{Family, from_ip};
 
 use super::ids::{Collision, Ids, Source, prefix};
 use super::image::Rows;

@@ -1,6 +1,7 @@
 //! How much the maps hold.
 
-use sg_common::maps::{capacity, name};
+use sg_common::layout::capacity;
+use sg_common::layout::maps::name;
 
 /// The maps of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 //!
 //! All ports with the same set of security groups share one policy for each direction and family. A
 //! policy asks at most one group index, the interned set of the remote groups and address groups that
-//! its rules name, and one index of the CIDRs of its rules; see `sg_common::policy` for the rows.
+//! its rules name, and one index of the CIDRs of its rules; see `sg_common::layout::policy` for the rows.
 
 mod ids;
 mod image;
@@ -16,9 +16,9 @@ mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sg_common::addr::Family;
 use sg_common::hook::Direction;
-use sg_common::port::{PortKey, policy_index};
+use sg_common::layout::port::{PortKey, policy_index};
+use sg_common::wire::addr::Family;
 
 pub use ids::Source;
 pub(crate) use ids::{Collision, Ids};

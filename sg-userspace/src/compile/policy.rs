@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
-use sg_common::policy::{Grant, GrantKey, PREFIX_KEY_BITS, Policy, PrefixKey, ask};
+use sg_common::layout::policy::{Grant, GrantKey, PREFIX_KEY_BITS, Policy, PrefixKey, ask};
 
 use super::ids::{Collision, Ids, Source, prefix};
 use super::image::Rows;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
-use sg_common::addr::{Family, link_local};
-use sg_common::port::{ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, flags, kind};
+use sg_common::layout::port::{ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, flags, kind};
+use sg_common::wire::addr::{Family, link_local};
 
 use super::ids::prefix;
 use crate::model::address::everyone;

@@ -1,6 +1,6 @@
 //! Sets of ports.
 
-use sg_common::policy::PortSet;
+use sg_common::layout::policy::PortSet;
 
 use crate::model::PortRange;
 

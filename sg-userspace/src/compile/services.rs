@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sg_common::policy::{PORT_PROTOCOLS, Permits, PortGrant, PortSet, port_protocol};
+use sg_common::layout::policy::{PORT_PROTOCOLS, Permits, PortGrant, PortSet, port_protocol};
 
 use super::ids::{Collision, Ids};
 use super::ranges::RangeSet;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use aya::maps::{Array, Map, MapData, MapInfo};
 use aya::programs::loaded_programs;
 use sg_common::hook::Hook;
-use sg_common::maps::{ABI, Node, name};
+use sg_common::layout::maps::{ABI, Node, name};
 
 use super::error::{Error, Result};
 use super::netns;

@@ -1,7 +1,7 @@
 //! The clock of the kernel programs.
 
 use nix::time::{ClockId, clock_gettime};
-use sg_common::settings::{TICK_SHIFT, Ticks};
+use sg_common::layout::settings::{TICK_SHIFT, Ticks};
 
 /// What `bpf_ktime_get_coarse_ns` gives the programs at this moment.
 pub fn now() -> Ticks {

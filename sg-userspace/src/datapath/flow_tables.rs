@@ -9,11 +9,11 @@ use aya::maps::{HashMap, Map, MapData, MapError};
 use aya::programs::SchedClassifier;
 use aya::{Ebpf, TestRun, TestRunOptions};
 use bytemuck::Pod;
-use sg_common::addr::Family;
-use sg_common::flow::{Flow, FlowKey, FlowKey4};
-use sg_common::maps::name;
-use sg_common::settings::Ticks;
-use sg_common::sweep::{Adoption, Sweep, adopted};
+use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::layout::maps::name;
+use sg_common::layout::settings::Ticks;
+use sg_common::layout::sweep::{Adoption, Sweep, adopted};
+use sg_common::wire::addr::Family;
 
 use super::batch::Walk;
 use super::clock;

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use aya::Ebpf;
 use aya::maps::{Map, MapError};
-use sg_common::maps::LAYOUTS;
+use sg_common::layout::maps::LAYOUTS;
 
 use super::error::{Error, Result};
 

@@ -27,9 +27,9 @@ use std::sync::Arc;
 use aya_log::EbpfLogger;
 use bytemuck::Zeroable;
 use sg_common::hook::Direction;
-use sg_common::maps::{Node, name};
-use sg_common::settings::{Settings, Ticks};
-use sg_common::sweep::Sweep;
+use sg_common::layout::maps::{Node, name};
+use sg_common::layout::settings::{Settings, Ticks};
+use sg_common::layout::sweep::Sweep;
 
 pub use error::Error;
 pub use object::Sizes;

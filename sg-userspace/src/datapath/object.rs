@@ -7,7 +7,8 @@ use aya::maps::MapInfo;
 use aya::{Ebpf, EbpfLoader};
 use aya_obj::Object;
 use aya_obj::generated::bpf_map_type;
-use sg_common::maps::{LAYOUTS, Layout, capacity, name};
+use sg_common::layout::capacity;
+use sg_common::layout::maps::{LAYOUTS, Layout, name};
 
 use super::error::{Error, Result};
 use super::pins::Pins;

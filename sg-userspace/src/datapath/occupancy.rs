@@ -2,9 +2,9 @@
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
-use sg_common::addr::Family;
-use sg_common::maps::name;
-use sg_common::sweep::{Room, Sweep};
+use sg_common::layout::maps::name;
+use sg_common::layout::sweep::{Room, Sweep};
+use sg_common::wire::addr::Family;
 
 use super::error::{Error, Result};
 use super::tables::{Raw, take};

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sg_common::hook::Hook;
-use sg_common::maps::ABI;
+use sg_common::layout::maps::ABI;
 
 use super::error::{Error, Result};
 

@@ -7,11 +7,12 @@ use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray};
 use bytemuck::Pod;
 use sg_common::hook::Direction;
-use sg_common::maps::{Node, name};
-use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use sg_common::port::{AddressKey, Port, PortKey};
-use sg_common::reason::{COUNTERS, Counter, counter_index};
-use sg_common::settings::Settings;
+use sg_common::layout::counter::{Counter, counter_index};
+use sg_common::layout::maps::{Node, name};
+use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::layout::port::{AddressKey, Port, PortKey};
+use sg_common::layout::settings::Settings;
+use sg_common::reason::COUNTERS;
 
 use super::error::{Error, Result};
 use crate::compile::Rows;

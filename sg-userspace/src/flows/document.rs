@@ -8,12 +8,12 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use sg_common::{
-    addr::{Family, from_ip, to_ip},
-    conntrack::{self, icmp, sctp, tcp},
-    flow::{Flow, FlowKey, Word},
-    maps::ABI,
-    policy::protocol,
-    settings::{Ticks, passed, seconds},
+    conntrack::{self, sctp, tcp},
+    layout::flow::{Flow, FlowKey, Word},
+    layout::maps::ABI,
+    layout::settings::{Ticks, passed, seconds},
+    wire::addr::{Family, from_ip, to_ip},
+    wire::{icmp, protocol},
 };
 
 use crate::model::PortId;
@@ -46,7 +46,10 @@ pub struct FlowDocument {
 /// the export on, in [`Ticks`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "as in sg_common::flow, FlowKey and Flow")]
+#[expect(
+    missing_docs,
+    reason = "as in sg_common::layout::flow, FlowKey and Flow"
+)]
 pub struct FlowRecord {
     pub protocol: u8,
     pub local: IpAddr,

@@ -4,9 +4,9 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sg_common::{
-    addr::{Family, to_ip},
-    flow::{Flow, FlowKey},
+    layout::flow::{Flow, FlowKey},
     packet::Opening,
+    wire::addr::{Family, to_ip},
 };
 
 use crate::model::{PortProtocol, protocol};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use sg_common::{
-    flow::FlowKey,
+    layout::flow::FlowKey,
+    layout::port::{Port, flags},
+    layout::settings::Settings,
     memory::Memory,
     packet::Opening,
-    port::{Port, flags},
     reason::DropReason,
-    settings::Settings,
     stage::{Context, permission, source},
 };
 
@@ -50,7 +50,7 @@ impl Refusal {
 impl Gate {
     /// The gate of a port of these tables, under these settings.
     pub fn new(state: &State, port: &Port, settings: &Settings) -> Self {
-        let own = |(_, key): &(u32, sg_common::port::AddressKey)| key.slot == port.slot;
+        let own = |(_, key): &(u32, sg_common::layout::port::AddressKey)| key.slot == port.slot;
         let addresses = state.addresses.iter().filter(|(key, _)| own(key));
         let part = State {
             ports: BTreeMap::from([(port.key, *port)]),

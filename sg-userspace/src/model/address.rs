@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::fault::Problem;
-use sg_common::addr::Family;
+use sg_common::wire::addr::Family;
 
 /// One host address.
 pub(super) fn ip(field: &str, text: &str) -> Result<IpAddr, Problem> {

@@ -12,8 +12,8 @@ use super::interface::Interface;
 use super::port::Port;
 use super::rule::{Remote, Rule};
 use super::trunk::Vlan;
-use sg_common::addr::Family;
 use sg_common::hook::Direction;
+use sg_common::wire::addr::Family;
 
 /// Neutron's objects, all references between them resolvable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -36,8 +36,8 @@ pub use mac::Mac;
 pub use port::{AddressPair, Port, Security};
 pub use protocol::PortProtocol;
 pub use rule::{Matches, PortRange, Remote, Rule};
-pub use sg_common::addr::Family;
 pub use sg_common::hook::Direction;
+pub use sg_common::wire::addr::Family;
 pub use trunk::{Trunk, Vlan};
 
 /// An inventory and what is wrong with it.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fault::Problem;
-use sg_common::addr::Family;
+use sg_common::wire::addr::Family;
 
 /// ICMP (RFC 792).
 pub const ICMP: u8 = 1;

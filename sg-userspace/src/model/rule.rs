@@ -8,8 +8,8 @@ use super::fault::Problem;
 use super::fields::Fields;
 use super::id::{AddressGroupId, GroupId, RuleId};
 use super::protocol::{self, PortProtocol};
-use sg_common::addr::Family;
 use sg_common::hook::Direction;
+use sg_common::wire::addr::Family;
 
 /// One rule. Rules only ever permit.
 #[derive(Clone, Debug, PartialEq, Eq)]

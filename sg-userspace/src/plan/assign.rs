@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sg_common::port::{AddressKey, Port, PortKey};
+use sg_common::layout::port::{AddressKey, Port, PortKey};
 
 use super::revoke::Revoked;
 use super::state::State;

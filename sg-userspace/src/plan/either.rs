@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use sg_common::memory::mask;
-use sg_common::policy::{
+use sg_common::layout::policy::{
     Grant, GrantKey, Member, MemberKey, PREFIX_KEY_BITS, Permits, Policy, PrefixKey,
 };
+use sg_common::memory::mask;
 
 use crate::compile::{Collision, Ids, Rows, Services};
 

@@ -17,7 +17,7 @@ mod widen;
 use std::collections::{BTreeMap, BTreeSet};
 
 use assign::{addresses, assign};
-use sg_common::port::Port;
+use sg_common::layout::port::Port;
 pub use state::{Change, State};
 use steps::steps;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sg_common::port::Port;
+use sg_common::layout::port::Port;
 
 use super::assign::addresses;
 use super::state::State;

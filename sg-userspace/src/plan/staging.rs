@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sg_common::port::{Port, PortKey};
+use sg_common::layout::port::{Port, PortKey};
 
 use super::either::{Either, Half};
 use super::revoke::PENDING;

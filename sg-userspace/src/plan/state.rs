@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::layout::port::{AddressKey, Port, PortKey};
 use sg_common::memory::Memory;
-use sg_common::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use sg_common::port::{AddressKey, Port, PortKey};
 
 use crate::compile::{Rows, Table};
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sg_common::policy::{Grant, GrantKey, Policy, PrefixKey};
-use sg_common::port::{Port, PortKey};
+use sg_common::layout::policy::{Grant, GrantKey, Policy, PrefixKey};
+use sg_common::layout::port::{Port, PortKey};
 
 use super::staging::Staging;
 use super::state::{Change, State};

@@ -3,10 +3,10 @@ mod generations;
 mod hazards;
 mod writes;
 
+use sg_common::layout::port::{AddressKey, Port, PortKey, flags, policy_index};
 use sg_common::memory::Memory;
 use sg_common::packet::Opening;
-use sg_common::policy;
-use sg_common::port::{AddressKey, Port, PortKey, flags, policy_index};
+use sg_common::stage::policy;
 use sg_common::tables::Tables;
 
 use super::{Plan, State, plan};

@@ -1,6 +1,6 @@
 //! Rows that permit what they permit before and what they permit after.
 
-use sg_common::policy::{Grant, Permits, Policy};
+use sg_common::layout::policy::{Grant, Permits, Policy};
 
 use crate::compile::{Collision, Ids, PortSets, Rows, Services};
 

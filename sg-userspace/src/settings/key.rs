@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use serde_json::Value;
-use sg_common::settings::{Settings, TICK_SHIFT, Ticks, ticks};
+use sg_common::layout::settings::{Settings, TICK_SHIFT, Ticks, ticks};
 
 use super::{Wanted, keys::KEYS, quota::Quota};
 

@@ -1,11 +1,11 @@
 //! Every key of a settings file: one table for reading, printing and documentation.
 
-use sg_common::settings::switch;
+use sg_common::layout::settings::switch;
 
 use super::key::{Key, Kind};
 
 /// A key of the section `timeouts`: its name, the rest of its sysctl's name, its field in
-/// [`sg_common::settings::Settings`], and what it is for.
+/// [`sg_common::layout::settings::Settings`], and what it is for.
 macro_rules! timeout {
     ($name:literal, $sysctl:literal, $($field:ident)+ $([$index:literal])?, $doc:literal) => {
         Key {

@@ -13,7 +13,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-use sg_common::settings::Settings;
+use sg_common::layout::settings::Settings;
 
 pub use self::file::{Changes, File};
 pub use self::key::{Key, LONGEST_TIMEOUT};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sg_common::settings::ticks;
+use sg_common::layout::settings::ticks;
 
 use super::{LONGEST_TIMEOUT, Wanted, key::Kind, keys::KEYS};
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, io};
 
 use serde_json::Value;
-use sg_common::settings::{Settings, switch, ticks};
+use sg_common::layout::settings::{Settings, switch, ticks};
 
 use super::{File, KEYS, Key, LONGEST_TIMEOUT, Wanted, key::Kind, parse::parse, system, to_toml};
 use crate::{api::SettingView, exit::Exit};

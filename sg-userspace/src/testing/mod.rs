@@ -8,9 +8,9 @@ use ipnet::IpNet;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::{Index, select, subsequence};
-use sg_common::addr::Family;
+use sg_common::layout::port::PortKey;
 use sg_common::packet::Opening;
-use sg_common::port::PortKey;
+use sg_common::wire::addr::Family;
 use uuid::Uuid;
 
 pub use packets::{Packet, Source};

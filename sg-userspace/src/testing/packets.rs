@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
-use sg_common::addr::{Family, from_ip};
-use sg_common::flow::FlowKey;
 use sg_common::hook::{Direction, Hook};
+use sg_common::layout::flow::FlowKey;
+use sg_common::layout::port::ANY_FAMILY;
 use sg_common::packet::{Opening, Transport};
-use sg_common::port::ANY_FAMILY;
+use sg_common::wire::addr::{Family, from_ip};
 
 use super::mac;
 use super::world::World;

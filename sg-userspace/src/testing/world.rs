@@ -1,7 +1,7 @@
 //! What inventories and packets are made of.
 
-use sg_common::addr::Family;
 use sg_common::hook::Direction;
+use sg_common::wire::addr::Family;
 
 use crate::model::PortProtocol;
 

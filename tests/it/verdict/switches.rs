@@ -1,10 +1,10 @@
 //! What the operator can have as iptables has it: off by default, and one thing each.
 
+use sg_common::layout::settings::switch;
 use sg_common::reason::Accept::{Fragment, Icmpv6, New, Tagged};
 use sg_common::reason::DropReason::{
     FragmentUnknown, NoRule, SpoofedAddress, SpoofedMac, SpoofedNeighbor, Vlan,
 };
-use sg_common::settings::switch;
 use sg_tests::inventory::{Port, port};
 use sg_tests::packet::{neighbour_advertisement, tcp, udp};
 use sg_tests::verdict::{Scene, check_alone, port_in, web, web_port};

@@ -1,9 +1,9 @@
 //! A trunk: a parent and two subports behind one interface, the tags in the frames.
 
 use serde_json::{Value, json};
+use sg_common::layout::settings::switch;
 use sg_common::reason::Accept::{Arp, Established, New, Unfiltered};
 use sg_common::reason::DropReason::{NoRule, SpoofedAddress, SpoofedArp, SpoofedMac, Vlan};
-use sg_common::settings::switch;
 use sg_tests::inventory::{Port, group, port};
 use sg_tests::packet::{DOT1AD, Packet, arp_request, tcp, udp};
 use sg_tests::verdict::{Scene, check, check_alone, port_in, web_port};

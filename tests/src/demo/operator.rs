@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use sg_common::maps::name;
+use sg_common::layout::maps::name;
 
 use super::report::Report;
 use super::scene::Scene;

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sg_common::flow::FlowKey;
 use sg_common::hook::Hook;
-use sg_common::packet::Fragment;
-use sg_common::reason::{Accept, Counter, DropReason, Verdict};
-use sg_common::stage::fragment::FragmentKey;
+use sg_common::layout::counter::Counter;
+use sg_common::layout::flow::FlowKey;
+use sg_common::layout::fragment::FragmentKey;
+use sg_common::reason::{Accept, DropReason, Verdict};
+use sg_common::wire::ip::Fragment;
 use sg_userspace::model::RuleId;
 
 use super::crowd::Crowd;

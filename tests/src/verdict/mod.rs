@@ -32,6 +32,6 @@ pub use self::world::{Step, World};
 /// Where a map is pinned below a BPF file system.
 #[must_use]
 pub fn map_pin(bpffs: &Path, name: &str) -> PathBuf {
-    let version = format!("v{}", sg_common::maps::ABI);
+    let version = format!("v{}", sg_common::layout::maps::ABI);
     bpffs.join(version).join("maps").join(name)
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use sg_common::flow::{Flow, FlowKey};
 use sg_common::hook::Direction;
-use sg_common::policy::protocol;
-use sg_common::reason::{Counter, counter_index};
-use sg_common::stage::fragment::FragmentKey;
+use sg_common::layout::counter::{Counter, counter_index};
+use sg_common::layout::flow::{Flow, FlowKey};
+use sg_common::layout::fragment::FragmentKey;
+use sg_common::wire::protocol;
 use sg_userspace::agent::PortCounts;
 
 /// What became of a packet on one side.

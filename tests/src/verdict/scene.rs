@@ -15,7 +15,7 @@ pub struct Scene {
     pub(super) acts: Vec<Act>,
     /// What a packet leaves behind meets the next one.
     pub(super) in_order: bool,
-    /// Bits of `sg_common::settings::switch`.
+    /// Bits of `sg_common::layout::settings::switch`.
     pub(super) switches: u32,
 }
 
@@ -112,7 +112,7 @@ impl Scene {
         self
     }
 
-    /// The operator has switched this, one of `sg_common::settings::switch`.
+    /// The operator has switched this, one of `sg_common::layout::settings::switch`.
     #[must_use]
     pub fn switched(mut self, switch: u32) -> Self {
         self.switches |= switch;

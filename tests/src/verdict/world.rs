@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use sg_common::filter::filter;
-use sg_common::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::hook::Hook;
-use sg_common::maps::name;
+use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::layout::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::maps::name;
+use sg_common::layout::port::PortKey;
+use sg_common::layout::settings::{Settings, Ticks};
 use sg_common::memory::Memory;
-use sg_common::packet::{Fragment, Opening, Scratch};
-use sg_common::port::PortKey;
+use sg_common::packet::Opening;
 use sg_common::reason::Verdict;
-use sg_common::settings::{Settings, Ticks};
-use sg_common::stage::fragment::{FragmentKey, FragmentValue};
+use sg_common::scratch::Scratch;
+use sg_common::wire::ip::Fragment;
 use sg_userspace::agent::Datapath;
 use sg_userspace::compile::{Limits, compile};
 use sg_userspace::datapath::{Kernel, KernelLog, Sizes};
@@ -140,7 +142,7 @@ impl World {
         &self.programs[hook as usize]
     }
 
-    /// Sets these switches, bits of `sg_common::settings::switch`, beside the default ones and no others.
+    /// Sets these switches, bits of `sg_common::layout::settings::switch`, beside the default ones and no others.
     pub fn switch(&mut self, switches: u32) {
         let settings = Settings {
             switches: Settings::DEFAULT.switches | switches,

@@ -51,7 +51,7 @@ pub const RULES: &[Rule] = &[
             "sg-ebpf/src",
             "sg-userspace/src/datapath",
             // One volatile read: a map's value may change under the reader.
-            "sg-common/src/shared.rs",
+            "sg-common/src/layout/shared.rs",
             // A child that dies with its parent.
             "tests/src/daemon.rs",
             // Loading a program that has no object.

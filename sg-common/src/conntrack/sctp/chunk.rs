@@ -1,8 +1,8 @@
 //! The chunks of a packet (RFC 9260 3.2), and the walk over them.
 
-use crate::frame::{FARTHEST, Frame};
-use crate::packet::Ip;
-use crate::shared::obscure;
+use crate::layout::shared::obscure;
+use crate::wire::frame::{FARTHEST, Frame};
+use crate::wire::ip::Ip;
 use crate::wire::transport::{SctpChunk, SctpHeader, SctpInit};
 
 pub(super) const DATA: u8 = 0;

@@ -6,19 +6,39 @@ mod state;
 
 pub use state::State;
 
-use crate::conntrack::{Next, Room};
-use crate::flow::{Flow, Side};
-use crate::frame::Frame;
-use crate::packet::Ip;
+use crate::conntrack::next::Next;
+use crate::layout::flow::{Flow, Side};
+use crate::layout::settings::{Settings, Ticks};
+use crate::layout::shared::obscure;
 use crate::reason::DropReason;
-use crate::settings::{Settings, Ticks};
-use crate::shared::obscure;
+use crate::wire::frame::Frame;
+use crate::wire::ip::Ip;
 use crate::wire::transport::SctpHeader;
 use chunk::{
     ABORT, COOKIE_ACK, COOKIE_ECHO, Chunk, DATA, ERROR, FIRST_CHUNK, HEARTBEAT, HEARTBEAT_ACK,
     INIT, INIT_ACK, Kinds, MOST_SHOWN, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_COMPLETE,
 };
 use state::{INVALID, after};
+
+/// Room for what is read of a packet, and what is said of it: see [`obscure`].
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Where the walk over chunks is.
+    cursor: u32,
+    /// The chunks that were seen.
+    kinds: u32,
+    /// What they are to their association.
+    shown: Shown,
+}
+
+impl Room {
+    /// Nothing was read yet.
+    pub const EMPTY: Room = Room {
+        cursor: 0,
+        kinds: 0,
+        shown: Shown::Fits,
+    };
+}
 
 /// The first packet of an association (`sctp_new`).
 #[inline(always)]
@@ -103,7 +123,6 @@ fn step<F: Frame + ?Sized>(
         cursor,
         kinds,
         shown,
-        ..
     } = room;
     let header: SctpHeader = match frame.read(ip.payload) {
         Some(header) if ip.payload_length >= size_of::<SctpHeader>() as u32 => header,
@@ -189,7 +208,7 @@ fn begins(flow: &mut Flow, packet: &Packet) -> bool {
 
 /// What a chunk, or a packet, is to its association.
 #[derive(Clone, Copy, Debug)]
-pub enum Shown {
+enum Shown {
     /// It fits.
     Fits,
     /// Let through, but the association does not live longer by it.

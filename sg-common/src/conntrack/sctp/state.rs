@@ -1,7 +1,7 @@
 //! States and the two state tables (`nf_conntrack_proto_sctp.c`, `sctp_conntracks`).
 
 use super::chunk;
-use crate::flow::Side;
+use crate::layout::flow::Side;
 
 /// The states, `enum sctp_conntrack`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

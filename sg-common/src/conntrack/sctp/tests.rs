@@ -8,16 +8,17 @@ use proptest::{prop_assert, prop_assert_eq};
 
 use super::chunk::*;
 use super::state::after;
-use super::{State, next};
-use crate::addr::Family;
-use crate::conntrack::{Next, Room};
-use crate::flow::{Flow, Side};
+use super::{Room, State, next};
+use crate::conntrack::Next;
 use crate::hook::{Direction, Hook};
-use crate::packet::{Extent, Scratch};
+use crate::layout::flow::{Flow, Side};
+use crate::layout::settings::{Settings, switch};
 use crate::reason::{Accept, DropReason, Verdict};
-use crate::settings::{Settings, switch};
+use crate::scratch::Scratch;
 use crate::testing::packet::{Packet, sctp};
 use crate::testing::world::{Service, World};
+use crate::wire::addr::Family;
+use crate::wire::ip::Extent;
 use crate::wire::ipv4;
 
 const VM: &str = "10.0.0.5:5000";

@@ -1,10 +1,11 @@
 //! The footnotes of the state tables: SYNs on connections that were closed or opened unseen, and resets.
 
 use super::options::Offer;
-use super::segment::{Segment, before};
+use super::segment::Segment;
+use super::sequence::before;
 use super::state::{Class, State};
-use crate::flow::{Flow, Side, Word};
-use crate::settings::{Settings, switch};
+use crate::layout::flow::{Flow, Side, Word};
+use crate::layout::settings::{Settings, switch};
 
 /// A SYN on a closed connection opens a new one if either side closed the old one properly, or this
 /// side has just reset it.

@@ -2,8 +2,8 @@
 
 use super::segment::Segment;
 use super::state::{Class, State};
-use crate::flow::{Flow, Side};
-use crate::settings::{Settings, Ticks, ticks};
+use crate::layout::flow::{Flow, Side};
+use crate::layout::settings::{Settings, Ticks, ticks};
 
 /// How long a connection lives after a segment that was taken and led to a state.
 #[inline(always)]

@@ -5,27 +5,48 @@ mod exception;
 mod lifetime;
 mod options;
 mod segment;
+mod sequence;
 mod state;
 mod window;
 
-pub use segment::Segment;
 pub use state::State;
 
-use crate::conntrack::{Next, Room, Terms};
-use crate::flow::{Flow, Side};
-use crate::frame::Frame;
-use crate::packet::Ip;
+use crate::conntrack::next::{Next, Terms};
+use crate::layout::flow::{Flow, Side};
+use crate::layout::settings::{Settings, Ticks, switch};
+use crate::layout::shared::obscure;
 use crate::reason::DropReason;
-use crate::settings::{Settings, Ticks, switch};
-use crate::shared::obscure;
+use crate::wire::frame::Frame;
+use crate::wire::ip::Ip;
 use exception::{
     Reset, is_challenge_ack, note_ignored, reopens, reset, resynchronise, resynchronises,
 };
 use lifetime::{lifetime, shorten};
-use segment::read;
+use segment::{Segment, read};
 use state::{Class, IGNORE, INVALID, answer};
-pub use window::Fit;
-use window::{begin, fit};
+use window::{Fit, begin, fit};
+
+/// Room for what is read of a segment, and what is said of it: see [`obscure`].
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    segment: Segment,
+    /// Where the walk over options is.
+    cursor: u32,
+    /// The state that the segment leads to.
+    answer: Answer,
+    /// What the segment is to its windows.
+    fit: Fit,
+}
+
+impl Room {
+    /// Nothing was read yet.
+    pub const EMPTY: Room = Room {
+        segment: Segment::EMPTY,
+        cursor: 0,
+        answer: Answer::NONE,
+        fit: Fit::Taken,
+    };
+}
 
 /// The first segment of a connection (`tcp_new`): a SYN, or with `TCP_LOOSE` an ACK in the middle.
 #[inline(always)]
@@ -168,7 +189,7 @@ fn step(flow: &mut Flow, side: Side, room: &mut Room, terms: &Terms<'_>) -> Next
 
 /// What the tables answer, with all their footnotes.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
+struct Answer {
     /// The state.
     new: u8,
     /// If the segment fits the windows.
@@ -177,7 +198,7 @@ pub struct Answer {
 
 impl Answer {
     /// None yet.
-    pub const NONE: Answer = Answer {
+    const NONE: Answer = Answer {
         new: 0,
         checked: true,
     };

@@ -1,10 +1,10 @@
 //! The options that the tracker reads (`tcp_options`, `tcp_sack`): window scales and selective
 //! acknowledgements (RFC 7323, RFC 2018).
 
-use super::segment::before;
-use crate::flow::{Flow, Side};
-use crate::frame::Frame;
-use crate::shared::obscure;
+use super::sequence::before;
+use crate::layout::flow::{Flow, Side};
+use crate::layout::shared::obscure;
+use crate::wire::frame::Frame;
 
 const END: u8 = 0;
 const NO_OPERATION: u8 = 1;

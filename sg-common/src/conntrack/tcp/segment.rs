@@ -2,9 +2,9 @@
 
 use super::options::{Offer, highest_acknowledged, offer};
 use super::state::Class;
-use crate::frame::Frame;
-use crate::packet::{Fragment, Ip};
 use crate::reason::DropReason;
+use crate::wire::frame::Frame;
+use crate::wire::ip::{Fragment, Ip};
 use crate::wire::transport::{Tcp, tcp_flags as flag};
 
 /// What the tracker needs of a segment: all that it reads of the frame.
@@ -57,12 +57,6 @@ impl Segment {
     pub(super) const fn is_reset(&self) -> bool {
         self.is(Class::Rst)
     }
-}
-
-/// Whether `a` is before `b` in sequence space.
-#[inline(always)]
-pub(super) const fn before(a: u32, b: u32) -> bool {
-    (a.wrapping_sub(b) as i32) < 0
 }
 
 /// Reads a segment and refuses what is malformed or has flags that no stack sends (`tcp_error`).

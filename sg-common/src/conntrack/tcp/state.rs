@@ -1,6 +1,6 @@
 //! States, classes of segments, and the two state tables (`nf_conntrack_proto_tcp.c`, `tcp_conntracks`).
 
-use crate::flow::Side;
+use crate::layout::flow::Side;
 
 /// The states, `enum tcp_conntrack`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,11 @@
 //! A side sends from [`Flow::end`] up to [`Flow::max_end`]: what the other side has acknowledged and the
 //! window it has announced. An acknowledgement is of what was sent, and not too old.
 
-use super::segment::{Segment, before};
+use super::segment::Segment;
+use super::sequence::before;
 use super::state::{Class, State};
-use crate::flow::{Flow, Side};
-use crate::settings::{Settings, switch};
+use crate::layout::flow::{Flow, Side};
+use crate::layout::settings::{Settings, switch};
 
 /// Acknowledgements may be this much older than what was sent, or by a larger window.
 const OLDEST_ACK: u32 = 66_000;

@@ -1,11 +1,11 @@
 //! ARP: a VM speaks only for its own addresses.
 
-use crate::addr::Mac;
 use crate::hook::Hook;
-use crate::port::{flags, kind};
+use crate::layout::port::{flags, kind};
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{PEER_MAC, arp, ethernet};
 use crate::testing::world::{VM, VM_MAC, World, v4};
+use crate::wire::addr::Mac;
 
 const OTHER_MAC: Mac = [0, 0, 0x5e, 0, 1, 0x33];
 

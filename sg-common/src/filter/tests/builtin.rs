@@ -1,11 +1,11 @@
 //! What every filtered port may and may not do, whatever its groups say.
 
-use crate::addr::Family;
 use crate::hook::Direction;
-use crate::port::{flags, kind};
+use crate::layout::port::{flags, kind};
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{PEER_MAC, icmp, link_local_of, neighbor, udp};
 use crate::testing::world::{Service, VM, VM_MAC, VM6, World};
+use crate::wire::addr::Family;
 
 const DISCOVER: (&str, &str) = ("0.0.0.0:68", "255.255.255.255:67");
 

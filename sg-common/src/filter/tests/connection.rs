@@ -1,11 +1,11 @@
 //! Connections: opened by a rule, followed without one, promoted, expired.
 
-use crate::addr::Family;
 use crate::hook::{Direction, Hook};
-use crate::port::flags;
+use crate::layout::port::flags;
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{PEER_MAC, Packet, ip, ported, tcp, udp};
 use crate::testing::world::{Service, VM, World};
+use crate::wire::addr::Family;
 
 const QUERY: (&str, &str) = ("10.0.0.5:5353", "192.0.2.1:53");
 const WEB: Service = Service::Ports(6, 80, 80);

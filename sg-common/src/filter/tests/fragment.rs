@@ -1,10 +1,10 @@
 //! Fragments: only the first has the ports, so it speaks for the others.
 
-use crate::addr::Family;
 use crate::hook::Direction;
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{Packet, ip, tcp, udp_of};
 use crate::testing::world::{Service, World};
+use crate::wire::addr::Family;
 
 const DNS: Service = Service::Ports(17, 53, 53);
 
@@ -167,7 +167,7 @@ fn the_source_of_every_fragment_is_checked() {
 #[test]
 fn fragments_of_a_stateless_port_pass_by_their_first() {
     let mut world = world();
-    world.port().flags |= crate::port::flags::STATELESS;
+    world.port().flags |= crate::layout::port::flags::STATELESS;
     let [datagram, _] = datagrams();
     assert_eq!(
         world.receive(&datagram.fragment(0..1480, 7)),

@@ -2,15 +2,15 @@
 
 use bytemuck::AnyBitPattern;
 
-use crate::addr::Family;
 use crate::filter::filter;
-use crate::frame::Frame;
 use crate::hook::{Direction, Hook};
-use crate::packet::Scratch;
-use crate::port::{PortKey, flags};
+use crate::layout::port::{PortKey, flags};
 use crate::reason::{Accept, DropReason};
+use crate::scratch::Scratch;
 use crate::testing::packet::{PEER_MAC, ethernet, icmp, ip, udp};
 use crate::testing::world::{Service, VM, VM_MAC, World};
+use crate::wire::addr::Family;
+use crate::wire::frame::Frame;
 
 const BOTH: [Hook; 2] = [Hook::FromVm, Hook::ToVm];
 
@@ -75,7 +75,7 @@ fn a_tagged_frame_is_judged_as_its_subports() {
         vlan: 100,
         ..parent.key
     };
-    let subport = crate::port::Port {
+    let subport = crate::layout::port::Port {
         key,
         slot: 2,
         flags: flags::UNFILTERED,

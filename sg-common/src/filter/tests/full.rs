@@ -2,8 +2,9 @@
 
 use crate::filter::filter;
 use crate::hook::{Direction, Hook};
-use crate::packet::Scratch;
-use crate::reason::{Accept, Condition, Verdict, condition_counter, counter_index};
+use crate::layout::counter::counter_index;
+use crate::reason::{Accept, Condition, Verdict, condition_counter};
+use crate::scratch::Scratch;
 use crate::testing::full::Full;
 use crate::testing::packet::{Packet, tcp, udp};
 use crate::testing::world::{VM_MAC, World};

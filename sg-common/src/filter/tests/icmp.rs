@@ -1,10 +1,10 @@
 //! ICMP: queries by their identifier, errors by the packet they quote.
 
-use crate::addr::Family;
 use crate::hook::Direction;
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{Packet, error, icmp, ip, redirect, tcp, udp};
 use crate::testing::world::{Service, VM, VM6, World};
+use crate::wire::addr::Family;
 
 const PEER: &str = "192.0.2.1";
 const PEER6: &str = "2001:db8::1";

@@ -1,10 +1,10 @@
 //! Packets that fit no connection meet the rules first, unless the operator wants them dropped.
 
-use crate::addr::Family;
 use crate::hook::Direction;
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{Packet, icmp, ip, tcp, udp};
 use crate::testing::world::{Service, VM, VM6, World};
+use crate::wire::addr::Family;
 
 /// Each invalid packet from a peer, and why it is.
 fn invalid() -> Vec<(Packet, DropReason)> {
@@ -70,7 +70,7 @@ fn an_operator_may_have_them_dropped_at_once() {
         let mut world = World::new()
             .permit(Direction::Ingress, Family::V4, Service::Everything)
             .permit(Direction::Ingress, Family::V6, Service::Everything);
-        world.memory.settings.switches |= crate::settings::switch::DROP_INVALID;
+        world.memory.settings.switches |= crate::layout::settings::switch::DROP_INVALID;
         assert_eq!(world.receive(&packet), Err(reason), "{packet:?}");
     }
 }
@@ -123,14 +123,14 @@ fn without_loose_pick_up_an_ack_is_invalid() {
     let mut world = World::new();
     let packet = tcp("10.0.0.5:40000", "192.0.2.1:80").flags("A");
     assert_eq!(world.send(&packet), Err(DropReason::NoRule));
-    world.memory.settings.switches &= !crate::settings::switch::TCP_LOOSE;
+    world.memory.settings.switches &= !crate::layout::settings::switch::TCP_LOOSE;
     assert_eq!(world.send(&packet), Err(DropReason::InvalidTcpState));
 }
 
 #[test]
 fn what_nobody_tracks_is_never_invalid() {
     let mut world = World::new();
-    world.memory.settings.switches |= crate::settings::switch::DROP_INVALID;
+    world.memory.settings.switches |= crate::layout::settings::switch::DROP_INVALID;
     for kind in [130, 131, 132, 133, 135, 143, 151, 152] {
         let packet = icmp(VM6, "ff02::1", kind, 0, 0);
         assert_eq!(world.send(&packet), Ok(Accept::Icmpv6), "type {kind}");

@@ -1,10 +1,10 @@
 //! IPv6 and its extension headers.
 
-use crate::addr::Family;
 use crate::hook::{Direction, Hook};
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{PEER_MAC, ip, udp};
 use crate::testing::world::{Service, VM_MAC, VM6, World};
+use crate::wire::addr::Family;
 
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;

@@ -2,12 +2,12 @@
 
 use std::vec::Vec;
 
-use crate::addr::Family;
 use crate::hook::Direction;
-use crate::maps::name;
+use crate::layout::maps::name;
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{Packet, tcp};
 use crate::testing::world::{Service, World};
+use crate::wire::addr::Family;
 
 const WEB: Service = Service::Ports(6, 80, 80);
 const ENDS: [(&str, &str); 2] = [

@@ -2,12 +2,12 @@
 
 use std::boxed::Box;
 
-use crate::addr::Family;
 use crate::hook::Direction;
-use crate::policy::{Permits, PortGrant, PortSet};
+use crate::layout::policy::{Permits, PortGrant, PortSet};
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{icmp, ip, tcp, udp};
 use crate::testing::world::{Service, VM, VM6, World, v4};
+use crate::wire::addr::Family;
 
 const INGRESS: Direction = Direction::Ingress;
 

@@ -6,11 +6,11 @@ use proptest::prop_assert;
 use proptest::sample::select;
 use proptest::strategy::Strategy;
 
-use crate::addr::Family;
 use crate::hook::{Direction, Hook};
 use crate::reason::Accept;
 use crate::testing::packet::{arp, error, icmp, ip, neighbor, ported, redirect, sctp, tcp, udp};
 use crate::testing::world::{Service, VM, VM_MAC, VM6, World};
+use crate::wire::addr::Family;
 
 /// Whole frames of every kind.
 fn frames() -> Vec<Vec<u8>> {

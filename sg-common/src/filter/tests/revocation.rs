@@ -1,11 +1,11 @@
 //! Connections are judged again when something changed that could refuse them.
 
-use crate::addr::Family;
 use crate::hook::Direction;
-use crate::port::kind;
+use crate::layout::port::kind;
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{PEER_MAC, error, tcp, udp};
 use crate::testing::world::{Service, VM_MAC, World};
+use crate::wire::addr::Family;
 
 const OUT: (&str, &str) = ("10.0.0.5:5353", "192.0.2.1:53");
 const CLIENT: &str = "192.0.2.1:40000";

@@ -1,10 +1,10 @@
 //! A VM sends only from its own MACs and addresses.
 
-use crate::addr::Mac;
-use crate::port::kind;
+use crate::layout::port::kind;
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{PEER_MAC, icmp, link_local_of, neighbor, udp};
 use crate::testing::world::{VM_MAC, World, v4};
+use crate::wire::addr::Mac;
 
 const OTHER_MAC: Mac = [0, 0, 0x5e, 0, 1, 0x33];
 
@@ -179,12 +179,12 @@ fn a_neighbor_advertisement_without_its_target_is_spoofed() {
     );
     // A target behind the end of the packet is not its target.
     let mut frame = whole.clone().cut(8).frame(VM_MAC);
-    frame.extend(crate::addr::from_ip(&"2001:db8::5".parse().unwrap()));
+    frame.extend(crate::wire::addr::from_ip(&"2001:db8::5".parse().unwrap()));
     let verdict = world.judge(crate::hook::Hook::FromVm, &frame);
     assert_eq!(verdict, Err(DropReason::SpoofedNeighbor));
     // Nor may it come in a second fragment, where nobody sees it.
     let mut first = whole.data(8).fragment(0..8, 9).frame(VM_MAC);
-    first.extend(crate::addr::from_ip(&"2001:db8::5".parse().unwrap()));
+    first.extend(crate::wire::addr::from_ip(&"2001:db8::5".parse().unwrap()));
     let verdict = world.judge(crate::hook::Hook::FromVm, &first);
     assert_eq!(verdict, Err(DropReason::SpoofedNeighbor));
 }

@@ -1,12 +1,12 @@
 //! What an operator can have otherwise: each switch changes what it says, and nothing else.
 
-use crate::addr::{Family, Mac};
 use crate::hook::{Direction, Hook};
-use crate::port::{PortKey, flags, kind};
+use crate::layout::port::{PortKey, flags, kind};
+use crate::layout::settings::switch;
 use crate::reason::{Accept, DropReason};
-use crate::settings::switch;
 use crate::testing::packet::{PEER_MAC, arp, icmp, ip, link_local_of, neighbor, tcp, udp, udp_of};
 use crate::testing::world::{Service, VM, VM_MAC, World};
+use crate::wire::addr::{Family, Mac};
 
 const PAIR_MAC: Mac = [0, 0, 0x5e, 0, 1, 0x33];
 const SPOOFED6: &str = "[2001:db8::66]:1";
@@ -123,7 +123,7 @@ fn tagged_frames_of_a_subport_are_its_own_whatever_the_switch() {
         ..parent.key
     };
     let policies = [0; 4];
-    let subport = crate::port::Port {
+    let subport = crate::layout::port::Port {
         key,
         policies,
         ..parent

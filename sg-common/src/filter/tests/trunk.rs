@@ -1,12 +1,12 @@
 //! Trunks: one interface, a parent without a tag, and a subport for each of some VLANs.
 
-use crate::addr::Mac;
 use crate::hook::Hook;
-use crate::port::{Port, PortKey, flags, kind};
+use crate::layout::port::{Port, PortKey, flags, kind};
+use crate::layout::settings::switch;
 use crate::reason::{Accept, DropReason};
-use crate::settings::switch;
 use crate::testing::packet::{Packet, tcp, udp};
 use crate::testing::world::{VM_MAC, World};
+use crate::wire::addr::Mac;
 
 const SUBPORT_MAC: Mac = [0xfa, 0x16, 0x3e, 0, 1, 5];
 const SUBPORT: &str = "10.1.0.5";

@@ -6,8 +6,8 @@ use std::{
 };
 
 use sg_common::{
-    flow::{Flow, FlowKey},
-    settings::{TICK_SHIFT, Ticks},
+    layout::flow::{Flow, FlowKey},
+    layout::settings::{TICK_SHIFT, Ticks},
 };
 
 use super::{reader::view, wall_clock};

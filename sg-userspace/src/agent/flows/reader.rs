@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use sg_common::{
-    addr::to_ip,
-    flow::{Flow, FlowKey},
+    layout::flow::{Flow, FlowKey},
+    layout::settings::{Ticks, seconds},
     packet::Opening,
-    settings::{Ticks, seconds},
+    wire::addr::to_ip,
 };
 
 use super::{state, wall_clock};

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 use sg_common::{
     hook::Direction,
-    reason::{Accept, Counter, DropReason, Verdict, verdict_counter},
+    layout::counter::Counter,
+    reason::{Accept, DropReason, Verdict, verdict_counter},
 };
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use sg_common::{flow::Word, hook::Hook, settings::ticks};
+use sg_common::{hook::Hook, layout::flow::Word, layout::settings::ticks};
 
 use super::{show::flow, *};
 use crate::{
@@ -87,7 +87,7 @@ fn a_connection_from_an_address_that_is_not_the_ports_is_refused() {
 fn the_connections_of_a_pair_with_a_mac_of_its_own_are_taken_over_too() {
     let (mut agent, kernel) = node();
     let (mut key, flow) = flow(Hook::FromVm, 40002);
-    key.local = sg_common::addr::from_v4([10, 0, 9, 4]);
+    key.local = sg_common::wire::addr::from_v4([10, 0, 9, 4]);
     kernel.kernel().flows.insert(key, flow);
     let filter = FlowFilter {
         port: Some("WEB1".into()),

@@ -1,6 +1,6 @@
 //! What the operator has set is in force, or what was before, and the status says which.
 
-use sg_common::settings::{switch, ticks};
+use sg_common::layout::settings::{switch, ticks};
 
 use super::*;
 use crate::{error::Error, settings::Wanted};

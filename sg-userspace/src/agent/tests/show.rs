@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use serde_json::json;
 use sg_common::{
-    flow::{Flow, FlowKey},
     hook::Hook,
+    layout::flow::{Flow, FlowKey},
 };
 
 use super::*;
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub fn flow(hook: Hook, remote_port: u16) -> (FlowKey, Flow) {
-    let v4 = sg_common::addr::from_v4;
+    let v4 = sg_common::wire::addr::from_v4;
     let key = FlowKey {
         slot: 1,
         local: v4([10, 0, 0, 5]),
@@ -29,7 +29,7 @@ pub fn flow(hook: Hook, remote_port: u16) -> (FlowKey, Flow) {
         reserved: 0,
     };
     let mut flow = Flow::new(hook, 1, 0);
-    flow.expires = sg_common::settings::ticks(100);
+    flow.expires = sg_common::layout::settings::ticks(100);
     flow.change(|word| {
         word.set_state(3);
         word.set_assured(true);

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use serde_json::{Value, json};
-use sg_common::port::flags;
+use sg_common::layout::port::flags;
 
 use super::{fixture::CLIENT, *};
 use crate::{

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sg_common::reason::Counter;
+use sg_common::layout::counter::Counter;
 
 /// Packets and bytes. A GSO super-packet counts once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sg_common::settings::Settings;
+use sg_common::layout::settings::Settings;
 
 use crate::settings::Key;
 

@@ -4,8 +4,8 @@
 use std::{fmt::Write, net::IpAddr};
 
 use sg_common::{
-    policy::protocol,
     wire::icmp::{v4, v6},
+    wire::protocol,
 };
 
 use crate::api::{FlowView, Way};

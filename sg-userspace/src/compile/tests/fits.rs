@@ -3,7 +3,7 @@
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::json;
-use sg_common::port::PortKey;
+use sg_common::layout::port::PortKey;
 
 use crate::compile::{Ids, Limits, compile, compile_with};
 use crate::model::{Effect, Inventory, Port, parse};

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use sg_common::addr::{Family, to_ip};
 use sg_common::hook::Direction;
-use sg_common::policy::ask;
-use sg_common::port::{ADDRESS_KEY_BITS, ANY_MAC, PortKey, flags, kind, policy_index};
+use sg_common::layout::policy::ask;
+use sg_common::layout::port::{ADDRESS_KEY_BITS, ANY_MAC, PortKey, flags, kind, policy_index};
+use sg_common::wire::addr::{Family, to_ip};
 
 use crate::compile::{Compiled, Limits, PortImage, compile};
 use crate::model::{Mac, Port, parse};

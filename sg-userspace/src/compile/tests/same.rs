@@ -1,9 +1,10 @@
 //! The tables say what the rules say.
 
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+use sg_common::layout::policy::PREFIX_KEY_BITS;
+use sg_common::layout::port::policy_index;
 use sg_common::memory::{Memory, mask};
-use sg_common::policy::{self, PREFIX_KEY_BITS};
-use sg_common::port::policy_index;
+use sg_common::stage::policy;
 
 use crate::compile::{Compiled, Limits, Rows, Table, compile};
 use crate::evaluate::evaluate;

@@ -1,5 +1,5 @@
 use clap::Parser;
-use sg_common::{addr::from_ip, hook::Hook};
+use sg_common::{hook::Hook, wire::addr::from_ip};
 
 use super::*;
 

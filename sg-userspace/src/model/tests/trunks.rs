@@ -89,7 +89,7 @@ fn the_addresses_of_a_subport_are_those_of_a_member() {
     let parsed = read_ports(&[parent(&[entry(SUBPORT, 7)]), subport(SUBPORT)]);
     let members = parsed
         .inventory
-        .members(GROUP.parse().unwrap(), sg_common::addr::Family::V4);
+        .members(GROUP.parse().unwrap(), sg_common::wire::addr::Family::V4);
     assert_eq!(members.count(), 2);
 }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use sg_common::hook::Direction;
-use sg_common::reason::{Accept, Counter, DropReason, counter_index, verdict_counter};
+use sg_common::layout::counter::{Counter, counter_index};
+use sg_common::reason::{Accept, DropReason, verdict_counter};
 
 use crate::testrun::PinnedPerCpu;
 

@@ -1,11 +1,11 @@
 //! This filter's side: the kernel's programs, run over the real maps that a real policy was compiled to.
 
 use bytemuck::{bytes_of, pod_read_unaligned};
-use sg_common::flow::{Flow, FlowKey, FlowKey4, Side as FlowSide};
 use sg_common::hook::Hook;
-use sg_common::maps::name;
+use sg_common::layout::flow::{Flow, FlowKey, FlowKey4, Side as FlowSide};
+use sg_common::layout::maps::name;
+use sg_common::layout::settings::{Settings, Ticks, seconds, switch, ticks};
 use sg_common::reason::{Accept, DropReason};
-use sg_common::settings::{Settings, Ticks, seconds, switch, ticks};
 use sg_userspace::model::{self, PortId};
 
 use super::counters::Counters;

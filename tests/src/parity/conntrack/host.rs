@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use sg_common::filter::filter;
-use sg_common::flow::Flow;
+use sg_common::layout::flow::Flow;
+use sg_common::layout::port::PortKey;
+use sg_common::layout::settings::{TICK_SHIFT, Ticks};
 use sg_common::memory::Memory;
-use sg_common::packet::Scratch;
-use sg_common::port::PortKey;
-use sg_common::settings::{TICK_SHIFT, Ticks};
+use sg_common::scratch::Scratch;
 use sg_userspace::compile::{Limits, compile};
 use sg_userspace::plan::{State, plan};
 

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use sg_common::addr::{Address, from_v4};
-use sg_common::flow::FlowKey;
+use sg_common::layout::flow::FlowKey;
+use sg_common::wire::addr::{Address, from_v4};
 
 use super::notation::End;
 

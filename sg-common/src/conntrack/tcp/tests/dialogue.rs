@@ -7,12 +7,12 @@
 use std::string::String;
 use std::vec::Vec;
 
-use crate::addr::Family;
 use crate::conntrack::tcp::State;
 use crate::hook::Direction;
 use crate::reason::{Accept, DropReason, Verdict};
 use crate::testing::packet::{Packet, tcp};
 use crate::testing::world::{Service, World};
+use crate::wire::addr::Family;
 
 const ENDS: [&str; 2] = ["10.0.0.5:40000", "192.0.2.1:80"];
 
@@ -32,7 +32,7 @@ impl Dialogue {
         let mut world = World::new()
             .permit(Direction::Egress, Family::V4, Service::Protocol(6))
             .permit(Direction::Ingress, Family::V4, Service::Protocol(6));
-        world.memory.settings.switches |= crate::settings::switch::DROP_INVALID;
+        world.memory.settings.switches |= crate::layout::settings::switch::DROP_INVALID;
         Dialogue {
             world,
             start: [1_000, 4_000_000_000],
@@ -44,7 +44,7 @@ impl Dialogue {
     /// The same, and the windows are enforced.
     pub(super) fn strict() -> Dialogue {
         let mut dialogue = Dialogue::new();
-        dialogue.world.memory.settings.switches |= crate::settings::switch::TCP_STRICT;
+        dialogue.world.memory.settings.switches |= crate::layout::settings::switch::TCP_STRICT;
         dialogue
     }
 

@@ -64,7 +64,7 @@ fn an_ack_of_the_side_that_sent_the_ignored_syn_is_no_challenge() {
 
 #[test]
 fn the_side_of_the_first_fin_is_remembered() {
-    use crate::flow::Side;
+    use crate::layout::flow::Side;
     for (fin, side) in [(">FA", Side::Original), ("<FA", Side::Reply)] {
         let mut dialogue = Dialogue::after(">S <SA >A");
         dialogue.say(fin);

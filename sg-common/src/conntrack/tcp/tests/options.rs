@@ -1,11 +1,11 @@
 //! Options: window scales and selective acknowledgements, in enforced windows.
 
-use crate::addr::Family;
 use crate::hook::Direction;
+use crate::layout::settings::switch;
 use crate::reason::{Accept, DropReason};
-use crate::settings::switch;
 use crate::testing::packet::{Packet, tcp};
 use crate::testing::world::{Service, World};
+use crate::wire::addr::Family;
 
 const VM: &str = "10.0.0.5:40000";
 const PEER: &str = "192.0.2.1:80";

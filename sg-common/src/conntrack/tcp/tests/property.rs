@@ -10,9 +10,9 @@ use proptest::{prop_assert, prop_assert_eq};
 use super::table::{reach, show_at};
 use crate::conntrack::Next;
 use crate::conntrack::tcp::State;
-use crate::flow::{Flow, Side};
+use crate::layout::flow::{Flow, Side};
+use crate::layout::settings::{Settings, switch};
 use crate::reason::DropReason;
-use crate::settings::{Settings, switch};
 use crate::testing::packet::{Packet, tcp};
 
 /// Numbers that are likely to matter, and any others.

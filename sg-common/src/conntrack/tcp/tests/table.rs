@@ -3,14 +3,15 @@
 use std::string::String;
 use std::vec::Vec;
 
-use crate::conntrack::tcp::{State, first, next};
-use crate::conntrack::{Next, Room, Terms};
-use crate::flow::{Flow, Side};
+use crate::conntrack::tcp::{Room, State, first, next};
+use crate::conntrack::{Next, Terms};
 use crate::hook::Hook;
-use crate::packet::{Extent, Scratch};
+use crate::layout::flow::{Flow, Side};
+use crate::layout::settings::{Settings, Ticks};
 use crate::reason::DropReason;
-use crate::settings::{Settings, Ticks};
+use crate::scratch::Scratch;
 use crate::testing::packet::{Packet, tcp};
+use crate::wire::ip::Extent;
 use crate::wire::ipv4;
 
 /// `tcp_conntracks` of the kernel. IV: invalid, IG: ignored; `*`: only if the old connection was closed

@@ -77,7 +77,7 @@ fn every_segment_renews() {
 fn a_renewal_by_less_than_a_second_is_not_written() {
     let mut dialogue = Dialogue::after(">S <SA >A <A");
     let clock = &dialogue.world.memory.clock;
-    clock.set(clock.get() + crate::settings::EXPIRY_STEP / 2);
+    clock.set(clock.get() + crate::layout::settings::EXPIRY_STEP / 2);
     let before = dialogue.world.flow().unwrap().expires;
     dialogue.say("<A");
     assert_eq!(dialogue.world.flow().unwrap().expires, before);
@@ -88,8 +88,8 @@ fn the_operators_timeouts_hold() {
     use crate::conntrack::tcp::State;
     let mut dialogue = Dialogue::new();
     let settings = &mut dialogue.world.memory.settings;
-    settings.tcp[State::Established as usize] = crate::settings::ticks(1_000);
-    settings.tcp_unacknowledged = crate::settings::ticks(50);
+    settings.tcp[State::Established as usize] = crate::layout::settings::ticks(1_000);
+    settings.tcp_unacknowledged = crate::layout::settings::ticks(50);
     dialogue.say(">S <SA >A");
     assert_eq!(dialogue.entry(), "ESTABLISHED 1000 ASSURED");
     dialogue.say(">A:10");

@@ -117,7 +117,7 @@ fn data_outside_of_the_windows_shorten_nothing() {
 
 #[test]
 fn resets_out_of_sequence_may_be_let_through() {
-    use crate::settings::switch::TCP_IGNORE_INVALID_RST;
+    use crate::layout::settings::switch::TCP_IGNORE_INVALID_RST;
     let mut dialogue = Dialogue::after(">S <SA >A");
     dialogue.world.memory.settings.switches |= TCP_IGNORE_INVALID_RST;
     assert_eq!(dialogue.say("<R-50"), "EST");

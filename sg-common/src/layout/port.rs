@@ -1,8 +1,8 @@
 //! A Neutron port as the kernel knows it.
 
-use crate::addr::{Address, Family, Mac};
 use crate::hook::Direction;
-use crate::shared::shared;
+use crate::layout::shared::shared;
+use crate::wire::addr::{Address, Family, Mac};
 
 shared! {
     /// Key of the `ports` map: the interface, and the VLAN of a trunk's subport (0: untagged).

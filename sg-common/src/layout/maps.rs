@@ -1,13 +1,13 @@
 //! Names, sizes and version of the maps: what the object, the loader and the pins agree on.
 
-use crate::flow::{Flow, FlowKey, FlowKey4};
-use crate::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use crate::port::{AddressKey, Port, PortKey};
-use crate::reason::Counter;
-use crate::settings::Settings;
-use crate::shared::shared;
-use crate::stage::fragment::{FragmentKey, FragmentValue};
-use crate::sweep::{Room, Sweep};
+use crate::layout::counter::Counter;
+use crate::layout::flow::{Flow, FlowKey, FlowKey4};
+use crate::layout::fragment::{FragmentKey, FragmentValue};
+use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use crate::layout::port::{AddressKey, Port, PortKey};
+use crate::layout::settings::Settings;
+use crate::layout::shared::shared;
+use crate::layout::sweep::{Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
@@ -40,42 +40,6 @@ pub mod name {
     pub const TURNS6: &str = "turns6";
     pub const SWEEP: &str = "sweep";
     pub const SWEEP_TIMER: &str = "sweep_timer";
-}
-
-/// Entries of each map unless the operator says otherwise.
-pub mod capacity {
-    /// Ports with an interface on the node.
-    pub const PORTS: u32 = 1024;
-    /// Allowed addresses of all ports.
-    pub const ADDRESSES: u32 = 65_536;
-    /// Policies: one per set of groups, direction and family.
-    pub const POLICIES: u32 = 8_192;
-    /// Members of the groups that rules name.
-    pub const MEMBERS: u32 = 262_144;
-    /// CIDRs.
-    pub const PREFIXES: u32 = 262_144;
-    /// Grant rows.
-    pub const GRANTS: u32 = 262_144;
-    /// Port sets, 8 KiB each.
-    pub const PORT_SETS: u32 = 4_096;
-    /// Assured IPv4 connections (nf_conntrack's default above 4 GB of memory).
-    pub const FLOWS4: u32 = 262_144;
-    /// Assured IPv6 connections.
-    pub const FLOWS6: u32 = 131_072;
-    /// IPv4 connections that are not proven yet.
-    pub const EMBRYOS4: u32 = 65_536;
-    /// IPv6 connections that are not proven yet.
-    pub const EMBRYOS6: u32 = 32_768;
-    /// Datagrams in fragments.
-    pub const FRAGMENTS: u32 = 16_384;
-    /// Elements by slot, for a number of ports.
-    pub const fn slots(ports: u32) -> u32 {
-        ports + 1
-    }
-    /// Counters for a number of ports; slot 0 counts what belongs to no port.
-    pub const fn counters(ports: u32) -> u32 {
-        slots(ports) * 2 * crate::reason::COUNTERS
-    }
 }
 
 /// What a pinned map must look like to be used.

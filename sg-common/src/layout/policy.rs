@@ -3,10 +3,9 @@
 //! Neutron's rules only permit, so a verdict is an OR over the rows of all the peers that an address
 //! stands for, and neither order nor priority nor product is needed.
 
-use crate::addr::Address;
-use crate::packet::Opening;
-use crate::shared::{shared, tag_is};
-use crate::tables::{Note, Tables};
+use crate::layout::shared::shared;
+use crate::wire::addr::Address;
+use crate::wire::protocol;
 
 shared! {
     /// A permitted range of ports: inline if `set` is 0 (nothing if `low > high`), else a port set.
@@ -109,24 +108,6 @@ pub mod ask {
     pub const CIDRS: u64 = 4;
 }
 
-/// Protocol numbers (IANA) that the filter knows by name.
-pub mod protocol {
-    #![expect(missing_docs, reason = "the names are IANA's")]
-    pub const HOP_BY_HOP: u8 = 0;
-    pub const ICMP: u8 = 1;
-    pub const TCP: u8 = 6;
-    pub const UDP: u8 = 17;
-    pub const DCCP: u8 = 33;
-    pub const ROUTING: u8 = 43;
-    pub const FRAGMENT: u8 = 44;
-    pub const GRE: u8 = 47;
-    pub const ICMPV6: u8 = 58;
-    pub const NO_NEXT_HEADER: u8 = 59;
-    pub const DESTINATION_OPTIONS: u8 = 60;
-    pub const SCTP: u8 = 132;
-    pub const UDPLITE: u8 = 136;
-}
-
 /// Index into [`Permits::ports`], if rules can name ports (or types) of the protocol.
 #[inline(always)]
 pub const fn port_protocol(protocol: u8) -> Option<usize> {
@@ -141,95 +122,12 @@ pub const fn port_protocol(protocol: u8) -> Option<usize> {
     }
 }
 
-/// Whether a policy permits a new connection: anyone's row, then the rows of the peers that the
-/// address stands for. At most `policies` + `members` + two `prefixes` + three `grants` look-ups.
-#[inline(always)]
-pub fn permits<T: Tables>(tables: &T, id: u64, opening: &Opening) -> bool {
-    if id == 0 {
-        return false;
-    }
-    let Some(policy) = tables.policy(&id) else {
-        return false;
-    };
-    let (asks, sources, cidrs) = (policy.ask, policy.sources, policy.cidrs);
-    let anyone = policy.anyone.allow(tables, opening);
-    if !tag_is(&policy.id, &id) {
-        return false;
-    }
-    if anyone {
-        tables.note(Note::PermittedToAnyone);
-        return true;
-    }
-    (asks & ask::MEMBERS != 0 && to_member(tables, id, sources, opening))
-        || (asks & ask::SOURCE_PREFIXES != 0 && within(tables, id, sources, opening))
-        || (asks & ask::CIDRS != 0 && within(tables, id, cidrs, opening))
-}
-
-/// A subprogram of its own in the kernel, like [`within`].
-#[cfg_attr(target_arch = "bpf", inline(never))]
-fn to_member<T: Tables>(tables: &T, policy: u64, index: u64, opening: &Opening) -> bool {
-    let key = MemberKey {
-        index,
-        address: opening.key.remote,
-    };
-    let Some(member) = tables.member(&key) else {
-        return false;
-    };
-    let peer = member.peer;
-    let permitted = tag_is(&member.key, &key) && granted(tables, policy, peer, opening);
-    if permitted {
-        tables.note(Note::PermittedToMember);
-    }
-    permitted
-}
-
-/// A subprogram of its own in the kernel: its keys need their own stack.
-#[cfg_attr(target_arch = "bpf", inline(never))]
-fn within<T: Tables>(tables: &T, policy: u64, index: u64, opening: &Opening) -> bool {
-    let key = PrefixKey {
-        index,
-        address: opening.key.remote,
-    };
-    let permitted = match tables.prefix(&key) {
-        Some(peer) => granted(tables, policy, peer, opening),
-        None => false,
-    };
-    if permitted {
-        tables.note(Note::PermittedToPrefix);
-    }
-    permitted
-}
-
-#[inline(always)]
-fn granted<T: Tables>(tables: &T, policy: u64, peer: u64, opening: &Opening) -> bool {
-    let key = GrantKey { policy, peer };
-    let Some(grant) = tables.grant(&key) else {
-        return false;
-    };
-    let allowed = grant.permits.allow(tables, opening);
-    allowed && tag_is(&grant.key, &key)
-}
-
 impl Permits {
     /// Permits nothing.
     pub const NOTHING: Permits = Permits {
         protocols: [0; 4],
         ports: [PortGrant::NOTHING; PORT_PROTOCOLS],
     };
-
-    #[inline(always)]
-    fn allow<T: Tables>(&self, tables: &T, opening: &Opening) -> bool {
-        let protocol = opening.key.protocol as usize;
-        if self.protocols[(protocol >> 6) & 3] >> (protocol & 63) & 1 != 0 {
-            return true;
-        }
-        match port_protocol(opening.key.protocol) {
-            Some(index) if opening.has_port() => {
-                self.ports[index].allows(tables, opening.transport.destination)
-            }
-            _ => false,
-        }
-    }
 }
 
 impl PortGrant {
@@ -240,14 +138,6 @@ impl PortGrant {
         high: 0,
         reserved: 0,
     };
-
-    #[inline(always)]
-    fn allows<T: Tables>(&self, tables: &T, port: u16) -> bool {
-        match self.set {
-            0 => self.low <= port && port <= self.high,
-            set => tables.in_port_set(&set, port),
-        }
-    }
 }
 
 impl PortSet {

@@ -1,6 +1,7 @@
 //! What an operator can set, as the kernel reads it.
 
-use crate::shared::shared;
+use crate::layout::capacity;
+use crate::layout::shared::shared;
 
 /// A moment or a span: units of 2^20 ns (1.05 ms) of the monotonic clock, wrapping after 52 days and
 /// compared modulo 2^32. A shift where milliseconds would be a division.
@@ -129,7 +130,7 @@ impl Settings {
         fragments: [ticks(30), ticks(60)],
         tcp_max_retrans: 3,
         switches: switch::TCP_LOOSE,
-        assured_per_port: crate::maps::capacity::FLOWS4 / 4,
+        assured_per_port: capacity::FLOWS4 / 4,
         reserved: [0; 12],
     };
 

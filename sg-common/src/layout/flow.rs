@@ -3,10 +3,10 @@
 //! One connection of one port is one entry, whichever way a packet goes: the hook says which address is
 //! local, so one look-up serves both directions and no two tuples can collide.
 
-use crate::addr::{Address, Family, from_v4, v4_of};
 use crate::hook::Hook;
-use crate::settings::{Ticks, passed};
-use crate::shared::shared;
+use crate::layout::settings::{Ticks, passed};
+use crate::layout::shared::shared;
+use crate::wire::addr::{Address, Family, from_v4, v4_of};
 
 shared! {
     /// A connection of either family, and the key of the IPv6 tables. Addresses are mapped.

@@ -1,0 +1,12 @@
+//! What the maps hold, row by row: what the kernel and userspace read and write alike. Nothing here asks.
+
+pub mod capacity;
+pub mod counter;
+pub mod flow;
+pub mod fragment;
+pub mod maps;
+pub mod policy;
+pub mod port;
+pub mod settings;
+pub mod shared;
+pub mod sweep;

@@ -1,0 +1,100 @@
+//! The asking of the rules: whether a policy's rows permit a new connection.
+
+use crate::layout::policy::{
+    GrantKey, MemberKey, Permits, PortGrant, PrefixKey, ask, port_protocol,
+};
+use crate::layout::shared::tag_is;
+use crate::packet::Opening;
+use crate::tables::{Note, Tables};
+
+/// Whether a policy permits a new connection: anyone's row, then the rows of the peers that the
+/// address stands for. At most `policies` + `members` + two `prefixes` + three `grants` look-ups.
+#[inline(always)]
+pub fn permits<T: Tables>(tables: &T, id: u64, opening: &Opening) -> bool {
+    if id == 0 {
+        return false;
+    }
+    let Some(policy) = tables.policy(&id) else {
+        return false;
+    };
+    let (asks, sources, cidrs) = (policy.ask, policy.sources, policy.cidrs);
+    let anyone = allow(tables, &policy.anyone, opening);
+    if !tag_is(&policy.id, &id) {
+        return false;
+    }
+    if anyone {
+        tables.note(Note::PermittedToAnyone);
+        return true;
+    }
+    (asks & ask::MEMBERS != 0 && to_member(tables, id, sources, opening))
+        || (asks & ask::SOURCE_PREFIXES != 0 && within(tables, id, sources, opening))
+        || (asks & ask::CIDRS != 0 && within(tables, id, cidrs, opening))
+}
+
+/// A subprogram of its own in the kernel, like [`within`].
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn to_member<T: Tables>(tables: &T, policy: u64, index: u64, opening: &Opening) -> bool {
+    let key = MemberKey {
+        index,
+        address: opening.key.remote,
+    };
+    let Some(member) = tables.member(&key) else {
+        return false;
+    };
+    let peer = member.peer;
+    let permitted = tag_is(&member.key, &key) && granted(tables, policy, peer, opening);
+    if permitted {
+        tables.note(Note::PermittedToMember);
+    }
+    permitted
+}
+
+/// A subprogram of its own in the kernel: its keys need their own stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn within<T: Tables>(tables: &T, policy: u64, index: u64, opening: &Opening) -> bool {
+    let key = PrefixKey {
+        index,
+        address: opening.key.remote,
+    };
+    let permitted = match tables.prefix(&key) {
+        Some(peer) => granted(tables, policy, peer, opening),
+        None => false,
+    };
+    if permitted {
+        tables.note(Note::PermittedToPrefix);
+    }
+    permitted
+}
+
+#[inline(always)]
+fn granted<T: Tables>(tables: &T, policy: u64, peer: u64, opening: &Opening) -> bool {
+    let key = GrantKey { policy, peer };
+    let Some(grant) = tables.grant(&key) else {
+        return false;
+    };
+    let allowed = allow(tables, &grant.permits, opening);
+    allowed && tag_is(&grant.key, &key)
+}
+
+/// Whether a row permits a new connection.
+#[inline(always)]
+fn allow<T: Tables>(tables: &T, permits: &Permits, opening: &Opening) -> bool {
+    let protocol = opening.key.protocol as usize;
+    if permits.protocols[(protocol >> 6) & 3] >> (protocol & 63) & 1 != 0 {
+        return true;
+    }
+    match port_protocol(opening.key.protocol) {
+        Some(index) if opening.has_port() => {
+            holds(tables, &permits.ports[index], opening.transport.destination)
+        }
+        _ => false,
+    }
+}
+
+#[inline(always)]
+fn holds<T: Tables>(tables: &T, grant: &PortGrant, port: u16) -> bool {
+    match grant.set {
+        0 => grant.low <= port && port <= grant.high,
+        set => tables.in_port_set(&set, port),
+    }
+}
