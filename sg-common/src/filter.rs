@@ -7,7 +7,7 @@ use crate::reason::{Accept, DropReason, Verdict};
 use crate::scratch::Scratch;
 use crate::stage::connection::{self, Tracking};
 use crate::stage::fragment::Known;
-use crate::stage::{Context, arp, builtin, fragment, permission, port, source};
+use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source};
 use crate::tables::Tables;
 use crate::wire::ethernet;
 use crate::wire::frame::Frame;
@@ -74,7 +74,7 @@ where
     match packet::body(frame, &ethernet, &mut scratch.ip)? {
         Body::Ip => judge_ip(tables, &context, frame, scratch),
         Body::Arp => arp::check(tables, &context, frame, ethernet.payload),
-        Body::Other => source::check_mac(tables, &context).map(|()| Accept::Ethertype),
+        Body::Other => ethertype::check(tables, &context, ethernet.ethertype),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::wire::icmp::{self, Query};
 use crate::wire::ip::{Extent, Fragment, Ip};
 use crate::wire::ipv6::Walk;
 use crate::wire::transport::{Gre, Ports};
-use crate::wire::{ipv4, ipv6, protocol};
+use crate::wire::{ipv4, ipv6, llc, protocol};
 
 /// What an Ethernet frame carries.
 pub enum Body {
@@ -41,6 +41,9 @@ pub fn body<F: Frame + ?Sized>(
         },
         ethertype::ARP => Ok(Body::Arp),
         other if ethernet::is_tag(other) => Err(DropReason::Vlan),
+        other if llc::follows(other) && llc::hides_ip(frame, ethernet.payload) => {
+            Err(DropReason::Encapsulated)
+        }
         _ => Ok(Body::Other),
     }
 }

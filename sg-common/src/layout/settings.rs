@@ -2,6 +2,7 @@
 
 use crate::layout::capacity;
 use crate::layout::shared::shared;
+use crate::wire::ethernet::is_length;
 
 /// A moment or a span: units of 2^20 ns (1.05 ms) of the monotonic clock, wrapping after 52 days and
 /// compared modulo 2^32. A shift where milliseconds would be a division.
@@ -60,9 +61,23 @@ shared! {
         /// How many assured connections one port may have; by default a quarter of the IPv4 table, so that
         /// neither one port nor three can take it.
         pub assured_per_port: u32,
+        /// The ethertypes that pass beside those of IP and ARP: [`ethertypes::ANY`] first, or these; 0 is
+        /// none.
+        pub ethertypes: [u16; ethertypes::MOST],
         /// Zero.
-        pub reserved: [u32; 12],
+        pub reserved: [u32; 4],
     }
+}
+
+/// Values of [`Settings::ethertypes`].
+pub mod ethertypes {
+    /// How many there may be.
+    pub const MOST: usize = 16;
+    /// Every ethertype (IEEE has reserved this one).
+    pub const ANY: u16 = 0xffff;
+    /// All frames with a length in its place, by the number that OpenFlow has for them
+    /// (`OFP_DL_TYPE_NOT_ETH_TYPE`).
+    pub const LENGTH: u16 = 0x05ff;
 }
 
 /// Bits of [`Settings::switches`].
@@ -131,7 +146,12 @@ impl Settings {
         tcp_max_retrans: 3,
         switches: switch::TCP_LOOSE,
         assured_per_port: capacity::FLOWS4 / 4,
-        reserved: [0; 12],
+        ethertypes: {
+            let mut any = [0; ethertypes::MOST];
+            any[0] = ethertypes::ANY;
+            any
+        },
+        reserved: [0; 4],
     };
 
     /// Turns one of [`switch`] on or off.
@@ -140,6 +160,17 @@ impl Settings {
             true => self.switches |= switch,
             false => self.switches &= !switch,
         }
+    }
+
+    /// Whether an ethertype other than those of IP and ARP may pass.
+    #[inline(always)]
+    pub fn permits(&self, ethertype: u16) -> bool {
+        let named = match is_length(ethertype) {
+            true => ethertypes::LENGTH,
+            false => ethertype,
+        };
+        let mut list = self.ethertypes.iter();
+        list.any(|one| *one == named || *one == ethertypes::ANY)
     }
 
     /// Whether one of [`switch`] is on.

@@ -3,6 +3,7 @@
 pub mod arp;
 pub mod builtin;
 pub mod connection;
+pub mod ethertype;
 pub mod fragment;
 pub mod permission;
 pub mod policy;

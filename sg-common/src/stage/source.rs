@@ -10,6 +10,7 @@ use crate::stage::Context;
 use crate::tables::{Note, Tables};
 use crate::wire::addr::{
     Address, Family, Mac, V4_BROADCAST, V4_UNSPECIFIED, V6_UNSPECIFIED, is_link_local_multicast,
+    is_link_local_unicast,
 };
 use crate::wire::frame::Frame;
 use crate::wire::icmp::{Neighbor, v6};
@@ -40,7 +41,30 @@ pub fn check<T: Tables>(
         tables.note(Note::SourceUnchecked);
         return Ok(());
     }
-    Err(DropReason::SpoofedAddress)
+    Err(refusal(context, opening))
+}
+
+/// What a source is that is not the port's. Honest guests send from some: a host without an address yet,
+/// one with an interface identifier of its own making (RFC 7217) or with an address that it gave itself
+/// (RFC 3927), and one that speaks a family nobody gave it an address of.
+///
+/// A subprogram of its own in the kernel: few packets need it.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn refusal(context: &Context<'_>, opening: &Opening) -> DropReason {
+    let (family, source) = (opening.family(), &opening.key.local);
+    let unspecified = match family {
+        Family::V4 => V4_UNSPECIFIED,
+        Family::V6 => V6_UNSPECIFIED,
+    };
+    if is_without(context, family) {
+        DropReason::OtherFamilySource
+    } else if *source == unspecified {
+        DropReason::UnspecifiedSource
+    } else if is_link_local_unicast(family, source) {
+        DropReason::LinkLocalSource
+    } else {
+        DropReason::SpoofedAddress
+    }
 }
 
 /// Checks the source MAC alone, of what the VM sends.
@@ -162,11 +186,16 @@ fn kinds<T: Tables>(
 /// iptables then has no chain for it.
 #[inline(always)]
 const fn is_unchecked(context: &Context<'_>, family: Family) -> bool {
-    let without = match family {
+    is_without(context, family) && context.settings.has(switch::OTHER_FAMILY)
+}
+
+/// Whether the port has fixed addresses, but nothing of this family.
+#[inline(always)]
+const fn is_without(context: &Context<'_>, family: Family) -> bool {
+    context.has(match family {
         Family::V4 => flags::WITHOUT_V4,
         Family::V6 => flags::WITHOUT_V6,
-    };
-    context.has(without) && context.settings.has(switch::OTHER_FAMILY)
+    })
 }
 
 /// A host that has no address yet asks a DHCP server for one, or its neighbors whether one is free.

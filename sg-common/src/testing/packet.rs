@@ -163,6 +163,13 @@ pub(crate) fn ethernet(mac: Mac, ethertype: u16, body: &[u8]) -> Vec<u8> {
     [&header.to_bytes()[..], body].concat()
 }
 
+/// A frame whose ethertype, which is `at` an offset, stands behind a length and an LLC header instead.
+pub(crate) fn behind_llc(frame: &[u8], at: usize, llc: &[u8]) -> Vec<u8> {
+    let (head, rest) = frame.split_at(at);
+    let length = (llc.len() + rest.len()) as u16;
+    [head, &length.to_be_bytes(), llc, rest].concat()
+}
+
 /// The link-local address of a MAC, as text.
 pub(crate) fn link_local_of(mac: Mac) -> String {
     std::net::Ipv6Addr::from(link_local(&mac)).to_string()

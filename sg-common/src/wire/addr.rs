@@ -90,6 +90,15 @@ pub const fn is_link_local_multicast(a: &Address) -> bool {
     a[0] == 0xff && a[1] == 0x02
 }
 
+/// Whether an address is link-local: in `169.254.0.0/16` (RFC 3927) or `fe80::/10` (RFC 4291 2.5.6).
+#[inline(always)]
+pub const fn is_link_local_unicast(family: Family, a: &Address) -> bool {
+    match family {
+        Family::V4 => a[12] == 169 && a[13] == 254,
+        Family::V6 => a[0] == 0xfe && a[1] & 0xc0 == 0x80,
+    }
+}
+
 /// Whether an IPv6 address is in `fe80::/64`, where the link-local addresses of interfaces are.
 #[inline(always)]
 pub const fn is_link_local(a: &Address) -> bool {

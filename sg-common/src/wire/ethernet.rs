@@ -32,6 +32,7 @@ pub mod ethertype {
     pub const ARP: u16 = 0x0806;
     pub const IPV6: u16 = 0x86dd;
     pub const VLAN: u16 = 0x8100;
+    pub const JUMBO_LLC: u16 = 0x8870;
     pub const SERVICE_VLAN: u16 = 0x88a8;
 }
 
@@ -81,6 +82,12 @@ fn read<F: Frame + ?Sized>(frame: &F) -> Option<(Header, Option<Tag>)> {
         false => None,
     };
     Some((header, tag))
+}
+
+/// Whether it is no ethertype but a length (IEEE 802.3 3.2.6), as receivers tell it (`eth_proto_is_802_3`).
+#[inline(always)]
+pub const fn is_length(value: u16) -> bool {
+    value < 0x0600
 }
 
 /// Whether an ethertype announces a VLAN tag.

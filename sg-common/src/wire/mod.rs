@@ -9,6 +9,7 @@ pub mod icmp;
 pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
+pub mod llc;
 pub mod protocol;
 pub mod transport;
 

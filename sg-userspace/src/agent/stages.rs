@@ -47,6 +47,17 @@ const MALFORMED: Line = line(
         Err(DropReason::ExtensionHeaders),
     ],
 );
+const ENCAPSULATED: Line = line(
+    "encapsulated",
+    "IP, ARP or an ethertype behind LLC",
+    &[Err(DropReason::Encapsulated)],
+);
+const ETHERTYPE: Line = line("ethertype", "neither IP nor ARP", &[Ok(Accept::Ethertype)]);
+const REFUSED_ETHERTYPE: Line = line(
+    "refused_ethertype",
+    "neither IP nor ARP, unless the settings let it pass",
+    &[Err(DropReason::RefusedEthertype)],
+);
 const VLAN: Line = line(
     "vlan",
     "VLAN tags that belong to no subport",
@@ -113,7 +124,9 @@ const EGRESS: &[Line] = &[
         &[Err(DropReason::SpoofedMac)],
     ),
     TAGGED,
-    line("ethertype", "neither IP nor ARP", &[Ok(Accept::Ethertype)]),
+    ENCAPSULATED,
+    REFUSED_ETHERTYPE,
+    ETHERTYPE,
     line(
         "arp_spoof",
         "ARP with a sender that is none of these",
@@ -122,8 +135,23 @@ const EGRESS: &[Line] = &[
     line("arp", "other ARP", &[Ok(Accept::Arp)]),
     FRAGMENTS,
     line(
+        "source_family",
+        "a source address of a family that the port has none of",
+        &[Err(DropReason::OtherFamilySource)],
+    ),
+    line(
+        "source_unspecified",
+        "0.0.0.0 or :: as source, but for DHCP and the detection of an address",
+        &[Err(DropReason::UnspecifiedSource)],
+    ),
+    line(
+        "source_link_local",
+        "a link-local source address that is none of the port's",
+        &[Err(DropReason::LinkLocalSource)],
+    ),
+    line(
         "source_address",
-        "a source address that is none of these",
+        "any other source address that is none of these",
         &[Err(DropReason::SpoofedAddress)],
     ),
     line(
@@ -154,7 +182,9 @@ const INGRESS: &[Line] = &[
     MALFORMED,
     VLAN,
     TAGGED,
-    line("ethertype", "neither IP nor ARP", &[Ok(Accept::Ethertype)]),
+    ENCAPSULATED,
+    REFUSED_ETHERTYPE,
+    ETHERTYPE,
     line("arp", "ARP", &[Ok(Accept::Arp)]),
     FRAGMENTS,
     ESTABLISHED,

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 use sg_common::layout::settings::{Settings, TICK_SHIFT, Ticks, ticks};
 
-use super::{Wanted, keys::KEYS, quota::Quota};
+use super::{Wanted, ethertypes, keys::KEYS, quota::Quota};
 
 /// The longest timeout in seconds, 24 days: the filter's clock compares moments less than 26 days apart.
 pub const LONGEST_TIMEOUT: u64 = 24 * 24 * 60 * 60;
@@ -33,6 +33,8 @@ pub(super) enum Kind {
     Seconds(fn(&mut Settings) -> &mut Ticks, Option<&'static str>),
     /// [`Settings::assured_per_port`].
     Quota,
+    /// [`Settings::ethertypes`].
+    Ethertypes,
 }
 
 impl Key {
@@ -55,6 +57,7 @@ impl Key {
             Kind::Count(field, _) => (*field(&mut settings)).into(),
             Kind::Seconds(field, _) => seconds(*field(&mut settings)).into(),
             Kind::Quota => Quota::Count(settings.assured_per_port).value(),
+            Kind::Ethertypes => ethertypes::value(&settings.ethertypes),
         }
     }
 
@@ -82,6 +85,7 @@ impl Key {
                     .then(|| ticks(seconds))?;
             }
             Kind::Quota => wanted.quota = Quota::of(value)?,
+            Kind::Ethertypes => settings.ethertypes = ethertypes::of(value)?,
         }
         Some(())
     }
@@ -94,6 +98,7 @@ impl Key {
             Kind::Count(_, range) => format!("a number from {} to {}", range.start(), range.end()),
             Kind::Seconds(..) => format!("seconds from 1 to {LONGEST_TIMEOUT} (24 days)"),
             Kind::Quota => Quota::VALUES.into(),
+            Kind::Ethertypes => ethertypes::VALUES.into(),
         }
     }
 }

@@ -58,6 +58,13 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Words(switch::ANY_ARP, ["check", "pass"]),
     },
     Key {
+        name: "ethertypes",
+        doc: "Frames that are neither IP nor ARP, from the MACs of the port: \"any\" passes, \"none\", \
+              or those of a list like [\"0x8035\", \"0x888e\"]; \"0x05ff\" stands for all with a \
+              length in its place. Without 0x8035 (RARP) switches learn late of a migration",
+        kind: Kind::Ethertypes,
+    },
+    Key {
         name: "assured_per_port",
         doc: "Established connections that one port may have: a number, a share of the table of \
               IPv4 like \"25%\", or \"unlimited\"",

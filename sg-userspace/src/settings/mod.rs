@@ -3,6 +3,7 @@
 //! Names and defaults are those of nf_conntrack's sysctls
 //! (`Documentation/networking/nf_conntrack-sysctl.rst`) wherever it has the same.
 
+mod ethertypes;
 mod file;
 mod key;
 mod keys;

@@ -104,7 +104,7 @@ impl Reader<'_> {
     }
 }
 
-/// The scalar values that keys take; of others the keys say that they do not fit.
+/// The values that keys take, and lists of them; of others the keys say that they do not fit.
 fn json(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::from(text.as_ref()),
@@ -112,6 +112,7 @@ fn json(value: &DeValue<'_>) -> Value {
         DeValue::Integer(number) => {
             i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Null, Value::from)
         }
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
         _ => Value::Null,
     }
 }

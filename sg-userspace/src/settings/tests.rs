@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, io};
 
 use serde_json::Value;
-use sg_common::layout::settings::{Settings, switch, ticks};
+use sg_common::layout::settings::{Settings, ethertypes, switch, ticks};
 
 use super::{File, KEYS, Key, LONGEST_TIMEOUT, Wanted, key::Kind, parse::parse, system, to_toml};
 use crate::{api::SettingView, exit::Exit};
@@ -51,6 +51,7 @@ fn a_file_sets_what_it_names() {
         tagged = "pass"
         neighbor_advertisements = "pass"
         arp = "pass"
+        ethertypes = ["0x8035", 0x888e, "0x05FF"]
         assured_per_port = 12_345
 
         [tcp]
@@ -76,6 +77,8 @@ fn a_file_sets_what_it_names() {
         tcp_max_retrans: 5,
         ..Settings::DEFAULT
     };
+    expected.ethertypes = [0; ethertypes::MOST];
+    expected.ethertypes[..3].copy_from_slice(&[0x8035, 0x888e, ethertypes::LENGTH]);
     expected.tcp[3] = ticks(86400);
     expected.sctp[5] = ticks(30);
     assert_eq!(settings(text), expected);
@@ -84,8 +87,9 @@ fn a_file_sets_what_it_names() {
 #[test]
 fn the_printed_settings_are_a_file_that_comes_to_the_same() {
     let every = "invalid = 'drop'\nassured_per_port = 7\ntcp.be_liberal = false\n\
+                 ethertypes = ['0x8035', '0x05ff']\n\
                  timeouts.udp = 1\ntimeouts.tcp_established = 2073600";
-    for text in ["", every] {
+    for text in ["", every, "ethertypes = 'none'", "ethertypes = []"] {
         let before = settings(text);
         assert_eq!(settings(&printed(&before)), before, "{}", printed(&before));
     }
@@ -121,7 +125,7 @@ fn difference(settings: &Settings) -> Vec<(usize, u32)> {
 
 #[test]
 fn every_key_sets_one_thing_and_every_thing_has_a_key() {
-    let values = ["drop", "by_protocol", "pass"].map(Value::from);
+    let values = ["drop", "by_protocol", "pass", "none"].map(Value::from);
     let values: Vec<_> = values
         .into_iter()
         .chain([true.into(), false.into(), 77.into()])
@@ -141,15 +145,56 @@ fn every_key_sets_one_thing_and_every_thing_has_a_key() {
             assert!(seen.insert(words), "{} does what no other does", key.name);
         }
     }
-    // What is never stored or entered, and what is reserved.
+    // What is never stored or entered, the rest of the list, and what is reserved.
     let sctp = std::mem::offset_of!(Settings, sctp) / 4;
-    let reserved = std::mem::offset_of!(Settings, reserved) / 4;
+    let list = std::mem::offset_of!(Settings, ethertypes) / 4;
     let without: BTreeSet<_> = (0..WORDS).filter(|place| !places.contains(place)).collect();
     let expected = [0, sctp, sctp + 9]
         .into_iter()
-        .chain(reserved..WORDS)
+        .chain(list + 1..WORDS)
         .collect();
     assert_eq!(without, expected);
+}
+
+#[test]
+fn an_ethertype_is_one_that_nothing_else_judges() {
+    let printed = |text: &str| Key::find("ethertypes").unwrap().value(&settings(text));
+    assert_eq!(printed(""), "any");
+    assert_eq!(printed("ethertypes = 'none'"), "none");
+    assert_eq!(printed("ethertypes = []"), "none");
+    assert_eq!(
+        printed("ethertypes = [0x8035]"),
+        Value::from(vec!["0x8035"])
+    );
+    let sixteen = (0x9001..).take(ethertypes::MOST).map(|n| n.to_string());
+    let sixteen = sixteen.collect::<Vec<_>>().join(", ");
+    assert!(!settings(&format!("ethertypes = [{sixteen}]")).permits(0x9000));
+    assert!(settings(&format!("ethertypes = [{sixteen}]")).permits(0x9010));
+    for list in [
+        format!("{sixteen}, 0x8035"),
+        // IP, ARP and tags, lengths, none at all, and what is reserved.
+        "0x0800".into(),
+        "0x86dd".into(),
+        "0x0806".into(),
+        "0x8100".into(),
+        "0x88a8".into(),
+        "0x0026".into(),
+        "0".into(),
+        "0xffff".into(),
+        "0x18035".into(),
+        "-1".into(),
+        "'8035'".into(),
+        "'0x'".into(),
+        "'rarp'".into(),
+        "['0x8035']".into(),
+        "true".into(),
+    ] {
+        let refusal = refusal(&format!("ethertypes = [{list}]"));
+        assert!(
+            refusal.contains("is not a value of it; write \"any\""),
+            "{refusal}"
+        );
+    }
 }
 
 #[test]
@@ -213,6 +258,14 @@ fn what_cannot_be_read_is_named_with_its_line_and_what_to_write() {
         (
             "assured_per_port = '0%'",
             "line 1: assured_per_port: '0%' is not a value of it; write a number from 1 on, a share ",
+        ),
+        (
+            "ethertypes = 'all'",
+            "line 1: ethertypes: 'all' is not a value of it; write \"any\", \"none\", or up to 16 ",
+        ),
+        (
+            "tagged = 'pass'\nethertypes = ['0x8035', '0x0800']",
+            "line 2: ethertypes: ['0x8035', '0x0800'] is not a value of it; write \"any\", ",
         ),
         ("\ntagged = 'pass", "line 2: this is no TOML: "),
         (

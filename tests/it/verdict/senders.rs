@@ -2,9 +2,14 @@
 
 use sg_common::reason::Accept::{Arp, Dhcp, Ethertype, Icmpv6, New};
 use sg_common::reason::DropReason::{
-    DhcpServer, NoRule, RouterAdvertisement, SpoofedAddress, SpoofedArp, SpoofedMac, Vlan,
+    DhcpServer, LinkLocalSource, NoRule, OtherFamilySource, RouterAdvertisement, SpoofedAddress,
+    SpoofedArp, SpoofedMac, UnspecifiedSource, Vlan,
 };
-use sg_tests::packet::{arp_request, dhcp_discover, dhcp_offer, ether, icmp, icmp_echo, tcp, udp};
+use sg_tests::inventory::port;
+use sg_tests::packet::{
+    arp_request, dhcp_discover, dhcp_offer, dhcpv6_solicit, ether, icmp, icmp_echo,
+    neighbour_advertisement, neighbour_solicitation, protocol, router_solicitation, tcp, udp,
+};
 use sg_tests::verdict::{check, port_in, web, web_port};
 
 const EGRESS: [&str; 2] = ["egress IPv4", "egress IPv6"];
@@ -29,6 +34,77 @@ fn a_vm_sends_only_from_its_own_macs_and_addresses() {
             .from_vm(out(), New)
             .from_vm(udp("10.0.0.5:40000", "198.51.100.7:80"), NoRule),
     ]);
+}
+
+/// The frames of firmware and guests that have no address, or another one than the port: what falls of
+/// them is no alarm.
+#[test]
+fn what_honest_guests_send_is_not_counted_as_spoofed() {
+    let own = web_port().mac_address();
+    let link_local = "fe80::14bb:d2ff:fe01:203";
+    let both = web(&EGRESS)
+        // OVMF, in the first second and at 61 s.
+        .from_vm(
+            icmp("::", "ff02::1:ff00:50", 131, 0)
+                .payload(&[0; 16])
+                .from_mac(own),
+            Icmpv6,
+        )
+        .from_vm(
+            neighbour_solicitation("::", link_local).from_mac(own),
+            Icmpv6,
+        )
+        .from_vm(router_solicitation("::").from_mac(own), UnspecifiedSource)
+        // IGMP of a host without an address.
+        .from_vm(
+            protocol(2, "0.0.0.0", "224.0.0.22")
+                .payload(&[0x22, 0, 0, 0, 0, 0, 0, 0])
+                .from_mac(own),
+            UnspecifiedSource,
+        )
+        // Linux with an interface identifier of its own making.
+        .from_vm(
+            icmp(link_local, "ff02::16", 143, 0)
+                .payload(&[0; 20])
+                .from_mac(own),
+            LinkLocalSource,
+        )
+        .from_vm(
+            router_solicitation(link_local).from_mac(own),
+            LinkLocalSource,
+        )
+        .from_vm(dhcpv6_solicit(link_local).from_mac(own), LinkLocalSource)
+        // An address that a host gave itself.
+        .from_vm(
+            udp("169.254.7.9:5353", "224.0.0.251:5353").from_mac(own),
+            LinkLocalSource,
+        )
+        .from_vm(router_solicitation("::").from_mac(FOREIGN), SpoofedMac)
+        .from_vm(
+            icmp_echo("2001:db8::66", "2001:db8::7").from_mac(own),
+            SpoofedAddress,
+        );
+    let single = port("WEB1").mac(own).ip("10.0.0.5").groups(&["WEB"]);
+    let of_ipv4 = port_in(single, &EGRESS)
+        // Of every guest with IPv6, and again after a migration.
+        .from_vm(
+            router_solicitation("fe80::f816:3eff:fe00:5").from_mac(own),
+            OtherFamilySource,
+        )
+        .from_vm(
+            neighbour_advertisement("2001:db8::5", "2001:db8::5").from_mac(own),
+            OtherFamilySource,
+        )
+        .from_vm(router_solicitation("::").from_mac(own), OtherFamilySource)
+        .from_vm(
+            neighbour_solicitation("::", "2001:db8::5").from_mac(own),
+            Icmpv6,
+        )
+        .from_vm(
+            udp("169.254.7.9:1", "10.0.0.7:2").from_mac(own),
+            LinkLocalSource,
+        );
+    check(&[both, of_ipv4]);
 }
 
 #[test]

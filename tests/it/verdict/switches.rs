@@ -3,7 +3,7 @@
 use sg_common::layout::settings::switch;
 use sg_common::reason::Accept::{Fragment, Icmpv6, New, Tagged};
 use sg_common::reason::DropReason::{
-    FragmentUnknown, NoRule, SpoofedAddress, SpoofedMac, SpoofedNeighbor, Vlan,
+    FragmentUnknown, NoRule, OtherFamilySource, SpoofedAddress, SpoofedMac, SpoofedNeighbor, Vlan,
 };
 use sg_tests::inventory::{Port, port};
 use sg_tests::packet::{neighbour_advertisement, tcp, udp};
@@ -24,7 +24,7 @@ fn sources_of_a_family_without_addresses_may_pass() {
     let other = || udp("[2001:db8::66]:1", "[2001:db8:7::7]:2").from_mac(own);
     let (off, on) = both(switch::OTHER_FAMILY, || port_in(single(), &EGRESS));
     check_alone(&[
-        off.from_vm(other(), SpoofedAddress),
+        off.from_vm(other(), OtherFamilySource),
         on.from_vm(other(), New)
             .from_vm(other().from_mac(FOREIGN), SpoofedMac)
             .from_vm(

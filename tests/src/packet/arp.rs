@@ -35,6 +35,7 @@ fn arp(operation: u8, sender: Ipv4Addr, to: Mac, target_mac: Mac, target: Ipv4Ad
         source_mac: sender_mac,
         destination_mac: to,
         tags: Vec::new(),
+        llc: Vec::new(),
         body: Body::Other {
             ether_type: 0x0806,
             payload,

@@ -33,6 +33,11 @@ pub const DOT1Q: u16 = 0x8100;
 /// IEEE 802.1ad, the tag of a provider.
 pub const DOT1AD: u16 = 0x88a8;
 
+/// LLC and SNAP before an ethertype (RFC 1042).
+pub const RFC_1042: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+/// The same of bridges to other media (IEEE 802.1H).
+pub const BRIDGE_TUNNEL: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0xf8];
+
 /// An Ethernet frame and what it carries.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Packet {
@@ -40,6 +45,8 @@ pub struct Packet {
     destination_mac: Mac,
     /// From the outermost inwards: type and VLAN id.
     tags: Vec<(u16, u16)>,
+    /// What stands with a length before the ethertype.
+    llc: Vec<u8>,
     body: Body,
 }
 
@@ -146,6 +153,7 @@ pub fn ether(ether_type: u16, source_mac: impl Into<Mac>, payload: &[u8]) -> Pac
         source_mac: source_mac.into(),
         destination_mac: Mac::BROADCAST,
         tags: Vec::new(),
+        llc: Vec::new(),
         body,
     }
 }
@@ -156,6 +164,7 @@ impl Packet {
             source_mac: Mac::of(source),
             destination_mac: Mac::of(destination),
             tags: Vec::new(),
+            llc: Vec::new(),
             body: Body::Ip(Ip::new(source, destination, transport)),
         }
     }
@@ -177,6 +186,11 @@ impl Packet {
         for (kind, id) in &self.tags {
             frame.extend(kind.to_be_bytes());
             frame.extend(id.to_be_bytes());
+        }
+        if !self.llc.is_empty() {
+            let length = self.llc.len() + size_of_val(&ether_type) + payload.len();
+            frame.extend((length as u16).to_be_bytes());
+            frame.extend(&self.llc);
         }
         frame.extend(ether_type.to_be_bytes());
         frame.extend(payload);
@@ -207,6 +221,13 @@ impl Packet {
     #[must_use]
     pub fn tag(mut self, kind: u16, control: u16) -> Self {
         self.tags.push((kind, control));
+        self
+    }
+
+    /// Puts a length and an LLC header before the ethertype, such as [`RFC_1042`].
+    #[must_use]
+    pub fn llc(mut self, header: [u8; 6]) -> Self {
+        self.llc = header.to_vec();
         self
     }
 

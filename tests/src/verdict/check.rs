@@ -66,7 +66,7 @@ struct Play<'a> {
 impl Play<'_> {
     fn scene(&mut self, number: usize, scene: &Scene) {
         self.world.forget();
-        self.world.switch(scene.switches);
+        self.world.set_settings(&scene.settings);
         self.apply(&scene.given);
         for (place, act) in scene.acts.iter().enumerate() {
             match act {

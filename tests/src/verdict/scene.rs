@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use sg_common::hook::Hook;
+use sg_common::layout::settings::Settings;
 use sg_common::reason::{Accept, DropReason, Verdict};
 use sg_userspace::model::{self, PortId};
 
@@ -15,8 +16,7 @@ pub struct Scene {
     pub(super) acts: Vec<Act>,
     /// What a packet leaves behind meets the next one.
     pub(super) in_order: bool,
-    /// Bits of `sg_common::layout::settings::switch`.
-    pub(super) switches: u32,
+    pub(super) settings: Settings,
 }
 
 /// An inventory, and the port of it that is behind the interface.
@@ -72,7 +72,7 @@ pub fn port_in(port: Port, rules: &[&str]) -> Scene {
         },
         acts: Vec::new(),
         in_order: false,
-        switches: 0,
+        settings: Settings::DEFAULT,
     }
 }
 
@@ -115,7 +115,15 @@ impl Scene {
     /// The operator has switched this, one of `sg_common::layout::settings::switch`.
     #[must_use]
     pub fn switched(mut self, switch: u32) -> Self {
-        self.switches |= switch;
+        self.settings.switch(switch, true);
+        self
+    }
+
+    /// The operator lets these ethertypes pass and no others.
+    #[must_use]
+    pub fn ethertypes(mut self, list: &[u16]) -> Self {
+        self.settings.ethertypes.fill(0);
+        self.settings.ethertypes[..list.len()].copy_from_slice(list);
         self
     }
 

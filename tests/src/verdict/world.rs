@@ -142,17 +142,6 @@ impl World {
         &self.programs[hook as usize]
     }
 
-    /// Sets these switches, bits of `sg_common::layout::settings::switch`, beside the default ones and no others.
-    pub fn switch(&mut self, switches: u32) {
-        let settings = Settings {
-            switches: Settings::DEFAULT.switches | switches,
-            ..Settings::DEFAULT
-        };
-        let done = self.kernel.set_settings(&settings);
-        done.unwrap_or_else(|e| panic!("cannot write the settings: {e}"));
-        self.memory.settings = settings;
-    }
-
     /// Brings both sides from the last inventory to this one, with the port on the interface, and its
     /// subports if it is the parent of a trunk.
     pub fn apply(&mut self, inventory: Inventory, port: PortId) {
@@ -254,10 +243,11 @@ impl World {
         self.ifindex
     }
 
-    /// Puts settings in force in the kernel.
+    /// Puts settings in force on both sides.
     pub fn set_settings(&mut self, settings: &Settings) {
         let set = self.kernel.set_settings(settings);
         set.unwrap_or_else(|e| panic!("cannot write the settings: {e}"));
+        self.memory.settings = *settings;
     }
 
     /// What the programs take for the present.

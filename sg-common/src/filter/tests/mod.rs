@@ -3,6 +3,7 @@
 mod arp;
 mod builtin;
 mod connection;
+mod ethertype;
 mod fragment;
 mod frame;
 mod full;

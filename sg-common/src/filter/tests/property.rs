@@ -7,8 +7,10 @@ use proptest::sample::select;
 use proptest::strategy::Strategy;
 
 use crate::hook::{Direction, Hook};
-use crate::reason::Accept;
-use crate::testing::packet::{arp, error, icmp, ip, neighbor, ported, redirect, sctp, tcp, udp};
+use crate::reason::{Accept, DropReason};
+use crate::testing::packet::{
+    arp, behind_llc, error, icmp, ip, neighbor, ported, redirect, sctp, tcp, udp,
+};
 use crate::testing::world::{Service, VM, VM_MAC, VM6, World};
 use crate::wire::addr::Family;
 
@@ -82,7 +84,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         frame
     });
     let typed = (
-        select(vec![0x0800u16, 0x86dd, 0x0806, 0x8100]),
+        select(vec![0x0800u16, 0x86dd, 0x0806, 0x8100, 0x8870, 46]),
         vec(any::<u8>(), 0..200),
     );
     let typed =
@@ -113,6 +115,25 @@ proptest! {
         use crate::reason::Accept::{Arp, Dhcp, Ethertype, Icmpv6};
         let verdict = World::new().judge(Hook::ToVm, &frame);
         prop_assert!(matches!(verdict, Err(_) | Ok(Arp | Dhcp | Ethertype | Icmpv6)), "{verdict:?}");
+    }
+
+    // RFC 1042 and IEEE 802.1H, whatever receivers may overlook.
+    #[test]
+    fn no_packet_hides_behind_llc(
+        frame in select(frames()),
+        length in prop_oneof![0u16..0x0600, select(vec![0x8870u16])],
+        (dsap, ssap, control) in (select(vec![0xaa, 0xab]), any::<u8>(), any::<u8>()),
+        last in select(vec![0, 0xf8]),
+        priority in any::<bool>(),
+        from_vm in any::<bool>(),
+    ) {
+        let mut frame = behind_llc(&frame, 12, &[dsap, ssap, control, 0, 0, last]);
+        frame[12..14].copy_from_slice(&length.to_be_bytes());
+        if priority {
+            frame.splice(12..12, [0x81, 0, 0xe0, 0]);
+        }
+        let verdict = world().judge(if from_vm { Hook::FromVm } else { Hook::ToVm }, &frame);
+        prop_assert!(verdict == Err(DropReason::Encapsulated), "{verdict:?}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A VM sends only from its own MACs and addresses.
 
-use crate::layout::port::kind;
+use crate::layout::port::{flags, kind};
 use crate::reason::{Accept, DropReason};
-use crate::testing::packet::{PEER_MAC, icmp, link_local_of, neighbor, udp};
+use crate::testing::packet::{PEER_MAC, icmp, ip, link_local_of, neighbor, udp};
 use crate::testing::world::{VM_MAC, World, v4};
 use crate::wire::addr::Mac;
 
@@ -27,7 +27,7 @@ fn the_link_local_address_of_the_mac_may_send() {
     assert_eq!(world.send(&udp(&own, "[fe80::1]:2")), Ok(Accept::New));
     let others = format!("[{}]:1", link_local_of(OTHER_MAC));
     let spoofed = udp(&others, "[fe80::1]:2");
-    assert_eq!(world.send(&spoofed), Err(DropReason::SpoofedAddress));
+    assert_eq!(world.send(&spoofed), Err(DropReason::LinkLocalSource));
 }
 
 #[test]
@@ -35,16 +35,80 @@ fn another_address_is_spoofed() {
     let mut world = World::new().permit_egress();
     for packet in [
         udp("10.0.0.6:1", "192.0.2.1:2"),
-        udp("0.0.0.0:1", "192.0.2.1:2"),
+        udp("169.253.255.255:1", "192.0.2.1:2"),
         udp("[2001:db8::6]:1", "[2001:db8::1]:2"),
-        udp("[::]:1", "[2001:db8::1]:2"),
+        udp("[fec0::1]:1", "[2001:db8::1]:2"),
+        udp("[::1]:1", "[2001:db8::1]:2"),
+        // What an IPv4 address would be in IPv6 is sent by nobody.
         udp("[::ffff:10.0.0.5]:1", "[2001:db8::1]:2"),
+        udp("[::ffff:0.0.0.0]:1", "[2001:db8::1]:2"),
+        udp("[::ffff:169.254.0.1]:1", "[2001:db8::1]:2"),
     ] {
         assert_eq!(
             world.send(&packet),
             Err(DropReason::SpoofedAddress),
             "{packet:?}"
         );
+    }
+}
+
+#[test]
+fn sources_of_honest_guests_have_reasons_of_their_own() {
+    let unspecified = [
+        // A firmware that looks for routers before it has an address, and one that joins a group.
+        icmp("::", "ff02::2", 133, 0, 0),
+        ip("0.0.0.0", "224.0.0.22", 2, &[0x22, 0, 0, 0, 0, 0, 0, 0]),
+        udp("0.0.0.0:68", "10.0.0.1:67"),
+    ];
+    let link_local = [
+        // Interface identifiers of RFC 7217, and addresses of RFC 3927.
+        icmp("fe80::14bb:d2ff:fe01:203", "ff02::16", 143, 0, 0),
+        icmp("fe80::1", "ff02::2", 133, 0, 0),
+        udp("[febf::1]:5353", "[ff02::fb]:5353"),
+        udp("169.254.7.9:5353", "224.0.0.251:5353"),
+    ];
+    for (packets, reason) in [
+        (&unspecified[..], DropReason::UnspecifiedSource),
+        (&link_local, DropReason::LinkLocalSource),
+    ] {
+        for packet in packets {
+            let mut world = World::new().permit_egress();
+            assert_eq!(world.send(packet), Err(reason), "{packet:?}");
+            let foreign = packet.clone().with_mac(PEER_MAC);
+            assert_eq!(world.send(&foreign), Err(DropReason::SpoofedMac));
+        }
+    }
+}
+
+#[test]
+fn a_port_without_an_address_of_the_family_has_a_reason_for_all_of_it() {
+    for (fixed, flag, packets) in [
+        (
+            "10.0.0.5",
+            flags::WITHOUT_V6,
+            [
+                icmp(&link_local_of(VM_MAC), "ff02::16", 143, 0, 0),
+                icmp("::", "ff02::2", 133, 0, 0),
+                udp("[2001:db8::5]:1", "[2001:db8::1]:2"),
+            ],
+        ),
+        (
+            "2001:db8::5",
+            flags::WITHOUT_V4,
+            [
+                udp("10.0.0.5:1", "192.0.2.1:2"),
+                ip("0.0.0.0", "224.0.0.22", 2, &[0; 8]),
+                udp("169.254.7.9:1", "192.0.2.1:2"),
+            ],
+        ),
+    ] {
+        let mut world = World::bare().permit_egress();
+        world.may_send(VM_MAC, fixed, 128, kind::FIXED);
+        world.port().flags |= flag;
+        for packet in packets {
+            let verdict = world.send(&packet);
+            assert_eq!(verdict, Err(DropReason::OtherFamilySource), "{packet:?}");
+        }
     }
 }
 
@@ -132,7 +196,7 @@ fn duplicate_address_detection_begins_without_an_address() {
         let packet = icmp("::", "ff02::1:ff00:5", kind, 0, 0);
         assert_eq!(world.send(&packet), Ok(Accept::Icmpv6), "type {kind}");
         let elsewhere = icmp("::", "2001:db8::1", kind, 0, 0);
-        assert_eq!(world.send(&elsewhere), Err(DropReason::SpoofedAddress));
+        assert_eq!(world.send(&elsewhere), Err(DropReason::UnspecifiedSource));
         let foreign = packet.with_mac(PEER_MAC);
         assert_eq!(world.send(&foreign), Err(DropReason::SpoofedMac));
     }
@@ -140,7 +204,7 @@ fn duplicate_address_detection_begins_without_an_address() {
         let packet = icmp("::", "ff02::2", kind, 0, 0);
         assert_eq!(
             world.send(&packet),
-            Err(DropReason::SpoofedAddress),
+            Err(DropReason::UnspecifiedSource),
             "type {kind}"
         );
     }

@@ -30,7 +30,7 @@ fn single_family() -> World {
 fn the_other_family_of_a_single_family_port_passes_unchecked_only_if_switched() {
     let spoofed = udp(SPOOFED6, PEER6);
     let mut world = single_family();
-    assert_eq!(world.send(&spoofed), Err(DropReason::SpoofedAddress));
+    assert_eq!(world.send(&spoofed), Err(DropReason::OtherFamilySource));
 
     let mut world = switched(single_family(), switch::OTHER_FAMILY);
     assert_eq!(world.send(&spoofed), Ok(Accept::New));

@@ -29,43 +29,50 @@ fn a_port_is_shown_as_a_packet_meets_it() {
         2   0        0      drop     VLAN tags that belong to no subport
         3   0        0      drop     a source MAC that is none of these: fa:16:3e:00:00:05, fa:16:3e:00:00:99
         4   0        0      accept   VLAN tags that belong to no subport, if the settings let them pass
-        5   0        0      accept   neither IP nor ARP
-        6   0        0      drop     ARP with a sender that is none of these: 10.0.0.5, 10.0.9.0/24 via fa:16:3e:00:00:99
-        7   0        0      accept   other ARP
-        8   0        0      drop     fragments that hide their transport header, or belong to nothing
-        9   1        60     drop     a source address that is none of these: 10.0.0.5, 2001:db8::5, 10.0.9.0/24 via fa:16:3e:00:00:99, fe80::f816:3eff:fe00:5
-        10  0        0      drop     neighbor advertisements for an address that is none of these: 2001:db8::5, fe80::f816:3eff:fe00:5
-        11  0        0      drop     DHCP and DHCPv6 server
-        12  0        0      drop     router advertisements
-        13  50       3000   accept   established and related connections
-        14  0        0      drop     connections that the rules no longer permit
-        15  0        0      accept   DHCP and DHCPv6 client
-        16  0        0      accept   other ICMPv6
-        17  0        0      accept   rules of the security groups
+        5   0        0      drop     IP, ARP or an ethertype behind LLC
+        6   0        0      drop     neither IP nor ARP, unless the settings let it pass
+        7   0        0      accept   neither IP nor ARP
+        8   0        0      drop     ARP with a sender that is none of these: 10.0.0.5, 10.0.9.0/24 via fa:16:3e:00:00:99
+        9   0        0      accept   other ARP
+        10  0        0      drop     fragments that hide their transport header, or belong to nothing
+        11  0        0      drop     a source address of a family that the port has none of
+        12  0        0      drop     0.0.0.0 or :: as source, but for DHCP and the detection of an address
+        13  0        0      drop     a link-local source address that is none of the port's
+        14  1        60     drop     any other source address that is none of these: 10.0.0.5, 2001:db8::5, 10.0.9.0/24 via fa:16:3e:00:00:99, fe80::f816:3eff:fe00:5
+        15  0        0      drop     neighbor advertisements for an address that is none of these: 2001:db8::5, fe80::f816:3eff:fe00:5
+        16  0        0      drop     DHCP and DHCPv6 server
+        17  0        0      drop     router advertisements
+        18  50       3000   accept   established and related connections
+        19  0        0      drop     connections that the rules no longer permit
+        20  0        0      accept   DHCP and DHCPv6 client
+        21  0        0      accept   other ICMPv6
+        22  0        0      accept   rules of the security groups
                                        IPv4 any protocol to anyone (WEB_SERVERS, 0 flows)
                                        IPv6 any protocol to anyone (WEB_SERVERS, 0 flows)
-        18  0        0      drop     packets that fit no connection
-        19  0        0      drop     everything else
+        23  0        0      drop     packets that fit no connection
+        24  0        0      drop     everything else
 
         to_vm (ingress)
         #   PACKETS  BYTES  VERDICT  WHAT
         1   0        0      drop     frames that are cut short or contradict themselves
         2   0        0      drop     VLAN tags that belong to no subport
         3   0        0      accept   VLAN tags that belong to no subport, if the settings let them pass
-        4   0        0      accept   neither IP nor ARP
-        5   0        0      accept   ARP
-        6   0        0      drop     fragments that hide their transport header, or belong to nothing
-        7   40       2400   accept   established and related connections
-        8   0        0      drop     connections that the rules no longer permit
-        9   0        0      accept   ICMPv6 that IPv6 needs: MLD queries, neighbor discovery, router advertisements
-        10  0        0      accept   answers of DHCP and DHCPv6 servers
-        11  2        120    accept   rules of the security groups
+        4   0        0      drop     IP, ARP or an ethertype behind LLC
+        5   0        0      drop     neither IP nor ARP, unless the settings let it pass
+        6   0        0      accept   neither IP nor ARP
+        7   0        0      accept   ARP
+        8   0        0      drop     fragments that hide their transport header, or belong to nothing
+        9   40       2400   accept   established and related connections
+        10  0        0      drop     connections that the rules no longer permit
+        11  0        0      accept   ICMPv6 that IPv6 needs: MLD queries, neighbor discovery, router advertisements
+        12  0        0      accept   answers of DHCP and DHCPv6 servers
+        13  2        120    accept   rules of the security groups
                                        IPv4 tcp 80 from anyone (WEB_SERVERS, 0 flows)
                                        IPv4 tcp 443 from anyone (WEB_SERVERS, 0 flows)
                                        IPv4 icmp from 10.0.0.0/8 (WEB_SERVERS, 0 flows)
                                        IPv4 any protocol from group WEB_SERVERS (WEB_SERVERS, 0 flows)
-        12  0        0      drop     packets that fit no connection
-        13  3        180    drop     everything else
+        14  0        0      drop     packets that fit no connection
+        15  3        180    drop     everything else
     "#]].assert_eq(&text);
 }
 
