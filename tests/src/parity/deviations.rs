@@ -36,7 +36,7 @@ struct Sent {
 type Row = (u32, fn(&Question<'_>) -> bool);
 
 /// The rows that a frame and a port can tell.
-const ROWS: [Row; 16] = [
+const ROWS: [Row; 17] = [
     (29, headers_cut_short),
     (28, of_others),
     (24, udplite),
@@ -44,12 +44,13 @@ const ROWS: [Row; 16] = [
     (26, behind_authentication),
     (25, malformed),
     (2, tagged),
+    (32, behind_llc),
     (4, foreign_mac_without_address),
     (7, foreign_arp),
     (8, foreign_neighbor),
     (12, out_of_order),
     (13, wrong_header_checksum),
-    (15, dccp_of_other_ports),
+    (30, dccp_of_other_ports),
     (20, many_extensions),
     (1, other_family),
     (23, foreign_mac),
@@ -169,6 +170,14 @@ fn tagged(q: &Question<'_>) -> bool {
         && (filtered(&q.sender) || filtered(&q.receiver))
 }
 
+/// IP, ARP or an ethertype behind LLC, at a port that is filtered.
+fn behind_llc(q: &Question<'_>) -> bool {
+    let filtered = |plug: &Option<Plug>| plug.as_ref().is_some_and(|plug| plug.filtered);
+    q.stricter
+        && q.frames.iter().any(Frame::is_behind_llc)
+        && (filtered(&q.sender) || filtered(&q.receiver))
+}
+
 /// What a host without an address asks, from a MAC that is not the port's.
 fn foreign_mac_without_address(q: &Question<'_>) -> bool {
     let asks = |ip: &Ip<'_>| match (ip.source, ip.destination) {
@@ -235,7 +244,8 @@ fn wrong_header_checksum(q: &Question<'_>) -> bool {
     !q.stricter && q.frames.iter().any(wrong)
 }
 
-/// DCCP between two addresses that have spoken DCCP over other ports before.
+/// DCCP between two addresses that have spoken DCCP over other ports before, which is one connection to
+/// nf_conntrack of Linux 6.18.
 fn dccp_of_other_ports(q: &Question<'_>) -> bool {
     q.stricter && q.another_of(33)
 }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::inventory::port_id;
 use crate::parity::flow::Flow;
 use crate::parity::run::Difference;
 use crate::parity::scenario::{End, Scenario, Step, Verdicts};
@@ -31,7 +32,11 @@ pub fn explains(
 ) -> Option<u32> {
     let inventories = inventories(scenario, difference.step);
     let changed = inventories.len() > 1;
-    let row = changes(&inventories, difference);
+    let sticks = ends(scenario, difference).any(|end| is_late_stateless(end, &inventories));
+    let row = match sticks {
+        true => 33,
+        false => changes(&inventories, difference),
+    };
     let suppositions: [(u32, &[Supposition], bool); 5] = [
         (row, &[NothingChanged], changed),
         (14, &[LiberalWindows], true),
@@ -46,6 +51,32 @@ pub fn explains(
     }
     let cut = changed && is_stricter(difference) && is_cut(iptables, scenario, difference, ours);
     cut.then_some(row)
+}
+
+/// Where the packets of the step come from, and where the sides differ on them.
+fn ends(scenario: &Scenario, difference: &Difference) -> impl Iterator<Item = End> + use<> {
+    let from = match &scenario.steps[difference.step] {
+        Step::Send { from, .. } => Some(*from),
+        Step::Apply { .. } => None,
+    };
+    from.into_iter().chain([difference.end])
+}
+
+/// Whether the first group of the port at an end is stateless, has rules, and once had none.
+fn is_late_stateless(end: End, inventories: &[&Value]) -> bool {
+    let rules = |inventory: &Value| {
+        let id = port_id(end.port()?).to_string();
+        let ports = inventory["ports"].as_array()?;
+        let port = ports.iter().find(|port| port["id"] == id.as_str())?;
+        let groups = inventory["security_groups"].as_array()?;
+        let mut first = groups
+            .iter()
+            .filter(|group| group["id"] == port["security_groups"][0]);
+        let group = first.find(|group| group["stateful"] == false)?;
+        Some(group["security_group_rules"].as_array()?.len())
+    };
+    let counts: Vec<_> = inventories.iter().filter_map(|one| rules(one)).collect();
+    counts.contains(&0) && counts.last().is_some_and(|last| *last > 0)
 }
 
 fn is_stricter(difference: &Difference) -> bool {

@@ -3,7 +3,9 @@
 use super::expected;
 use crate::inventory::{Inventory, Port, port};
 use crate::mac::Mac;
-use crate::packet::{Packet, arp_request, dhcp_discover, ether, neighbour_advertisement, udp};
+use crate::packet::{
+    Packet, RFC_1042, arp_request, dccp, dhcp_discover, ether, neighbour_advertisement, udp,
+};
 use crate::parity::scenario::{End, Scenario, Step};
 
 const OWN: &str = "fa:16:3e:00:00:05";
@@ -34,6 +36,12 @@ fn a_row_excuses_what_it_says_and_nothing_beside_it() {
     let four = udp("10.0.0.5:9", "10.0.0.6:9");
     assert_eq!(row(v4(), &four), None);
     assert_eq!(row(v4(), &four.clone().vlan(7)), Some(2));
+
+    let hidden = four.clone().llc(RFC_1042);
+    assert_eq!(row(v4(), &hidden), Some(32));
+    assert_eq!(row(v4(), &ether(38, OWN, &[0x42; 38])), None);
+    let unfiltered = v4().with("port_security_enabled", false);
+    assert_eq!(row(unfiltered, &hidden), None);
 
     assert_eq!(row(both(), &dhcp_discover(FOREIGN)), Some(4));
     assert_eq!(row(both(), &dhcp_discover(OWN)), None);
@@ -70,4 +78,21 @@ fn only_fragments_that_do_not_follow_each_other_are_excused() {
     assert_eq!(row(vec![part(64, 999), part(0, 64)]), Some(12));
     assert_eq!(row(vec![part(0, 64)]), Some(12));
     assert_eq!(row(vec![part(0, 64), part(72, 999)]), Some(12));
+}
+
+#[test]
+fn dccp_is_excused_where_its_addresses_have_spoken_over_other_ports() {
+    let row = |first: &str| {
+        let scenario = Scenario {
+            name: String::new(),
+            inventory: Inventory::new().port(both()).json(),
+            steps: vec![
+                Step::send(End::VM1, &dccp(first, "10.0.0.6:9")),
+                Step::send(End::VM1, &dccp("10.0.0.5:8", "10.0.0.6:9")),
+            ],
+        };
+        expected(&scenario, 1, End::Fabric, true)
+    };
+    assert_eq!(row("10.0.0.5:9"), Some(30));
+    assert_eq!(row("10.0.0.99:8"), None);
 }

@@ -46,6 +46,17 @@ impl<'a> Frame<'a> {
         matches!(self.ethertype, 0x8100 | 0x88a8)
     }
 
+    /// Whether an ethertype stands behind LLC and SNAP, or IP or ARP behind LLC alone.
+    #[must_use]
+    pub fn is_behind_llc(&self) -> bool {
+        let llc = self.ethertype < 0x0600 || self.ethertype == 0x8870;
+        llc && matches!(
+            self.payload,
+            [0xaa | 0xab, _, _, 0, 0, 0 | 0xf8, _, _, ..]
+                | [0x06 | 0x07 | 0x98 | 0x99, _, _, _, _, _, _, _, ..]
+        )
+    }
+
     /// Whether it says that it is IP.
     #[must_use]
     pub fn is_ip(&self) -> bool {

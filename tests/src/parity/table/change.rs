@@ -72,6 +72,10 @@ pub(super) fn rows(t: &mut Table) {
     t.under(secured(true));
     t.row("3.2 security", "port security off and on: the connection still has its rule", "+..+", &[into(tcp(c, s).syn().sequence(100, 0)), change(secured(false)), change(secured(true)), into(tcp(c, s).ack().sequence(101, 501))]);
 
+    let stateless = |rules: &[&str]| Inventory::new().group(rules.iter().fold(group("G").stateless(), |group, rule| group.rule(rule))).port(vm1());
+    t.under(stateless(&[]));
+    t.deviation("2.3 sticks", "a stateless group gets its first rule", "-.++", (33, "-.+-"), &[out(udp("10.0.0.5:9", "198.51.100.7:53")), change(stateless(&["egress IPv4"])), out(udp("10.0.0.5:9", "198.51.100.7:53")), into(udp("198.51.100.7:53", "10.0.0.5:9"))]);
+
     let named = |present: bool| {
         let base = Inventory::new().port(vm1()).port(port("REMOTE").ip("10.0.0.77").groups(if present { &["M"] } else { &[] }));
         if present { base.group(group("G").rule("ingress IPv4 udp 53 from group M")).group(group("M")) } else { base.group(group("G")) }

@@ -2,7 +2,7 @@
 
 use super::{Shot, Table, frames, into, out};
 use crate::inventory::{Inventory, group, port};
-use crate::packet::{DOT1AD, DOT1Q, arp_reply, arp_request, ether, udp};
+use crate::packet::{BRIDGE_TUNNEL, DOT1AD, DOT1Q, RFC_1042, arp_reply, arp_request, ether, udp};
 
 const OWN: &str = "fa:16:3e:00:00:05";
 const PAIR_MAC: &str = "00:00:5e:00:01:05";
@@ -45,6 +45,10 @@ pub(super) fn rows(t: &mut Table) {
     t.deviation("1.5 rarp", "with another MAC", "+", (23, "-"), &[out(ether(0x8035, FOREIGN, &[0; 46]))]);
     t.deviation("1.4 tags", "two tags, both ways", "++", (2, "--"), &[out(udp("10.0.0.5:9", "198.51.100.7:9").tag(DOT1AD, 7).tag(DOT1Q, 9)), into(udp("198.51.100.7:9", "10.0.0.5:9").tag(DOT1AD, 7).tag(DOT1Q, 9))]);
     t.deviation("1.4 tags", "IPv6 in a tag, both ways", "++", (2, "--"), &[out(udp("[2001:db8::66]:9", "[2001:db8:ff::7]:9").vlan(7).from_mac(OWN)), into(udp("[2001:db8:ff::7]:9", "[2001:db8::5]:9").vlan(7))]);
+    for (name, llc) in [("RFC 1042", RFC_1042), ("IEEE 802.1H", BRIDGE_TUNNEL)] {
+        t.deviation("1.4 llc", &format!("IP and ARP behind LLC of {name}, both ways"), "++++", (32, "----"), &[out(udp("10.0.0.66:9", "198.51.100.7:9").from_mac(OWN).llc(llc)), into(udp("198.51.100.7:9", "10.0.0.5:9").llc(llc)), out(arp_request("10.0.0.66", "10.0.0.1").from_mac(OWN).llc(llc)), into(arp_request("10.0.0.66", "10.0.0.5").llc(llc))]);
+    }
+    t.deviation("1.4 llc", "IPv6 behind LLC, both ways", "++", (32, "--"), &[out(udp("[2001:db8::66]:9", "[2001:db8:ff::7]:9").from_mac(OWN).llc(RFC_1042)), into(udp("[2001:db8:ff::7]:9", "[2001:db8::5]:9").llc(RFC_1042))]);
     t.row("1.4 pppoe", "a session and its discovery to the VM", "++", &[into(ether(0x8864, FOREIGN, &[0x11, 0, 0, 1, 0, 2, 0, 0x21])), into(ether(0x8863, FOREIGN, &[0x11, 9, 0, 0, 0, 0]))]);
     t.row("1.4 ethertypes", "MPLS and IEEE 802.3 with LLC, both ways", "++++", &[out(ether(0x8847, OWN, &[0; 46])), into(ether(0x8847, FOREIGN, &[0; 46])), out(ether(0x0026, OWN, &[0; 46])), into(ether(0x0026, FOREIGN, &[0; 46]))]);
 }

@@ -70,6 +70,7 @@ pub(super) fn rows(t: &mut Table) {
     t.row("2.2 udplite", "UDP-Lite", "+-", &[into(udplite("198.51.100.7:9", "10.0.0.5:80")), into(udplite("198.51.100.7:9", "10.0.0.5:81"))]);
     t.row("2.2 udplite", "DCCP", "+-", &[into(dccp("198.51.100.7:9", "10.0.0.5:81")), into(dccp("198.51.100.7:9", "10.0.0.5:80"))]);
     t.row("2.2 udplite", "SCTP", "-++-", &[into(sctp("198.51.100.7:9", "10.0.0.5:81")), into(sctp("198.51.100.7:9", "10.0.0.5:82")), into(sctp("198.51.100.7:9", "10.0.0.5:84")), into(sctp("198.51.100.7:9", "10.0.0.5:85"))]);
+    t.deviation("2.2 udplite, 3.4 addresses", "DCCP to another port, once one is established", "++-+", (30, "++--"), &[into(dccp("198.51.100.7:9", "10.0.0.5:81")), out(dccp("10.0.0.5:81", "198.51.100.7:9")), into(dccp("198.51.100.8:9", "10.0.0.5:80")), into(dccp("198.51.100.7:9", "10.0.0.5:80"))]);
     under(t, &["ingress IPv6 udplite 80-81", "ingress IPv6 dccp 81", "ingress IPv6 sctp 82"]);
     t.row("2.2 udplite", "UDP-Lite, DCCP and SCTP over IPv6", "+-+-+-", &[into(udplite("[2001:db8:ff::7]:9", "[2001:db8::5]:81")), into(udplite("[2001:db8:ff::7]:9", "[2001:db8::5]:82")), into(dccp("[2001:db8:ff::7]:9", "[2001:db8::5]:81")), into(dccp("[2001:db8:ff::7]:9", "[2001:db8::5]:80")), into(sctp("[2001:db8:ff::7]:9", "[2001:db8::5]:82")), into(sctp("[2001:db8:ff::7]:9", "[2001:db8::5]:83"))]);
 

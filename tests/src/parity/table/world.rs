@@ -53,6 +53,7 @@ pub(super) fn rows(t: &mut Table) {
         t.row(row, "everything passes, spoofed too", "+++++", &[out(udp("10.0.0.5:9", "198.51.100.7:9")), out(udp("203.0.113.1:9", "198.51.100.7:9").from_mac("02:00:00:00:00:66")), into(udp("198.51.100.7:9", "10.0.0.5:9")), out(router_advertisement("fe80::99")), out(udp("10.0.0.5:67", "10.0.0.9:68"))]);
         t.row(row, "everything of IPv6 passes, spoofed too", "+++", &[out(udp("[2001:db8::66]:9", "[2001:db8:ff::7]:9").from_mac("02:00:00:00:00:66")), into(udp("[2001:db8:ff::7]:9", "[2001:db8::5]:9")), into(router_advertisement("fe80::1"))]);
         t.deviation(row, "a malformed packet", "-", (25, "+"), &[frames(out(udp("10.0.0.5:9", "198.51.100.7:9")), |frame| frame[14] = 0x55)]);
+        t.deviation(row, "a later fragment alone, both ways", "--", (12, "++"), &[out(udp("10.0.0.5:9", "198.51.100.7:9").payload(&[7; 200]).fragment(91, 104, 999)), into(udp("198.51.100.7:9", "10.0.0.5:9").payload(&[7; 200]).fragment(92, 104, 999))]);
         t.row(row, "a filtered neighbor stays filtered", "-", &[across(udp("10.0.0.5:9", "10.0.0.6:9"))]);
         t.row(row, "tagged frames pass, but into no filtered neighbor", "++", &[out(udp("10.0.0.5:9", "198.51.100.7:9").vlan(7)), into(udp("198.51.100.7:9", "10.0.0.5:9").vlan(7))]);
     }

@@ -1,7 +1,9 @@
 //! What is not IP, or hides it: ARP, tags, other ethertypes.
 
 use crate::mac::Mac;
-use crate::packet::{DOT1AD, DOT1Q, Packet, arp_reply, arp_request, ether, tcp, udp};
+use crate::packet::{
+    BRIDGE_TUNNEL, DOT1AD, DOT1Q, Packet, RFC_1042, arp_reply, arp_request, ether, tcp, udp,
+};
 use crate::parity::generate::talk::FOREIGN_MAC;
 use crate::parity::generate::world::{Machine, PAIR_MAC};
 use crate::parity::random::Random;
@@ -33,6 +35,10 @@ pub fn steps(machine: &Machine, random: &mut Random) -> Vec<Step> {
         0..45 => arp(machine, from_vm, random),
         45..65 => tagged(machine, random),
         _ => other(random),
+    };
+    let packet = match random.percent(10) {
+        true => packet.llc(random.pick(&[RFC_1042, BRIDGE_TUNNEL])),
+        false => packet,
     };
     let mut bytes = packet.from_mac(source).to_mac(destination).bytes();
     if bytes[12..14] == [0x08, 0x06] {
