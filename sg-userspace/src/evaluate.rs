@@ -28,6 +28,17 @@ pub fn evaluate<'a>(
         .find(|rule| matches(rule, opening) && is_for(inventory, rule, peer))
 }
 
+/// The rules that would permit the packet if they were for its peer.
+pub fn evaluate_for_others<'a>(
+    inventory: &'a Inventory,
+    port: &'a Port,
+    opening: &Opening,
+) -> impl Iterator<Item = &'a Rule> {
+    let direction = opening.hook.direction();
+    let rules = inventory.rules(&port.groups, direction, opening.family());
+    rules.filter(move |rule| matches(rule, opening))
+}
+
 /// Whether a rule is for a peer. A CIDR of length 0 holds every address of its family, in a rule as
 /// in a pair or an address group: iptables leaves `-s 0.0.0.0/0` out, and ipset stores it as two
 /// halves. A remote group stands for all its members, itself included.

@@ -6,6 +6,7 @@ mod bpftool;
 mod conntrack;
 mod datagrams;
 mod expiry;
+mod explain;
 mod flows;
 mod frames;
 mod harness;

@@ -12,19 +12,24 @@ use crate::wire::ip::Ip;
 /// Whether a packet is an error that quotes another packet.
 #[inline(always)]
 pub const fn is_error(opening: &Opening) -> bool {
-    if !is_icmp(opening.family(), opening.key.protocol) || opening.transport.cut_short {
-        return false;
-    }
-    match opening.family() {
+    is_icmp(opening.family(), opening.key.protocol)
+        && !opening.transport.cut_short
+        && is_error_type(opening.family(), opening.icmp_type())
+}
+
+/// Whether messages of a type of the family's ICMP are errors that quote another packet.
+#[inline(always)]
+pub const fn is_error_type(family: Family, kind: u8) -> bool {
+    match family {
         Family::V4 => matches!(
-            opening.icmp_type(),
+            kind,
             v4::UNREACHABLE
                 | v4::SOURCE_QUENCH
                 | v4::REDIRECT
                 | v4::TIME_EXCEEDED
                 | v4::PARAMETER_PROBLEM
         ),
-        Family::V6 => opening.icmp_type() < v6::ECHO || opening.icmp_type() == v6::REDIRECT,
+        Family::V6 => kind < v6::ECHO || kind == v6::REDIRECT,
     }
 }
 

@@ -1,9 +1,15 @@
 //! A packet in words, walked through a port's filter.
 
+mod hints;
+
 use std::{cell::Cell, rc::Rc};
 
 use sg_common::{
-    filter::filter, hook::Hook, layout::flow::FlowKey, memory::Memory, reason::Accept,
+    filter::filter,
+    hook::Hook,
+    layout::flow::FlowKey,
+    memory::Memory,
+    reason::{Accept, Verdict},
     scratch::Scratch,
 };
 
@@ -26,7 +32,7 @@ const SOMEONE: Mac = Mac([0x02, 0, 0, 0, 0, 0x01]);
 impl Agent {
     /// What the filter says of a packet, stage by stage: the code that runs in the kernel, run over
     /// a copy of the kernel's tables, in which it leaves its traces. A packet has the tag of the subport,
-    /// or goes to the subport of its tag.
+    /// or goes to the subport of its tag. A fragment goes after those that it needs.
     pub fn explain(&mut self, request: &ExplainRequest) -> Result<ExplainView> {
         let memory = self.memory()?;
         let inventory = &self.desired.inventory;
@@ -38,48 +44,48 @@ impl Agent {
         }
         let hook = hook(request.direction.into());
         let ifindex = self.where_is(found, &request.port)?;
-        let port = found.read();
-        let frame = packet::frame(&packet, ends(port, hook));
-        let walk = |memory: &Memory| {
+        let frames = packet::frames(&packet, ends(found.read(), hook));
+        let walk = |frame: &Vec<u8>| {
             let mut scratch = Scratch::EMPTY;
-            let verdict = filter(hook, ifindex, frame.as_slice(), memory, &mut scratch);
-            (verdict, scratch)
+            memory.notes.borrow_mut().clear();
+            let verdict = filter(hook, ifindex, frame.as_slice(), &memory, &mut scratch);
+            Walk { verdict, scratch }
         };
         // A first walk says which connections the filter looks for; then it is walked again with them.
-        let (_, scratch) = walk(&memory);
+        let first: Vec<_> = frames.iter().map(walk).collect();
         clear_traces(&memory);
-        self.add_flows(&memory, [scratch.opening.key, scratch.quoted.key])?;
-        let (verdict, scratch) = walk(&memory);
-
-        let outcome = if verdict.is_ok() {
-            Outcome::Accept
-        } else {
-            Outcome::Drop
+        for Walk { scratch, .. } in &first {
+            self.add_flows(&memory, [scratch.opening.key, scratch.quoted.key])?;
+        }
+        let walks: Vec<_> = frames.iter().map(walk).collect();
+        let (Some(walked), before) = (walks.last(), walks.split_last().map(|(_, before)| before))
+        else {
+            return Err(Error::Usage("these words make no packet".into()));
         };
-        let sentence = match verdict {
-            Ok(accept) => accept.describe(),
-            Err(reason) => reason.describe(),
-        };
-        let mut steps = steps(&memory, &scratch);
-        let stage = stages::of(&verdict);
-        steps.push(Step {
-            stage: stage.into(),
-            detail: sentence.into(),
-            outcome,
-        });
-        let by_rule = matches!(
-            verdict,
-            Ok(Accept::New | Accept::Stateless | Accept::InvalidPermitted)
-        );
-        let port = port.filter(|_| by_rule);
+        let mut steps: Vec<_> = before
+            .into_iter()
+            .flatten()
+            .map(Walk::as_fragment)
+            .collect();
+        steps.extend(noted(&memory, &walked.scratch));
+        let last = walked.last_step();
+        steps.push(last.clone());
+        // A later fragment is permitted by what permits the first.
+        let by_rule = walks.iter().rev().find(|walk| walk.is_by_rule());
+        let by_rule = by_rule.filter(|_| walked.verdict.is_ok());
+        let rule = found
+            .read()
+            .zip(by_rule)
+            .and_then(|(port, walk)| self.permitting(port, &walk.scratch));
         Ok(ExplainView {
             port: self.view(found),
             direction: request.direction,
             steps,
-            verdict: outcome,
-            reason: stages::name(&verdict).into(),
-            sentence: sentence.into(),
-            rule: port.and_then(|port| self.permitting(port, &scratch)),
+            verdict: last.outcome,
+            reason: stages::name(&walked.verdict).into(),
+            sentence: last.detail,
+            rule,
+            hints: self.hints(found, &packet, walked),
         })
     }
 
@@ -123,6 +129,54 @@ impl Agent {
     }
 }
 
+/// A frame that was walked through the filter.
+pub(super) struct Walk {
+    /// What the filter says of it.
+    pub verdict: Verdict,
+    /// What the filter has read of it.
+    pub scratch: Scratch,
+}
+
+impl Walk {
+    fn last_step(&self) -> Step {
+        Step {
+            stage: stages::of(&self.verdict).into(),
+            detail: self.sentence().into(),
+            outcome: match self.verdict {
+                Ok(_) => Outcome::Accept,
+                Err(_) => Outcome::Drop,
+            },
+        }
+    }
+
+    /// What is said of a fragment that goes before the one that is meant.
+    fn as_fragment(&self) -> Step {
+        let done = match self.verdict {
+            Ok(_) => "accepted",
+            Err(_) => "dropped",
+        };
+        Step {
+            stage: "fragments".into(),
+            detail: format!("the first fragment is {done}: {}", self.sentence()),
+            outcome: Outcome::Continue,
+        }
+    }
+
+    fn sentence(&self) -> &'static str {
+        match self.verdict {
+            Ok(accept) => accept.describe(),
+            Err(reason) => reason.describe(),
+        }
+    }
+
+    fn is_by_rule(&self) -> bool {
+        matches!(
+            self.verdict,
+            Ok(Accept::New | Accept::Stateless | Accept::InvalidPermitted)
+        )
+    }
+}
+
 /// Removes what a walk has left but for what it counted.
 fn clear_traces(memory: &Memory) {
     memory.notes.borrow_mut().clear();
@@ -153,7 +207,7 @@ fn ends(port: Option<&Port>, hook: Hook) -> Ends {
     }
 }
 
-fn steps(memory: &Memory, scratch: &Scratch) -> Vec<Step> {
+fn noted(memory: &Memory, scratch: &Scratch) -> Vec<Step> {
     let noted = memory.notes.borrow();
     let steps = noted.iter().map(|note| {
         let (stage, detail) = notes::words(note, scratch.ip.protocol, memory.clock.get());

@@ -32,7 +32,11 @@ Examples:
   sgctl explain --port WEB1 --egress tcp 10.0.0.5:80 198.51.100.7:40000 --flags syn,ack
   sgctl explain --port WEB1 --ingress icmp 198.51.100.7 10.0.0.5 --type 8
   sgctl explain --port WEB1 --egress tcp [2001:db8::5]:40000 [2001:db8::1]:443
-  sgctl explain --port WEB1 --egress arp 10.0.0.5 10.0.0.1 --src-mac fa:16:3e:00:00:05
+  sgctl explain --port WEB1 --egress arp 10.0.0.5 10.0.0.1 --sender-mac fa:16:3e:00:00:09
+  sgctl explain --port WEB1 --egress tcp 10.0.0.5:80 198.51.100.7:40000 --src-mac fa:16:3e:00:00:09
+  sgctl explain --port WEB1 --ingress udp 198.51.100.7:40000 10.0.0.5:53 --fragment later
+  sgctl explain --port WEB1 --ingress icmp 192.0.2.1 10.0.0.5 --type 3 --code 4 \\
+      --about tcp 10.0.0.5:80 198.51.100.7:40000
   sgctl explain --port WEB1 --ingress gre 198.51.100.7 10.0.0.5";
 
 #[derive(Debug, Args)]
@@ -96,6 +100,9 @@ fn text(view: &ExplainView) -> String {
             "rule {}: {} ({})\n",
             rule.id, rule.text, rule.security_group
         ));
+    }
+    for hint in &view.hints {
+        text.push_str(&format!("hint: {hint}\n"));
     }
     text
 }

@@ -3,14 +3,19 @@
 use std::net::{AddrParseError, IpAddr, Ipv6Addr, SocketAddr};
 
 use clap::Args;
+use sg_common::{
+    conntrack::icmp,
+    wire::{
+        addr::Family,
+        icmp::{v4, v6},
+    },
+};
 
-use super::words::{ArpOperation, Network, PacketWords, Ports, TcpFlag, Transport};
+use super::words::{ArpOperation, FragmentPart, Network, PacketWords, Ports, TcpFlag, Transport};
 use crate::model::{Mac, protocol};
 
 /// The source port of a client that did not say which: the first of the dynamic range, RFC 6335.
 const EPHEMERAL: u16 = 49152;
-const ICMP_ECHO: u8 = 8;
-const ICMPV6_ECHO: u8 = 128;
 
 /// The words, as typed.
 #[derive(Debug, Clone, Args)]
@@ -45,13 +50,26 @@ pub struct PacketArgs {
     /// solicitation, the source of an advertisement)
     #[arg(long, value_name = "ADDRESS")]
     pub target: Option<Ipv6Addr>,
+    /// ICMP error: the packet that it is about, as that was sent (from the destination of the error)
+    #[arg(
+        long,
+        num_args = 3,
+        value_names = ["PROTOCOL", "SOURCE", "DESTINATION"]
+    )]
+    pub about: Option<Vec<String>>,
+    /// Not the whole packet but a fragment of it
+    #[arg(long, value_name = "WHICH")]
+    pub fragment: Option<FragmentPart>,
     /// ARP: a question or an answer
     #[arg(long, default_value = "request")]
     pub operation: ArpOperation,
-    /// Source MAC address (default: the port's for --egress, some other for --ingress)
+    /// ARP: the sender's MAC address in the packet (default: the source MAC address of the frame)
     #[arg(long, value_name = "MAC")]
+    pub sender_mac: Option<Mac>,
+    /// Source MAC address of the frame (default: the port's for --egress, some other for --ingress)
+    #[arg(long, visible_alias = "mac", value_name = "MAC")]
     pub src_mac: Option<Mac>,
-    /// Destination MAC address (default: the port's for --ingress, some other for --egress)
+    /// Destination MAC address of the frame (default: the port's for --ingress, some other for --egress)
     #[arg(long, value_name = "MAC")]
     pub dst_mac: Option<Mac>,
     /// 802.1Q tag (default: the VLAN of a subport)
@@ -83,18 +101,50 @@ pub enum WordError {
     HasNoPorts(String),
     #[error("{0:?} is not a protocol; name it, or give its number from 1 to 255")]
     Protocol(String),
+    #[error(
+        "ICMP type {kind} is an error about another packet; say which, as it was sent: \
+         --about tcp {example}"
+    )]
+    AboutWhat { kind: u8, example: String },
+    #[error("only an ICMP error is about another packet, and {0} is none")]
+    AboutNothing(String),
+    #[error("an ICMP error is about a packet of its own family that is no ICMP error itself")]
+    AboutOther,
+    #[error("only ARP has a sender MAC address beside that of the frame: --src-mac")]
+    NoSender,
+    #[error("ARP has no fragments")]
+    NoFragments,
 }
 
 impl PacketArgs {
     /// What the words mean.
     pub fn parse(&self) -> Result<PacketWords, WordError> {
+        let network = self.network()?;
+        match network {
+            Network::Arp { .. } if self.fragment.is_some() => return Err(WordError::NoFragments),
+            Network::Arp { .. } => {}
+            _ if self.sender_mac.is_some() => return Err(WordError::NoSender),
+            _ => {}
+        }
+        Ok(PacketWords {
+            source_mac: self.src_mac,
+            destination_mac: self.dst_mac,
+            vlan: self.vlan,
+            fragment: self.fragment,
+            network,
+        })
+    }
+
+    fn network(&self) -> Result<Network, WordError> {
         let source = Endpoint::parse(&self.source)?;
         let destination = Endpoint::parse(&self.destination)?;
-        let network = match (source.address, destination.address) {
+        Ok(match (source.address, destination.address) {
             (IpAddr::V4(from), IpAddr::V4(to)) if self.is_arp() => {
                 self.refuse_ports(&source, &destination)?;
+                self.refuse_about()?;
                 Network::Arp {
                     operation: self.operation,
+                    sender_mac: self.sender_mac,
                     source: from,
                     destination: to,
                 }
@@ -105,12 +155,12 @@ impl PacketArgs {
             (IpAddr::V4(from), IpAddr::V4(to)) => Network::Ipv4 {
                 source: from,
                 destination: to,
-                transport: self.transport(&source, &destination, ICMP_ECHO)?,
+                transport: self.transport(&source, &destination, Family::V4)?,
             },
             (IpAddr::V6(from), IpAddr::V6(to)) => Network::Ipv6 {
                 source: from,
                 destination: to,
-                transport: self.transport(&source, &destination, ICMPV6_ECHO)?,
+                transport: self.transport(&source, &destination, Family::V6)?,
             },
             (source_address, destination) => {
                 return Err(WordError::Families {
@@ -118,12 +168,6 @@ impl PacketArgs {
                     destination,
                 });
             }
-        };
-        Ok(PacketWords {
-            source_mac: self.src_mac,
-            destination_mac: self.dst_mac,
-            vlan: self.vlan,
-            network,
         })
     }
 
@@ -131,8 +175,19 @@ impl PacketArgs {
         self.protocol.eq_ignore_ascii_case("arp")
     }
 
-    fn transport(&self, from: &Endpoint, to: &Endpoint, echo: u8) -> Result<Transport, WordError> {
-        let word = self.protocol.to_ascii_lowercase();
+    fn transport(
+        &self,
+        from: &Endpoint,
+        to: &Endpoint,
+        family: Family,
+    ) -> Result<Transport, WordError> {
+        let word = match (self.protocol.to_ascii_lowercase().as_str(), family) {
+            ("icmpv6" | "ipv6-icmp", _) | ("1", Family::V4) | ("58", Family::V6) => "icmp".into(),
+            (word, _) => word.to_owned(),
+        };
+        if word != "icmp" {
+            self.refuse_about()?;
+        }
         let transport = match word.as_str() {
             "tcp" | "6" => Transport::Tcp {
                 ports: self.ports(from, to)?,
@@ -142,15 +197,19 @@ impl PacketArgs {
             "sctp" | "132" => Transport::Sctp(self.ports(from, to)?),
             "dccp" | "33" => Transport::Dccp(self.ports(from, to)?),
             "udplite" | "136" => Transport::Udplite(self.ports(from, to)?),
-            "icmp" | "icmpv6" | "ipv6-icmp" => {
+            "icmp" => {
                 self.refuse_ports(from, to)?;
-                let r#type = self.icmp_type.unwrap_or(echo);
-                let (code, id, target) = (self.icmp_code, self.icmp_id, self.target);
+                let echo = match family {
+                    Family::V4 => v4::ECHO,
+                    Family::V6 => v6::ECHO,
+                };
+                let kind = self.icmp_type.unwrap_or(echo);
                 Transport::Icmp {
-                    r#type,
-                    code,
-                    id,
-                    target,
+                    r#type: kind,
+                    code: self.icmp_code,
+                    id: self.icmp_id,
+                    target: self.target,
+                    about: self.about(family, kind, to)?,
                 }
             }
             other => {
@@ -161,6 +220,53 @@ impl PacketArgs {
             }
         };
         Ok(transport)
+    }
+
+    /// The packet that an ICMP error quotes.
+    fn about(
+        &self,
+        family: Family,
+        kind: u8,
+        to: &Endpoint,
+    ) -> Result<Option<Box<Network>>, WordError> {
+        let words = match (&self.about, icmp::is_error_type(family, kind)) {
+            (None, false) => return Ok(None),
+            (Some(words), true) => words,
+            (Some(_), false) => return Err(WordError::AboutNothing(format!("type {kind}"))),
+            (None, true) => {
+                let source = SocketAddr::new(to.address, EPHEMERAL);
+                let destination = match family {
+                    Family::V4 => "198.51.100.7:80",
+                    Family::V6 => "[2001:db8::7]:80",
+                };
+                let example = format!("{source} {destination}");
+                return Err(WordError::AboutWhat { kind, example });
+            }
+        };
+        let [protocol, source, destination] = words.as_slice() else {
+            return Err(WordError::AboutOther);
+        };
+        let quoted = Self {
+            protocol: protocol.clone(),
+            source: source.clone(),
+            destination: destination.clone(),
+            flags: vec![TcpFlag::Ack],
+            icmp_type: None,
+            about: None,
+            ..self.clone()
+        };
+        match (quoted.network()?, family) {
+            (network @ Network::Ipv4 { .. }, Family::V4)
+            | (network @ Network::Ipv6 { .. }, Family::V6) => Ok(Some(Box::new(network))),
+            _ => Err(WordError::AboutOther),
+        }
+    }
+
+    fn refuse_about(&self) -> Result<(), WordError> {
+        match self.about {
+            Some(_) => Err(WordError::AboutNothing(self.protocol.clone())),
+            None => Ok(()),
+        }
     }
 
     fn ports(&self, from: &Endpoint, to: &Endpoint) -> Result<Ports, WordError> {

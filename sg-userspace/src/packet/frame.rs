@@ -1,20 +1,24 @@
 //! From a packet in words to the bytes on the wire.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{
-    ArpHardwareId, ArpOperation as WireOperation, ArpPacket, EtherType, IpHeaders, IpNumber,
-    PacketBuilder, PacketBuilderStep, TcpHeader, VlanId, err::packet::BuildWriteError,
+    ArpHardwareId, ArpOperation as WireOperation, ArpPacket, EtherType, Ethernet2Header, IpHeaders,
+    IpNumber, PacketBuilder, PacketBuilderStep, TcpHeader, VlanId, checksum::Sum16BitWords,
+    err::packet::BuildWriteError,
 };
 
-use super::words::{ArpOperation, Network, PacketWords, Ports, TcpFlag, Transport};
+use sg_common::wire::icmp::{NdOption, v6};
+
+use super::{
+    fragment,
+    words::{ArpOperation, Network, PacketWords, Ports, TcpFlag, Transport},
+};
 use crate::model::Mac;
 
 const TTL: u8 = 64;
 /// Neighbor discovery counts only with the hop limit that no router lets through, RFC 4861.
 const HOP_LIMIT: u8 = 255;
-const SOLICITATION: u8 = 135;
-const ADVERTISEMENT: u8 = 136;
 const DCCP: IpNumber = IpNumber(33);
 const UDP_LITE: IpNumber = IpNumber(136);
 const WINDOW: u16 = 65535;
@@ -28,15 +32,30 @@ pub struct Ends {
     pub destination: Mac,
 }
 
-/// The Ethernet frame the words stand for, with right lengths and checksums and without padding.
-pub fn frame(words: &PacketWords, ends: Ends) -> Vec<u8> {
+/// The Ethernet frames the words stand for, in the order in which they go, with right lengths and
+/// checksums and without padding. The last is the one that is meant; those before it are the fragments
+/// that it needs.
+pub fn frames(words: &PacketWords, ends: Ends) -> Vec<Vec<u8>> {
+    let Some(part) = words.fragment else {
+        return vec![frame(words, ends, &[])];
+    };
+    fragment::cut(&frame(words, ends, &fragment::PAYLOAD), part)
+}
+
+/// The whole packet with a payload, if it can have one.
+fn frame(words: &PacketWords, ends: Ends, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
     // Writing to memory cannot fail, and no packet made of words is too long for its headers.
-    write(words, ends, &mut frame).expect("a few dozen bytes in memory");
+    write(words, ends, payload, &mut frame).expect("a few dozen bytes in memory");
     frame
 }
 
-fn write(words: &PacketWords, ends: Ends, out: &mut Vec<u8>) -> Result<(), BuildWriteError> {
+fn write(
+    words: &PacketWords,
+    ends: Ends,
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), BuildWriteError> {
     let source = words.source_mac.unwrap_or(ends.source);
     let group = || group_mac(&words.network);
     let destination = words
@@ -48,10 +67,12 @@ fn write(words: &PacketWords, ends: Ends, out: &mut Vec<u8>) -> Result<(), Build
     match &words.network {
         Network::Arp {
             operation,
+            sender_mac,
             source: from,
             destination: to,
         } => {
-            let packet = arp(*operation, (source, *from), (ends.destination, *to));
+            let sender = sender_mac.unwrap_or(source);
+            let packet = arp(*operation, (sender, *from), (ends.destination, *to));
             match tag {
                 Some(tag) => ethernet.single_vlan(tag).arp(packet).write(out),
                 None => ethernet.arp(packet).write(out),
@@ -69,11 +90,20 @@ fn write(words: &PacketWords, ends: Ends, out: &mut Vec<u8>) -> Result<(), Build
             };
             match transport {
                 Transport::Icmp {
-                    r#type, code, id, ..
-                } => packet
-                    .icmpv4_raw(*r#type, *code, identifier(*id))
-                    .write(out, &[]),
-                other => carry(packet, other, out),
+                    r#type,
+                    code,
+                    id,
+                    about,
+                    ..
+                } => {
+                    let (word, body) = match about {
+                        Some(about) => ([0; 4], quoted(about, ends)),
+                        None => (identifier(*id), Vec::new()),
+                    };
+                    let body = [&body, payload].concat();
+                    packet.icmpv4_raw(*r#type, *code, word).write(out, &body)
+                }
+                other => carry(packet, &[source, destination].concat(), other, payload, out),
             }
         }
         Network::Ipv6 {
@@ -100,38 +130,83 @@ fn write(words: &PacketWords, ends: Ends, out: &mut Vec<u8>) -> Result<(), Build
                     code,
                     id,
                     target,
+                    about,
                 } => {
-                    let (word, body) = match *r#type {
-                        SOLICITATION => ([0; 4], target.unwrap_or(*destination).octets().to_vec()),
-                        ADVERTISEMENT => ([0; 4], target.unwrap_or(*source).octets().to_vec()),
-                        _ => (identifier(*id), Vec::new()),
+                    let about = about.as_ref().map(|about| quoted(about, ends));
+                    let (word, body) = match (*r#type, about) {
+                        (v6::NEIGHBOR_SOLICITATION, _) => {
+                            ([0; 4], target.unwrap_or(*destination).octets().to_vec())
+                        }
+                        (v6::NEIGHBOR_ADVERTISEMENT, _) => {
+                            ([0; 4], target.unwrap_or(*source).octets().to_vec())
+                        }
+                        (v6::REDIRECT, Some(about)) => {
+                            ([0; 4], redirect(target.unwrap_or(*source), about))
+                        }
+                        (_, Some(about)) => ([0; 4], about),
+                        (_, None) => (identifier(*id), Vec::new()),
                     };
+                    let body = [&body, payload].concat();
                     packet.icmpv6_raw(*r#type, *code, word).write(out, &body)
                 }
-                other => carry(packet, other, out),
+                other => {
+                    let ends = [source.octets(), destination.octets()].concat();
+                    carry(packet, &ends, other, payload, out)
+                }
             }
         }
     }
 }
 
-/// Writes a packet of a protocol that is the same in both families.
+/// Writes a packet of a protocol that is the same in both families. `ends`: both addresses.
 fn carry(
     packet: PacketBuilderStep<IpHeaders>,
+    ends: &[u8],
     transport: &Transport,
+    payload: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), BuildWriteError> {
-    match transport {
-        Transport::Tcp { ports, flags } => packet.tcp_header(tcp(*ports, flags)).write(out, &[]),
-        Transport::Udp(ports) => packet
-            .udp(ports.source_port, ports.destination_port)
-            .write(out, &[]),
-        Transport::Sctp(ports) => packet.write(out, IpNumber::SCTP, &sctp_init(*ports)),
-        Transport::Dccp(ports) => packet.write(out, DCCP, &dccp_request(*ports)),
-        Transport::Udplite(ports) => packet.write(out, UDP_LITE, &udplite(*ports)),
-        Transport::Other { number } => packet.write(out, IpNumber(*number), &[]),
+    let (number, header) = match transport {
+        Transport::Tcp { ports, flags } => {
+            return packet.tcp_header(tcp(*ports, flags)).write(out, payload);
+        }
+        Transport::Udp(ports) => {
+            return packet
+                .udp(ports.source_port, ports.destination_port)
+                .write(out, payload);
+        }
+        Transport::Sctp(ports) => (IpNumber::SCTP, sctp_init(*ports)),
+        Transport::Dccp(ports) => (DCCP, dccp_request(*ports)),
+        Transport::Udplite(ports) => (UDP_LITE, udplite(*ports, ends, payload)),
+        Transport::Other { number } => (IpNumber(*number), Vec::new()),
         // Only the callers know the family.
-        Transport::Icmp { .. } => Ok(()),
-    }
+        Transport::Icmp { .. } => return Ok(()),
+    };
+    packet.write(out, number, &[&header, payload].concat())
+}
+
+/// A packet as an ICMP error quotes it: without its frame.
+fn quoted(about: &Network, ends: Ends) -> Vec<u8> {
+    let words = PacketWords {
+        source_mac: None,
+        destination_mac: None,
+        vlan: None,
+        fragment: None,
+        network: about.clone(),
+    };
+    frame(&words, ends, &[]).split_off(Ethernet2Header::LEN)
+}
+
+/// What follows the first 8 bytes of a redirect, RFC 4861 4.5: a better first hop, for what destination, and
+/// in an option the packet.
+fn redirect(target: Ipv6Addr, mut about: Vec<u8>) -> Vec<u8> {
+    const UNIT: usize = 8;
+    // Where an IPv6 header has it.
+    let destination = about[24..40].to_vec();
+    about.resize(about.len().next_multiple_of(UNIT), 0);
+    let units = (about.len() / UNIT + 1).try_into().unwrap_or(u8::MAX);
+    let option = [NdOption::REDIRECTED_HEADER, units, 0, 0, 0, 0, 0, 0];
+    [&target.octets(), destination.as_slice(), &option, &about].concat()
 }
 
 /// Where a packet to a group of hosts goes: RFC 1112 6.4, RFC 2464 7.
@@ -231,9 +306,24 @@ fn dccp_request(ports: Ports) -> Vec<u8> {
     [port_bytes(ports).as_slice(), &rest].concat()
 }
 
-/// A UDP-Lite header that covers the whole datagram, RFC 3828 3.1.
-fn udplite(ports: Ports) -> Vec<u8> {
-    [port_bytes(ports).as_slice(), &[0; 4]].concat()
+/// A UDP-Lite header whose checksum covers the whole datagram, RFC 3828 3.1. It must have one: 0 means none,
+/// which is invalid.
+fn udplite(ports: Ports, ends: &[u8], payload: &[u8]) -> Vec<u8> {
+    const HEADER: u16 = 8;
+    let ports = port_bytes(ports);
+    let length = HEADER + payload.len() as u16;
+    let sum = Sum16BitWords::new()
+        .add_slice(ends)
+        .add_2bytes([0, UDP_LITE.0])
+        .add_2bytes(length.to_be_bytes())
+        .add_4bytes(ports)
+        .add_slice(payload);
+    let [high, low] = match sum.ones_complement().to_be() {
+        0 => [u8::MAX; 2],
+        sum => sum.to_be_bytes(),
+    };
+    let [a, b, c, d] = ports;
+    vec![a, b, c, d, 0, 0, high, low]
 }
 
 fn port_bytes(ports: Ports) -> [u8; 4] {

@@ -1,9 +1,10 @@
-//! A packet in words, and the frame it stands for.
+//! A packet in words, and the frames it stands for.
 
 mod args;
+mod fragment;
 mod frame;
 mod words;
 
 pub use args::{PacketArgs, WordError};
-pub use frame::{Ends, frame};
-pub use words::{ArpOperation, Network, PacketWords, Ports, TcpFlag, Transport};
+pub use frame::{Ends, frames};
+pub use words::{ArpOperation, FragmentPart, Network, PacketWords, Ports, TcpFlag, Transport};

@@ -19,9 +19,24 @@ pub struct PacketWords {
     /// 802.1Q tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
+    /// The fragment of the packet that is meant, if it is not the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragment: Option<FragmentPart>,
     /// What the frame carries.
     #[serde(flatten)]
     pub network: Network,
+}
+
+/// A fragment of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FragmentPart {
+    /// The first, which has the transport header
+    First,
+    /// A later one, after the first
+    Later,
+    /// A later one of which the first has not been seen
+    Lone,
 }
 
 /// What an Ethernet frame carries. Both addresses are of one family by their type.
@@ -32,6 +47,9 @@ pub enum Network {
     Arp {
         /// Question or answer.
         operation: ArpOperation,
+        /// The sender's hardware address, if it is not the source MAC of the frame.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sender_mac: Option<Mac>,
         /// The sender's protocol address.
         source: Ipv4Addr,
         /// The target's protocol address.
@@ -88,6 +106,9 @@ pub enum Transport {
         /// The target of neighbor discovery, if it is not the obvious one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         target: Option<Ipv6Addr>,
+        /// The packet that an error is about, as it was sent. Its family is that of the error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<Box<Network>>,
     },
     /// Any other protocol, without a payload.
     Other {

@@ -16,7 +16,7 @@ use crate::{
 
 pub const WEB1: &str = "11111111-0000-4000-8000-000000000005";
 pub const CLIENT: &str = "11111111-0000-4000-8000-000000000006";
-const WEB_SERVERS: &str = "22222222-0000-4000-8000-000000000001";
+pub const WEB_SERVERS: &str = "22222222-0000-4000-8000-000000000001";
 
 /// Where WEB1 is.
 pub static LINK: LazyLock<Link> = LazyLock::new(|| Link {

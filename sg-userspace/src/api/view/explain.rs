@@ -34,6 +34,9 @@ pub struct ExplainView {
     /// The rule that permits it, if it is a rule that does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleView>,
+    /// What else one should know, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
 }
 
 /// One stage of a walk.

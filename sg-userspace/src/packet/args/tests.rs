@@ -70,17 +70,76 @@ fn an_icmp_packet_is_an_echo_request_of_its_family() {
         code: 0,
         id: 1,
         target: None,
+        about: None,
     };
     assert_eq!(transport("icmp 1.2.3.4 10.0.0.5"), echo(8));
     assert_eq!(transport("icmp fe80::1 fe80::2"), echo(128));
     assert_eq!(
-        transport("icmp 1.2.3.4 10.0.0.5 --type 3 --code 4 --id 9"),
+        transport("icmp 1.2.3.4 10.0.0.5 --type 13 --code 4 --id 9"),
         Transport::Icmp {
-            r#type: 3,
+            r#type: 13,
             code: 4,
             id: 9,
-            target: None
+            target: None,
+            about: None,
         }
+    );
+    assert_eq!(transport("1 1.2.3.4 10.0.0.5"), echo(8));
+    assert_eq!(transport("58 fe80::1 fe80::2"), echo(128));
+}
+
+#[test]
+fn an_icmp_error_is_about_a_packet() {
+    let words = "icmp 192.0.2.1 10.0.0.5 --type 3 --code 4";
+    assert_eq!(
+        complaint(words),
+        "ICMP type 3 is an error about another packet; say which, as it was sent: \
+         --about tcp 10.0.0.5:49152 198.51.100.7:80"
+    );
+    let about = "--about udp 10.0.0.5:53 198.51.100.7:40000";
+    let Transport::Icmp {
+        about: Some(quoted),
+        ..
+    } = transport(&format!("{words} {about}"))
+    else {
+        panic!("it quotes nothing")
+    };
+    let Network::Ipv4 {
+        source,
+        transport: Transport::Udp(ports),
+        ..
+    } = *quoted
+    else {
+        panic!("it quotes {quoted:?}")
+    };
+    assert_eq!(
+        (source.to_string().as_str(), ports.source_port),
+        ("10.0.0.5", 53)
+    );
+    assert_eq!(
+        complaint(&format!("{words} --about udp [fe80::5]:53 [fe80::7]:40000")),
+        "an ICMP error is about a packet of its own family that is no ICMP error itself"
+    );
+    let nothing = "only an ICMP error is about another packet, and";
+    assert_eq!(
+        complaint(&format!("icmp 192.0.2.1 10.0.0.5 {about}")),
+        format!("{nothing} type 8 is none")
+    );
+    assert_eq!(
+        complaint(&format!("tcp 192.0.2.1 10.0.0.5:80 {about}")),
+        format!("{nothing} tcp is none")
+    );
+}
+
+#[test]
+fn options_of_other_packets_are_refused() {
+    assert_eq!(
+        complaint("tcp 10.0.0.5 10.0.0.1:80 --sender-mac fa:16:3e:00:00:09"),
+        "only ARP has a sender MAC address beside that of the frame: --src-mac"
+    );
+    assert_eq!(
+        complaint("arp 10.0.0.5 10.0.0.1 --fragment later"),
+        "ARP has no fragments"
     );
 }
 
@@ -121,7 +180,10 @@ fn a_packet_is_the_same_after_a_way_through_json() {
         "icmp fe80::1 ff02::1 --type 135",
         "arp 10.0.0.5 10.0.0.1 --operation reply --vlan 7",
         "sctp 10.0.0.5:9 10.0.0.1:9",
-        "gre 10.0.0.5 10.0.0.1",
+        "gre 10.0.0.5 10.0.0.1 --fragment lone",
+        "arp 10.0.0.5 10.0.0.1 --sender-mac 02:00:00:00:00:09",
+        "icmp 10.0.0.5 10.0.0.1 --type 11 --about udp 10.0.0.1:53 10.0.0.5:9",
+        "icmp fe80::1 fe80::2 --type 137 --target fe80::9 --about tcp [fe80::2]:53 [fe80::7]:9",
     ] {
         let packet = understand(words).unwrap();
         let json = serde_json::to_string(&packet).unwrap();

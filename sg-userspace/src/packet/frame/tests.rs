@@ -17,13 +17,13 @@ struct Words {
 
 fn bytes(words: &str) -> Vec<u8> {
     let args = Words::parse_from(std::iter::once("explain").chain(words.split(' ')));
-    frame(
-        &args.packet.parse().unwrap(),
-        Ends {
-            source: VM,
-            destination: ROUTER,
-        },
-    )
+    let ends = Ends {
+        source: VM,
+        destination: ROUTER,
+    };
+    let mut frames = frames(&args.packet.parse().unwrap(), ends);
+    assert_eq!(frames.len(), 1, "{words}");
+    frames.remove(0)
 }
 
 fn destination(words: &str) -> String {
@@ -77,7 +77,7 @@ fn a_solicitation_names_its_target_and_comes_from_the_same_link() {
     assert_eq!(ip.header().hop_limit(), HOP_LIMIT);
     assert_eq!(
         frame[frame.len() - 16..],
-        "fe80::2".parse::<std::net::Ipv6Addr>().unwrap().octets()
+        "fe80::2".parse::<Ipv6Addr>().unwrap().octets()
     );
 }
 
@@ -85,8 +85,28 @@ fn a_solicitation_names_its_target_and_comes_from_the_same_link() {
 fn an_echo_is_an_echo_of_its_family() {
     let v4 = bytes("icmp 10.0.0.1 10.0.0.2 --id 7");
     assert_eq!(v4[34..42], [8, 0, v4[36], v4[37], 0, 7, 0, 1]);
-    let v6 = bytes("icmp fe80::1 fe80::2 --type 1 --code 4");
-    assert_eq!(v6[54..56], [1, 4]);
+    let v6 = bytes("icmp fe80::1 fe80::2 --type 128 --code 4");
+    assert_eq!(v6[54..56], [128, 4]);
+}
+
+#[test]
+fn an_error_quotes_the_packet_that_it_is_about() {
+    let quoted = bytes("tcp 10.0.0.5:258 198.51.100.7:772 --flags ack").split_off(14);
+    let about = "--about tcp 10.0.0.5:258 198.51.100.7:772";
+    let error = bytes(&format!(
+        "icmp 192.0.2.1 10.0.0.5 --type 3 --code 4 {about}"
+    ));
+    assert_eq!(error[34..36], [3, 4]);
+    assert_eq!(error[42..], quoted);
+
+    let quoted = bytes("udp [2001:db8::5]:258 [2001:db8::7]:772").split_off(14);
+    let about = "--about udp [2001:db8::5]:258 [2001:db8::7]:772";
+    let error = bytes(&format!("icmp fe80::1 2001:db8::5 --type 2 {about}"));
+    assert_eq!(error[62..], quoted);
+    let redirect = bytes(&format!("icmp fe80::1 2001:db8::5 --type 137 {about}"));
+    assert_eq!(redirect[78..94], quoted[24..40], "its destination");
+    assert_eq!(redirect[94..96], [4, 7], "an option of 7 times 8 bytes");
+    assert_eq!(redirect[102..], quoted);
 }
 
 #[test]
@@ -125,6 +145,10 @@ fn protocols_with_ports_have_them_where_tcp_has_them() {
         assert_eq!(frame[34..38], [1, 2, 3, 4], "{protocol}");
     }
     assert_eq!(bytes("gre 10.0.0.5 10.0.0.6")[23], 47);
+    // Both addresses, the protocol, the length and the ports, RFC 3828 3.1.
+    let sum: u16 = !(0x0a00 + 0x0005 + 0x0a00 + 0x0006 + 136 + 8 + 0x0102 + 0x0304);
+    let lite = bytes("udplite 10.0.0.5:258 10.0.0.6:772");
+    assert_eq!(lite[40..42], sum.to_be_bytes());
 }
 
 #[test]
@@ -138,4 +162,7 @@ fn arp_claims_the_sender_and_asks_for_the_target() {
     let answer = bytes("arp 10.0.0.5 10.0.0.1 --operation reply");
     assert_eq!(answer[20..22], [0, 2]);
     assert_eq!(answer[32..38], ROUTER.0);
+    let spoofed = bytes("arp 10.0.0.5 10.0.0.1 --sender-mac 02:00:00:00:00:09");
+    assert_eq!(spoofed[6..12], VM.0);
+    assert_eq!(spoofed[22..28], [2, 0, 0, 0, 0, 9]);
 }

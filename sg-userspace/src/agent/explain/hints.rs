@@ -1,0 +1,91 @@
+//! What the verdict on a packet does not say by itself.
+
+use std::net::IpAddr;
+
+use sg_common::{
+    hook::Hook,
+    reason::DropReason,
+    wire::addr::{self, is_link_local, to_ip},
+};
+
+use super::Walk;
+use crate::{
+    agent::{Agent, lookup::AnyPort, phrase},
+    evaluate::evaluate_for_others,
+    model::{GroupId, Port, Remote},
+    packet::{Network, PacketWords},
+};
+
+impl Agent {
+    /// Sentences for the one who asked.
+    pub(super) fn hints(
+        &self,
+        port: AnyPort<'_>,
+        packet: &PacketWords,
+        walk: &Walk,
+    ) -> Vec<String> {
+        let hint = port.read().and_then(|port| match walk.verdict {
+            Err(
+                DropReason::SpoofedAddress | DropReason::SpoofedArp | DropReason::LinkLocalSource,
+            ) => other_mac(port, packet),
+            Err(DropReason::NoRule) => self.link_local(port, walk),
+            _ => None,
+        });
+        hint.into_iter().collect()
+    }
+
+    /// A rule would permit the packet if its remote group held link-local addresses.
+    fn link_local(&self, port: &Port, walk: &Walk) -> Option<String> {
+        let opening = &walk.scratch.opening;
+        let (family, peer) = (opening.family(), opening.key.remote);
+        if !is_link_local(&peer) {
+            return None;
+        }
+        let mut rules = evaluate_for_others(&self.desired.inventory, port, opening);
+        let group = rules.find_map(|rule| match rule.remote {
+            Remote::Group(group) => Some(group),
+            _ => None,
+        })?;
+        let address = to_ip(&peer, family);
+        let name = phrase::group(&self.desired.inventory, group);
+        let whose = match self.member_with(group, address) {
+            Some(member) => format!("{address} is the link-local address of {member}, but"),
+            None => format!("{address} is link-local:"),
+        };
+        let end = match opening.hook {
+            Hook::ToVm => "from",
+            Hook::FromVm => "to",
+        };
+        Some(format!(
+            "{whose} the remote group {name} holds only fixed addresses and allowed address pairs of its \
+             members, as in Neutron; a rule that permits it {end} fe80::/10 does what is wanted"
+        ))
+    }
+
+    /// The member of a group that makes this link-local address from one of its MACs.
+    fn member_with(&self, group: GroupId, address: IpAddr) -> Option<String> {
+        let mut members = self.desired.inventory.ports.values();
+        let member = members.find(|port| {
+            let pairs = port.pairs.iter().map(|pair| pair.mac);
+            let mut macs = std::iter::once(port.mac).chain(pairs);
+            port.groups.contains(&group)
+                && macs.any(|mac| IpAddr::from(addr::link_local(&mac.0)) == address)
+        })?;
+        Some(match member.name.as_str() {
+            "" => format!("port {}", member.id),
+            name => format!("port {name}"),
+        })
+    }
+}
+
+/// The address is the port's with another MAC.
+fn other_mac(port: &Port, packet: &PacketWords) -> Option<String> {
+    let source = match packet.network {
+        Network::Arp { source, .. } | Network::Ipv4 { source, .. } => IpAddr::V4(source),
+        Network::Ipv6 { source, .. } => IpAddr::V6(source),
+    };
+    let used = packet.source_mac.unwrap_or(port.mac);
+    let mut pairs = port.pairs.iter();
+    let mac = pairs.find(|pair| pair.net.contains(&source))?.mac;
+    (mac != used).then(|| format!("{source} is allowed with the source MAC {mac}: --src-mac {mac}"))
+}
