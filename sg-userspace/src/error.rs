@@ -37,6 +37,12 @@ pub enum Error {
     /// The port has no interface here, so no packet can be walked through its filter.
     #[error("port {0} has no interface on this host (yet), so no packet reaches its filter")]
     PortPending(String),
+    /// The port has no slot in the tables, so it can have no connections.
+    #[error(
+        "port {0} has no connections on this host and cannot take any: it is closed, or it never had an \
+         interface here"
+    )]
+    NoSlot(String),
     /// A request that makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -91,9 +97,11 @@ impl Error {
             Self::Usage(_) => Exit::Usage,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::Host(_) => Exit::Host,
-            Self::PortPending(_) | Self::File { .. } | Self::System { .. } | Self::Datapath(_) => {
-                Exit::Failure
-            }
+            Self::PortPending(_)
+            | Self::NoSlot(_)
+            | Self::File { .. }
+            | Self::System { .. }
+            | Self::Datapath(_) => Exit::Failure,
             Self::Answered { exit, .. } => *exit,
         }
     }

@@ -206,26 +206,48 @@ fn a_bad_file_changes_nothing() {
 }
 
 #[test]
-fn connections_wait_for_the_port_to_be_in_force() {
-    let old = Host::new("early", &inventory(&[SSH]));
+fn connections_are_carried_over_without_the_interface_on_either_side() {
+    let mut old = Host::new("gone", &inventory(&[SSH]));
     old.open();
+    old.vm = RawVm::on(&old.node, "nobody0");
+    wait_for(&old.node, "pending");
     let file = old.export();
-    let mut node = Node::new("late");
+    assert!(fs::read_to_string(&file).unwrap().contains("198.51.100.7"));
+    old.node.terminate();
+    old.node.start_again();
+    let again = fs::read_to_string(old.export()).unwrap();
+    assert!(again.contains("198.51.100.7"), "{again}");
+
+    let mut node = Node::new("early");
+    let wire = RawVm::on(&node, "wire0");
     node.start(&Inventory::new());
     let import = |node: &Node| node.sgctl(&format!("flows import -f {}", file.display()));
     import(&node).expect(7);
+    node.apply(&inventory(&["ingress IPv4 tcp 80"])).expect(0);
+    import(&node).expect(4);
     node.apply(&inventory(&[SSH])).expect(0);
-    import(&node).expect(1);
-    let _vm = RawVm::new(&node, &web());
-    let deadline = Instant::now() + PATIENCE;
-    while import(&node).code != 0 {
-        assert!(
-            Instant::now() < deadline,
-            "the tap is there and the import fails"
-        );
-    }
-    let flows = node.query("flows list");
+    import(&node).expect(0);
+    let flows = node.query("flows list --port WEB1");
     assert_eq!(flows.as_array().map(Vec::len), Some(1), "{flows}");
+    wait_for(&node, "pending");
+
+    let vm = RawVm::new(&node, &web());
+    wait_for(&node, "enforcing");
+    let new = Host { vm, wire, node };
+    new.leaves(data());
+    new.stays(
+        tcp("10.0.0.5:22", "198.51.100.7:40001")
+            .ack()
+            .sequence(1, 1),
+    );
+}
+
+/// Waits until WEB1 is in a state.
+fn wait_for(node: &Node, state: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while node.query("show port WEB1")["state"] != state {
+        assert!(Instant::now() < deadline, "WEB1 is not {state}");
+    }
 }
 
 #[test]
@@ -239,13 +261,23 @@ fn connections_are_deleted_by_the_filters_of_conntrack() {
     let deleted = |filter: &str| {
         let output = host.node.sgctl(&format!("flows delete {filter}"));
         output.expect(0);
-        let (count, _) = output.stdout.split_once(' ').expect("a count");
-        count.parse::<u32>().expect("a count")
+        let lines = output.stdout.lines().skip(1).count();
+        let sum = format!("sgctl: {lines} flow entries ");
+        assert!(output.stderr.starts_with(&sum), "{}", output.stderr);
+        lines
     };
     host.node.sgctl("flows delete").expect(2);
     assert_eq!(deleted("-p tcp --state SYN_SENT"), 0);
     assert_eq!(deleted("-s 198.51.100.0/24 --dry-run"), 4);
-    assert_eq!(deleted("-p udp -s 198.51.100.8 -d 10.0.0.5 --dport 53"), 1);
+    let words = "flows delete -o conntrack -p udp -s 198.51.100.8 -d 10.0.0.5 --dport 53";
+    let line = host.node.sgctl(words).stdout;
+    assert!(line.starts_with("udp      17 "), "{line}");
+    assert!(line.contains("src=198.51.100.8 dst=10.0.0.5"), "{line}");
+    let nothing = host.node.sgctl(words);
+    nothing.expect(0);
+    assert_eq!(nothing.stdout, "");
+    let none = host.node.query("flows delete -f ipv6");
+    assert_eq!(none.as_array().map(Vec::len), Some(0), "{none}");
     assert_eq!(deleted("-p icmp --port WEB1 -f ipv4"), 1);
     assert_eq!(deleted("-f ipv6"), 0);
     assert_eq!(deleted("--sport 40000 -u assured"), 1);
@@ -289,11 +321,9 @@ fn a_hundred_thousand_connections_hold_up_neither_memory_nor_orders() {
     let _ = host.node.query("status");
     assert!(status.elapsed() < Duration::from_secs(2));
     let deleted = host.node.sgctl("flows delete --port WEB1");
-    assert!(
-        deleted.stdout.starts_with(&(FLOWS + 1).to_string()),
-        "{}",
-        deleted.stdout
-    );
+    let sum = format!("sgctl: {} flow entries have been deleted", FLOWS + 1);
+    assert!(deleted.stderr.contains(&sum), "{}", deleted.stderr);
+    assert_eq!(deleted.stdout.lines().count() as u32, FLOWS + 2);
 }
 
 /// The most memory that a process has held so far, in KiB (`proc_pid_status(5)`, VmHWM).

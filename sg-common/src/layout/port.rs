@@ -7,7 +7,7 @@ use crate::wire::addr::{Address, Family, Mac};
 shared! {
     /// Key of the `ports` map: the interface, and the VLAN of a trunk's subport (0: untagged).
     pub struct PortKey: 8 {
-        /// Kernel index of the tap.
+        /// Kernel index of the tap; or a number that is no interface's, see [`PortKey::parked`].
         pub ifindex: u32,
         /// VLAN id of a trunk subport, 0 for the frames without a tag.
         pub vlan: u16,
@@ -91,6 +91,31 @@ pub mod kind {
     pub const LINK_LOCAL: u32 = 8;
     /// A MAC that may send, in the rows of [`super::ANY_FAMILY`].
     pub const MAC: u32 = 16;
+}
+
+impl PortKey {
+    /// Numbers from here on are no interface's: an index is a positive `int` (`include/linux/netdevice.h`).
+    const PARKED: u32 = 1 << 31;
+
+    /// The place of a port that has no interface at the moment, of which no packet speaks. The last place
+    /// given out has the lowest number; `former` is the lowest in use.
+    pub const fn parked(former: Option<PortKey>) -> Option<PortKey> {
+        let number = match former {
+            None => u32::MAX,
+            Some(key) => key.ifindex.wrapping_sub(1),
+        };
+        let key = PortKey {
+            ifindex: number,
+            vlan: 0,
+            reserved: 0,
+        };
+        if key.is_parked() { Some(key) } else { None }
+    }
+
+    /// Whether it is the place of a port without an interface.
+    pub const fn is_parked(&self) -> bool {
+        self.ifindex >= Self::PARKED
+    }
 }
 
 /// Index into [`Port::policies`].

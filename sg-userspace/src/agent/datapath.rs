@@ -116,8 +116,8 @@ pub trait FlowTables: Send + Sync {
     /// quota holds here too.
     fn add(&self, key: &FlowKey, flow: &Flow) -> Result<Added>;
 
-    /// Removes a connection; says whether it was there.
-    fn remove(&self, key: &FlowKey) -> Result<bool>;
+    /// Removes a connection; returns what it was at the end, if it was there.
+    fn remove(&self, key: &FlowKey) -> Result<Option<Flow>>;
 
     /// How full the flow tables are. Counts the entries of those that evict, so it
     /// takes as long as a walk through these.

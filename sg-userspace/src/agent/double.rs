@@ -128,8 +128,12 @@ impl Datapath for Double {
         for change in changes {
             assert!(kernel.state.apply(change), "{change:?} changes nothing");
             if let Change::Port(key, port) = change {
-                let verb = if port.is_some() { "write" } else { "remove" };
-                kernel.calls.push(format!("{verb} port at {}", key.ifindex));
+                kernel.calls.push(match (port, key.is_parked()) {
+                    (Some(_), false) => format!("write port at {}", key.ifindex),
+                    (None, false) => format!("remove port at {}", key.ifindex),
+                    (Some(_), true) => "park port".into(),
+                    (None, true) => "unpark port".into(),
+                });
             }
         }
         kernel.calls.dedup();
@@ -220,8 +224,8 @@ impl FlowTables for Double {
         Ok(Added::Stored)
     }
 
-    fn remove(&self, key: &FlowKey) -> Result<bool> {
-        Ok(self.kernel().flows.remove(key).is_some())
+    fn remove(&self, key: &FlowKey) -> Result<Option<Flow>> {
+        Ok(self.kernel().flows.remove(key))
     }
 
     fn fill(&self) -> Result<Vec<TableFill>> {

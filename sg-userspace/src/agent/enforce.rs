@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sg_common::layout::port::PortKey;
 
-use super::Datapath;
+use super::{Datapath, parking::parked};
 use crate::{
     compile::{Compiled, compile},
     error::Result,
@@ -38,20 +38,24 @@ impl Tables {
         Ok(&self.known(datapath)?.0)
     }
 
-    /// Makes the tables say what the inventory says of the ports at these places, and nothing else.
+    /// Makes the tables say what the inventory says of the ports at these places, and nothing else. Ports
+    /// that have no place but had one keep their slot, and one that is `expected` gets one.
     pub fn enforce(
         &mut self,
         datapath: &mut dyn Datapath,
         inventory: &Inventory,
         places: &Places,
+        expected: Option<PortId>,
     ) -> Result<Enforced> {
         let limits = datapath.limits();
-        let key = |port: &Port| {
-            places.get(&port.id).map(|ifindex| PortKey {
+        let parked = parked(self.state(datapath)?, inventory, places, expected, &limits);
+        let key = |port: &Port| match places.get(&port.id) {
+            None => parked.get(&port.id).copied(),
+            Some(ifindex) => Some(PortKey {
                 ifindex: *ifindex,
                 vlan: port.vlan().map_or(0, Vlan::id),
                 reserved: 0,
-            })
+            }),
         };
         let Compiled {
             image,

@@ -48,39 +48,45 @@ impl Agent {
     }
 
     /// What takes over the connections of a document, which has to be of the port that `reference`
-    /// names, if it names one.
+    /// names, if it names one. The port need not have its interface yet: its policy is known without.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchPort`] and [`Error::AmbiguousPort`]; [`Error::PortPending`] before the port's
-    /// policy is in force, when nothing can say what is permitted; [`Error::MalformedFlows`] for the
-    /// document of another port.
+    /// [`Error::NoSuchPort`] and [`Error::AmbiguousPort`]; [`Error::NoSlot`] for a port that is closed, of
+    /// which nothing can say what is permitted; [`Error::MalformedFlows`] for the document of another port.
     pub fn import(
         &mut self,
         document: FlowDocument,
         reference: Option<&str>,
     ) -> Result<FlowImport> {
-        let inventory = &self.desired.inventory;
-        let id = document.port.to_string();
-        let reference = reference.unwrap_or(&id);
-        let found = lookup::find(inventory, reference)?;
-        let port = found.read().map(|port| port.id);
-        if port.is_some_and(|port| port != document.port) {
+        let id = document.port;
+        let name = id.to_string();
+        let reference = reference.unwrap_or(&name);
+        let found = lookup::find(&self.desired.inventory, reference)?;
+        let found = found.read().map(|port| port.id);
+        if found.is_some_and(|port| port != id) {
             return Err(Error::MalformedFlows(format!(
                 "port = {id}: these are not the flows of {reference}"
             )));
         }
-        let placed = port.is_some_and(|port| self.enforced.places.contains_key(&port));
+        if found.is_some() && self.entry(id)?.is_none() {
+            self.reconcile_expecting(Some(id))?;
+        }
         let settings = self.datapath.settings()?;
+        let entry = self.entry(id)?.filter(|_| found.is_some());
+        let entry = entry.ok_or_else(|| Error::NoSlot(reference.into()))?;
         let state = self.tables.state(&*self.datapath)?;
-        let uuid = document.port.0.into_bytes();
-        let entry = state.ports.values().find(|entry| entry.uuid == uuid);
-        let gate = match entry {
-            Some(entry) if placed => Gate::new(state, entry, &settings),
-            _ => return Err(Error::PortPending(reference.into())),
-        };
+        let gate = Gate::new(state, &entry, &settings);
         let tables = self.datapath.flow_tables();
         Ok(FlowImport::new(tables, gate, document))
+    }
+
+    /// What the tables say of a port.
+    fn entry(&mut self, port: PortId) -> Result<Option<sg_common::layout::port::Port>> {
+        let state = self.tables.state(&*self.datapath)?;
+        let uuid = port.0.into_bytes();
+        let mut entries = state.ports.values();
+        Ok(entries.find(|entry| entry.uuid == uuid).copied())
     }
 
     /// How many of these connections each rule of a port holds: those whose first packet it is the

@@ -14,6 +14,7 @@ mod flows;
 mod interfaces;
 mod lookup;
 mod notes;
+mod parking;
 mod pause;
 mod phrase;
 mod reconcile;

@@ -6,7 +6,11 @@ use super::{
     Agent, Attachment, Troubles,
     enforce::{Enforced, Places},
 };
-use crate::{error::Result, model::Interface, netlink::Link};
+use crate::{
+    error::Result,
+    model::{Interface, PortId},
+    netlink::Link,
+};
 
 /// Interfaces that were attached to, and what became of it.
 type Attached = BTreeMap<u32, Attachment>;
@@ -14,10 +18,15 @@ type Attached = BTreeMap<u32, Attachment>;
 impl Agent {
     /// First closes, then enforces, then forgets: an interface is never open in between.
     pub(super) fn reconcile(&mut self) -> Result<usize> {
+        self.reconcile_expecting(None)
+    }
+
+    /// As [`Agent::reconcile`], and gives a port a slot even if it has no interface.
+    pub(super) fn reconcile_expecting(&mut self, port: Option<PortId>) -> Result<usize> {
         if self.desired.document.is_none() {
             return Ok(0);
         }
-        match self.enforce() {
+        match self.enforce(port) {
             Ok(enforced) => {
                 self.failures.enforce = None;
                 self.enforced = enforced;
@@ -34,12 +43,13 @@ impl Agent {
         }
     }
 
-    fn enforce(&mut self) -> Result<Enforced> {
+    fn enforce(&mut self, expected: Option<PortId>) -> Result<Enforced> {
         let attached = self.close_interfaces()?;
         let places = self.places(&attached);
+        let inventory = &self.desired.inventory;
         let enforced = self
             .tables
-            .enforce(&mut *self.datapath, &self.desired.inventory, &places);
+            .enforce(&mut *self.datapath, inventory, &places, expected);
         self.forget_interfaces(&attached);
         enforced
     }

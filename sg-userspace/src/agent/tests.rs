@@ -71,10 +71,16 @@ fn a_tap_that_comes_back_with_another_index_is_closed_and_enforced_again() {
 
     agent.links(LinkEvent::Gone(7)).unwrap();
     assert_eq!(state(&agent, "WEB1"), PortState::Pending);
-    assert_eq!(kernel.calls(), ["remove port at 7", "detach 7"]);
+    assert_eq!(
+        kernel.calls(),
+        ["remove port at 7", "park port", "detach 7"]
+    );
 
     agent.links(present(9, "tapweb1")).unwrap();
-    assert_eq!(kernel.calls(), ["attach 9 tapweb1", "write port at 9"]);
+    assert_eq!(
+        kernel.calls(),
+        ["attach 9 tapweb1", "unpark port", "write port at 9"]
+    );
     let after = kernel
         .kernel()
         .state
@@ -87,6 +93,7 @@ fn a_tap_that_comes_back_with_another_index_is_closed_and_enforced_again() {
         before.generation, after.generation,
         "connections must be judged again"
     );
+    assert_eq!(before.slot, after.slot, "they are kept");
 }
 
 #[test]

@@ -14,8 +14,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use super::{
-    ApplyReport, DeleteReport, DeleteRequest, ErrorView, ExplainRequest, ExplainView, FlowView,
-    GroupView, ImportReport, PortCounters, PortDetail, PortView, SettingsView, StatusView,
+    ApplyReport, DeleteRequest, ErrorView, ExplainRequest, ExplainView, FlowView, GroupView,
+    ImportReport, PortCounters, PortDetail, PortView, SettingsView, StatusView,
 };
 use crate::{
     error::{Error, Result},
@@ -73,8 +73,8 @@ impl Client {
         self.get(&format!("/v1/flows?{query}")).await
     }
 
-    /// Deletes connections.
-    pub async fn delete_flows(&self, request: &DeleteRequest) -> Result<DeleteReport> {
+    /// Deletes connections; returns those that were deleted, or would be.
+    pub async fn delete_flows(&self, request: &DeleteRequest) -> Result<Vec<FlowView>> {
         self.request(Method::DELETE, "/v1/flows", json(request)?)
             .await
     }

@@ -9,7 +9,7 @@
 //! | `GET /v1/ports/{port}` | [`PortDetail`] |
 //! | `GET /v1/groups` | list of [`GroupView`] |
 //! | `GET /v1/flows?{filter}` | list of [`FlowView`], by [`FlowFilter`](crate::flows::FlowFilter) |
-//! | `DELETE /v1/flows` | [`DeleteReport`] of a [`DeleteRequest`] |
+//! | `DELETE /v1/flows` | list of the [`FlowView`]s that a [`DeleteRequest`] has deleted |
 //! | `GET /v1/ports/{port}/flows` | [`FlowDocument`](crate::flows::FlowDocument) of the port |
 //! | `POST /v1/flows?port={port}` | [`ImportReport`] of a [`FlowDocument`](crate::flows::FlowDocument) |
 //! | `GET /v1/counters?port={port}` | list of [`PortCounters`] |
@@ -31,8 +31,8 @@ pub use error_view::ErrorView;
 pub use server::router;
 pub use socket::{Socket, bind};
 pub use view::{
-    ApplyReport, Count, Counters, DeleteReport, DeleteRequest, ExplainRequest, ExplainView,
-    FlowView, GroupView, ImportReport, InventoryView, Outcome, PortCounters, PortDetail, PortState,
-    PortTally, PortView, RefusedFlow, RuleView, SettingView, SettingsView, StageView, StatusView,
-    Step, SweepView, TableView, TroubleView, Way,
+    ApplyReport, Count, Counters, DeleteRequest, ExplainRequest, ExplainView, FlowView, GroupView,
+    ImportReport, InventoryView, Outcome, PortCounters, PortDetail, PortState, PortTally, PortView,
+    RefusedFlow, RuleView, SettingView, SettingsView, StageView, StatusView, Step, SweepView,
+    TableView, TroubleView, Way,
 };

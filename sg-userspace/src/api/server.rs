@@ -144,7 +144,7 @@ impl IntoResponse for Error {
             }
             Self::Usage(_) => StatusCode::BAD_REQUEST,
             Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => StatusCode::NOT_FOUND,
-            Self::PortPending(_) => StatusCode::CONFLICT,
+            Self::PortPending(_) | Self::NoSlot(_) => StatusCode::CONFLICT,
             Self::Unreachable { .. }
             | Self::Host(_)
             | Self::File { .. }

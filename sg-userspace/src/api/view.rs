@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use count::{Count, Counters, PortCounters};
 pub use explain::{ExplainRequest, ExplainView, Step};
-pub use flow::{DeleteReport, DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
+pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use port::{Outcome, PortDetail, PortState, PortView, RuleView, StageView};
 pub use setting::{SettingView, SettingsView};
 pub use trouble::TroubleView;

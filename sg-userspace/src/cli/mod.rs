@@ -57,7 +57,7 @@ pub enum Format {
     Table,
     /// The JSON of the daemon's interface.
     Json,
-    /// Lines as `conntrack -L` prints them (flows list only).
+    /// Lines as `conntrack -L` prints them (of flows only).
     Conntrack,
 }
 
@@ -94,13 +94,13 @@ impl Sgctl {
             client: Client::new(&self.socket),
             format: self.output,
         };
-        let lists_flows = match &self.verb {
-            Verb::Flows(flows) => flows.is_list(),
+        let prints_flows = match &self.verb {
+            Verb::Flows(flows) => flows.prints_flows(),
             Verb::List(list) => list.is_of_flows(),
             _ => false,
         };
-        if self.output == Format::Conntrack && !lists_flows {
-            let advice = "only flows are listed as conntrack does; use table or json";
+        if self.output == Format::Conntrack && !prints_flows {
+            let advice = "only flows are printed as conntrack does; use table or json";
             return Err(Error::Usage(advice.into()));
         }
         match self.verb {

@@ -58,7 +58,8 @@ pub struct PolicyOf {
 
 /// Compiles the ports that `local` finds on this host, and what their policies need of the rest.
 ///
-/// A port that does not fit within the limits is closed and reported; the others are not disturbed.
+/// A port that does not fit within the limits is closed and reported; the others are not disturbed. Ports
+/// without an interface ([`PortKey::parked`]) have what room the others leave, the last parked first.
 pub fn compile(
     inventory: &Inventory,
     local: &dyn Fn(&Port) -> Option<PortKey>,
@@ -81,9 +82,14 @@ fn compile_with(
         ids,
         compiled: Compiled::default(),
     };
-    for port in inventory.ports.values() {
-        if let Some(key) = local(port)
-            && let Err(problem) = compiler.add(port, key, limits)
+    let ports = inventory.ports.values();
+    let mut ports: Vec<_> = ports
+        .filter_map(|port| Some((local(port)?, port)))
+        .collect();
+    ports.sort_by_key(|(key, _)| if key.is_parked() { key.ifindex } else { 0 });
+    for (key, port) in ports {
+        if let Err(problem) = compiler.add(port, key, limits)
+            && !key.is_parked()
         {
             compiler.compiled.closed.push(port.id);
             compiler

@@ -19,8 +19,9 @@ use super::batch::Walk;
 use super::clock;
 use super::error::{Error, Result};
 use super::occupancy::Occupancy;
+use super::removal;
 use super::sweep;
-use super::tables::{Raw, absent_is_removed, room, take};
+use super::tables::{Raw, room, take};
 use crate::agent::{Added, FlowTables, TableFill, Visit};
 
 /// The program that stores an assured connection.
@@ -142,12 +143,12 @@ impl FlowTables for KernelFlows {
         Ok(by_family!(self, key, |tables, key| tables[1].add(key, flow)?))
     }
 
-    fn remove(&self, key: &FlowKey) -> crate::error::Result<bool> {
-        let removed = by_family!(self, key, |tables, key| [
+    fn remove(&self, key: &FlowKey) -> crate::error::Result<Option<Flow>> {
+        let [assured, embryo] = by_family!(self, key, |tables, key| [
             tables[0].remove(key)?,
             tables[1].remove(key)?
         ]);
-        Ok(removed.contains(&true))
+        Ok(assured.or(embryo))
     }
 
     fn fill(&self) -> crate::error::Result<Vec<TableFill>> {
@@ -247,12 +248,9 @@ impl<K: Pod> Table<K> {
         }
     }
 
-    /// Says whether it was there.
-    fn remove(&self, key: &K) -> Result<bool> {
-        let mut map = self.map();
-        let there = map.get(&Raw(*key), 0).is_ok();
-        absent_is_removed(map.remove(&Raw(*key))).map_err(Error::map("write", self.name))?;
-        Ok(there)
+    fn remove(&self, key: &K) -> Result<Option<Flow>> {
+        let removed = removal::remove(self.fd.as_fd(), key);
+        removed.map_err(|error| Error::map("write", self.name)(MapError::IoError(error)))
     }
 
     fn entries(&self) -> Walk<'_, K, Flow> {

@@ -15,6 +15,7 @@ mod object;
 mod occupancy;
 mod pins;
 mod place;
+mod removal;
 mod sweep;
 mod sys;
 mod tables;

@@ -288,9 +288,7 @@ pub(super) fn take<T: TryFrom<Map, Error = MapError>>(
     map.try_into().map_err(Error::map("open", name))
 }
 
-pub(super) fn absent_is_removed(
-    done: std::result::Result<(), MapError>,
-) -> std::result::Result<(), MapError> {
+fn absent_is_removed(done: std::result::Result<(), MapError>) -> std::result::Result<(), MapError> {
     match done {
         Err(MapError::KeyNotFound) => Ok(()),
         Err(MapError::SyscallError(call)) if call.io_error.raw_os_error() == Some(libc::ENOENT) => {

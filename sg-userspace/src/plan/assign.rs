@@ -14,12 +14,13 @@ pub(super) struct Target {
     pub next_generation: u32,
 }
 
-/// The ports of `old` by UUID: slot and generation.
-type Former = BTreeMap<[u8; 16], (u32, u32)>;
+/// The ports of `old` by UUID.
+type Former = BTreeMap<[u8; 16], Port>;
 
 /// Gives each port its slot and generation; `None` if there are not enough slots.
 ///
-/// A port keeps its slot as long as it is in the maps. A slot that anything in the maps still names is
+/// A port keeps its slot as long as it is in the maps; at another interface its connections are judged
+/// again. A slot that anything in the maps still names is
 /// not given to another port: its addresses would be the other's for a moment.
 pub(super) fn assign(
     old: &State,
@@ -40,8 +41,13 @@ pub(super) fn assign(
             next_generation - 1
         };
         let (slot, generation) = match former.get(port.id.0.as_bytes()) {
-            Some((slot, _)) if revoked.concerns(old, *slot, port) => (*slot, fresh()),
-            Some(kept) => *kept,
+            Some(former)
+                if former.key.ifindex != key.ifindex
+                    || revoked.concerns(old, former.slot, port) =>
+            {
+                (former.slot, fresh())
+            }
+            Some(former) => (former.slot, former.generation),
             None => (slots.next()?, fresh()),
         };
         state
@@ -65,9 +71,9 @@ fn former(old: &State, limits: &Limits) -> Former {
     {
         match former.get_mut(&port.uuid) {
             // The same port on two interfaces: an update was interrupted.
-            Some((_, generation)) => *generation = port.generation.max(*generation),
+            Some(former) => former.generation = port.generation.max(former.generation),
             None if taken.insert(port.slot) => {
-                former.insert(port.uuid, (port.slot, port.generation));
+                former.insert(port.uuid, *port);
             }
             None => {}
         }

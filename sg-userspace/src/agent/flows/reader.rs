@@ -45,13 +45,7 @@ impl FlowReader {
     /// Shows them, a page of bounded size at a time, until told to stop.
     pub fn views(&self, mut show: impl FnMut(Vec<FlowView>) -> ControlFlow<()>) -> Result<()> {
         let now = self.tables.now();
-        self.pages(now, |page| {
-            let views = page.iter().filter_map(|(key, flow)| {
-                let port = self.ports.get(&key.slot)?;
-                Some(view(*port, key, flow, now))
-            });
-            show(views.collect())
-        })
+        self.pages(now, |page| show(self.page(page.iter().copied(), now)))
     }
 
     /// All of them at once, which takes the memory of all.
@@ -64,32 +58,34 @@ impl FlowReader {
         Ok(all)
     }
 
-    /// Removes them, or only says how many there are.
-    pub fn delete(&self, only_count: bool) -> Result<u64> {
-        let mut deleted = 0;
+    /// Removes them, and shows each as it was then, a page at a time, until told to stop.
+    pub fn delete(&self, mut show: impl FnMut(Vec<FlowView>) -> ControlFlow<()>) -> Result<()> {
+        let now = self.tables.now();
         let mut done = Ok(());
-        let mut remove = |key: &FlowKey| -> Result<()> {
-            deleted += u64::from(only_count || self.tables.remove(key)?);
-            Ok(())
-        };
-        self.pages(self.tables.now(), |page| {
-            done = page.iter().try_for_each(|(key, _)| remove(key));
+        self.pages(now, |page| {
+            let mut removed = Vec::new();
+            done = page.iter().try_for_each(|(key, _)| {
+                let flow = self.tables.remove(key)?;
+                removed.extend(flow.map(|flow| (*key, flow)));
+                Ok(())
+            });
+            let shown = show(self.page(removed.iter(), now));
             match done {
-                Ok(()) => ControlFlow::Continue(()),
+                Ok(()) => shown,
                 Err(_) => ControlFlow::Break(()),
             }
         })?;
-        done.map(|()| deleted)
+        done
     }
 
     /// Writes those of the only port of the filter into a document.
     ///
     /// # Errors
     ///
-    /// [`Error::PortPending`] if the port has no connections to be found, because it has no interface.
+    /// [`Error::NoSlot`] if the port cannot have connections here, because it never had an interface.
     pub fn export(&self) -> Result<FlowDocument> {
-        let pending = || Error::PortPending(self.filter.port.clone().unwrap_or_default());
-        let port = self.ports.values().next().ok_or_else(pending)?;
+        let absent = || Error::NoSlot(self.filter.port.clone().unwrap_or_default());
+        let port = self.ports.values().next().ok_or_else(absent)?;
         let now = self.tables.now();
         let mut document = FlowDocument::new(*port, wall_clock());
         self.pages(now, |page| {
@@ -99,6 +95,18 @@ impl FlowReader {
             ControlFlow::Continue(())
         })?;
         Ok(document)
+    }
+
+    fn page<'a>(
+        &self,
+        flows: impl Iterator<Item = &'a (FlowKey, Flow)>,
+        now: Ticks,
+    ) -> Vec<FlowView> {
+        let views = flows.filter_map(|(key, flow)| {
+            let port = self.ports.get(&key.slot)?;
+            Some(view(*port, key, flow, now))
+        });
+        views.collect()
     }
 
     fn pages(&self, now: Ticks, mut visit: impl FnMut(Page<'_>) -> ControlFlow<()>) -> Result<()> {

@@ -194,7 +194,10 @@ fn an_interface_that_the_kernel_has_no_more_is_forgotten_and_not_attached_to() {
         "the news of its end is on its way"
     );
     agent.links(LinkEvent::Gone(7)).unwrap();
-    assert_eq!(kernel.calls(), ["remove port at 7", "detach 7"]);
+    assert_eq!(
+        kernel.calls(),
+        ["remove port at 7", "park port", "detach 7"]
+    );
 }
 
 #[test]

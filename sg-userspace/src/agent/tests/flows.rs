@@ -1,13 +1,16 @@
 //! Connections that are deleted, or carried to another node.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    ops::ControlFlow,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::json;
 use sg_common::{hook::Hook, layout::flow::Word, layout::settings::ticks};
 
 use super::{show::flow, *};
 use crate::{
-    api::ImportReport,
+    api::{FlowView, ImportReport},
     error::Error,
     exit::Exit,
     flows::{FlowDocument, FlowFilter},
@@ -177,17 +180,63 @@ fn connections_that_ended_under_way_are_left_out() {
 }
 
 #[test]
-fn connections_wait_for_the_policy_of_their_port() {
+fn connections_are_taken_over_before_their_port_has_its_interface() {
     let (mut agent, kernel) = agent();
     let document = exported();
     let error = agent.import(document.clone(), None).err().unwrap();
     assert_eq!(error.exit(), Exit::NotFound, "{error}");
-    agent.apply(&inventory(json!({}))).unwrap();
-    let error = agent.import(document.clone(), None).err().unwrap();
-    assert!(matches!(error, Error::PortPending(_)), "{error}");
     assert!(kernel.kernel().flows.is_empty());
-    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+
+    agent
+        .apply(&inventory(json!({"security_groups": []})))
+        .unwrap();
+    let report = import(&mut agent, &document);
+    assert_eq!(report.refused.len(), 3, "its policy is known already");
+    agent.apply(&inventory(json!({}))).unwrap();
     assert_eq!(import(&mut agent, &document).imported, 3);
+    assert_eq!(state(&agent, "WEB1"), PortState::Pending);
+
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    let kernel = kernel.kernel();
+    let port = kernel.state.ports.values().next().unwrap();
+    assert_eq!((kernel.state.ports.len(), port.key.ifindex), (1, 7));
+    assert!(kernel.flows.keys().all(|key| key.slot == port.slot));
+}
+
+#[test]
+fn connections_are_exported_after_their_port_has_lost_its_interface() {
+    let (mut agent, kernel) = node();
+    kernel.kernel().flows.extend([flow(Hook::ToVm, 40000)]);
+    agent.links(LinkEvent::Gone(7)).unwrap();
+    let filter = || FlowFilter {
+        port: Some("WEB1".into()),
+        ..FlowFilter::default()
+    };
+    let export = |agent: &mut Agent| agent.flows(filter()).unwrap().export();
+    assert_eq!(export(&mut agent).unwrap().flows.len(), 1);
+
+    let mut restarted = fixture::agent_on(&kernel);
+    restarted.links(LinkEvent::All(vec![])).unwrap();
+    restarted.apply(&inventory(json!({}))).unwrap();
+    assert_eq!(export(&mut restarted).unwrap().flows.len(), 1);
+
+    let empty = serde_json::to_vec(&json!({"ports": [], "security_groups": []})).unwrap();
+    restarted.apply(&empty).unwrap();
+    assert!(kernel.kernel().state.ports.is_empty());
+    restarted.apply(&inventory(json!({}))).unwrap();
+    let error = export(&mut restarted).unwrap_err();
+    assert!(matches!(error, Error::NoSlot(_)), "{error}");
+}
+
+#[test]
+fn a_closed_port_takes_no_connections() {
+    let (mut agent, _) = agent();
+    let document = exported();
+    agent
+        .apply(&inventory(json!({"fixed_ips": "10.0.0.5"})))
+        .unwrap();
+    let error = agent.import(document, None).err().unwrap();
+    assert!(matches!(error, Error::NoSlot(_)), "{error}");
 }
 
 #[test]
@@ -199,7 +248,7 @@ fn the_connections_of_another_port_are_refused() {
 }
 
 #[test]
-fn connections_are_deleted_by_filter_and_counted() {
+fn connections_are_deleted_by_filter_and_shown() {
     let (mut agent, kernel) = node();
     let flows = (0..20).map(|number| flow(Hook::ToVm, 40000 + number));
     kernel.kernel().flows.extend(flows);
@@ -207,11 +256,18 @@ fn connections_are_deleted_by_filter_and_counted() {
         sport: Some(port),
         ..FlowFilter::default()
     };
-    let mut delete = |filter, dry| agent.flows(filter).unwrap().delete(dry).unwrap();
-    assert_eq!(delete(from(40003), true), 1);
-    assert_eq!(kernel.kernel().flows.len(), 20);
-    assert_eq!(delete(from(40003), false), 1);
-    assert_eq!(delete(from(40003), false), 0);
-    assert_eq!(delete(FlowFilter::default(), false), 19);
+    let mut delete = |filter| {
+        let mut deleted = Vec::new();
+        let show = |views: Vec<FlowView>| {
+            deleted.extend(views.iter().map(|view| view.remote_port));
+            ControlFlow::Continue(())
+        };
+        agent.flows(filter).unwrap().delete(show).unwrap();
+        deleted
+    };
+    assert_eq!(delete(from(40003)), [40003]);
+    assert!(delete(from(40003)).is_empty());
+    let rest = (40000..40020).filter(|port| *port != 40003);
+    assert_eq!(delete(FlowFilter::default()), Vec::from_iter(rest));
     assert!(kernel.kernel().flows.is_empty());
 }

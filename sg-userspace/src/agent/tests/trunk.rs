@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use serde_json::{Value, json};
-use sg_common::layout::port::flags;
+use sg_common::layout::port::{PortKey, flags};
 
 use super::{fixture::CLIENT, *};
 use crate::{
@@ -67,7 +67,8 @@ fn a_subport_is_enforced_in_its_vlan_beside_its_parent() {
 fn a_tap_that_goes_takes_its_subports_with_it_and_brings_them_back() {
     let (mut agent, kernel) = enforcing();
     agent.links(LinkEvent::Gone(7)).unwrap();
-    assert!(kernel.kernel().state.ports.is_empty());
+    let is_parked = |key: &PortKey| key.is_parked();
+    assert!(kernel.kernel().state.ports.keys().all(is_parked));
     assert_eq!(state(&agent, "CLIENT"), PortState::Pending);
     agent.links(present(9, "tapweb1")).unwrap();
     assert_eq!(kernel.places(), [9, 9]);

@@ -14,14 +14,19 @@ use tokio::{sync::mpsc, task};
 
 use super::{Daemon, Which, beside};
 use crate::{
-    agent::FlowReader,
-    api::{DeleteReport, DeleteRequest, FlowView, ImportReport},
+    api::{DeleteRequest, FlowView, ImportReport},
     error::{Error, Result},
     flows::{FlowDocument, FlowFilter},
 };
 
 /// Pages that wait for the reader of the answer; then the walk waits too.
 const PAGES: usize = 2;
+
+/// Where the parts of an answer go.
+type Pages = mpsc::Sender<Result<Bytes>>;
+
+/// Sees a page of connections, and says whether to go on.
+type Show<'a> = dyn FnMut(Vec<FlowView>) -> ControlFlow<()> + 'a;
 
 /// A list that is written while the tables are walked: however many connections there are, only some pages
 /// of them are in memory.
@@ -31,13 +36,12 @@ pub async fn list(
 ) -> Result<Response> {
     let Query(filter) = filter.map_err(|error| Error::Usage(error.body_text()))?;
     let reader = daemon.agent.lock().await.flows(filter)?;
-    let (pages, mut written) = mpsc::channel(PAGES);
-    task::spawn_blocking(move || write(&reader, &pages));
-    let body = Body::from_stream(stream::poll_fn(move |context| written.poll_recv(context)));
-    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+    Ok(answer(move |pages| write(pages, |show| reader.views(show))))
 }
 
-pub async fn delete(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<DeleteReport>> {
+/// The connections that are deleted, or would be, as [`list`] writes them. They are deleted while their
+/// list is read: who stops reading stops it.
+pub async fn delete(State(daemon): State<Daemon>, body: Bytes) -> Result<Response> {
     let DeleteRequest {
         filter,
         all,
@@ -52,11 +56,19 @@ pub async fn delete(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<De
         ));
     }
     let reader = daemon.agent.lock().await.flows(filter)?;
-    let deleted = beside(move || reader.delete(dry_run)).await?;
-    if !dry_run {
+    Ok(answer(move |pages| {
+        if dry_run {
+            return write(pages, |show| reader.views(show));
+        }
+        let mut deleted = 0;
+        write(pages, |show| {
+            reader.delete(|views| {
+                deleted += views.len();
+                show(views)
+            })
+        });
         tracing::info!(deleted, "deleted connections on request");
-    }
-    Ok(Json(DeleteReport { deleted }))
+    }))
 }
 
 pub async fn export(
@@ -95,11 +107,19 @@ pub async fn import(
     Ok(Json(report))
 }
 
+/// An answer that is written beside the tasks that wait for events, and while it is read.
+fn answer(write: impl FnOnce(&Pages) + Send + 'static) -> Response {
+    let (pages, mut written) = mpsc::channel(PAGES);
+    task::spawn_blocking(move || write(&pages));
+    let body = Body::from_stream(stream::poll_fn(move |context| written.poll_recv(context)));
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
 /// Writes a JSON list, page by page. An error ends the answer before its end, which its reader cannot
 /// take for the whole; so does a reader that has gone.
-fn write(reader: &FlowReader, pages: &mpsc::Sender<Result<Bytes>>) {
+fn write(pages: &Pages, walk: impl FnOnce(&mut Show<'_>) -> Result<()>) {
     let mut first = true;
-    let done = reader.views(|views| {
+    let done = walk(&mut |views| {
         let page = text(&views, &mut first);
         match pages.blocking_send(Ok(page.into())) {
             Ok(()) => ControlFlow::Continue(()),

@@ -63,13 +63,6 @@ pub struct DeleteRequest {
     pub dry_run: bool,
 }
 
-/// What was deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeleteReport {
-    /// How many connections.
-    pub deleted: u64,
-}
-
 /// What became of the connections of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {

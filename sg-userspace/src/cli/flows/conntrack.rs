@@ -41,7 +41,7 @@ struct Tuple {
 enum Numbers {
     Ports(u16, u16),
     Query { kind: u8, code: u8, id: u16 },
-    Keys,
+    Keys(u16, u16),
     None,
 }
 
@@ -54,7 +54,9 @@ impl Tuple {
                 write!(line, "sport={source} dport={destination} ")
             }
             Numbers::Query { kind, code, id } => write!(line, "type={kind} code={code} id={id} "),
-            Numbers::Keys => write!(line, "srckey=0x0 dstkey=0x0 "),
+            Numbers::Keys(source, destination) => {
+                write!(line, "srckey={source:#x} dstkey={destination:#x} ")
+            }
             Numbers::None => Ok(()),
         };
     }
@@ -75,7 +77,7 @@ fn tuples(flow: &FlowView) -> (Tuple, Tuple) {
                 code: flow.icmp_code.unwrap_or_default(),
                 id: flow.local_port,
             },
-            (protocol::GRE, _) => Numbers::Keys,
+            (protocol::GRE, _) => Numbers::Keys(from.1, to.1),
             (number, _) if crate::model::PortProtocol::of(number).is_some() => {
                 Numbers::Ports(from.1, to.1)
             }

@@ -17,15 +17,20 @@ use crate::{
 /// Prints the connections that meet a filter.
 pub async fn list(context: &Context, filter: &FlowFilter) -> Result<Exit> {
     let flows = context.client.flows(filter).await?;
-    match context.format {
-        Format::Conntrack => {
-            output::write(&flows.iter().map(conntrack::line).collect::<String>())?;
-            // Where conntrack says it too.
-            eprintln!("sgctl: {} flow entries have been shown.", flows.len());
-        }
-        Format::Table | Format::Json => context.print(flows.as_slice(), text)?,
+    print(context, &flows)?;
+    if context.format == Format::Conntrack {
+        // Where conntrack says it too.
+        eprintln!("sgctl: {} flow entries have been shown.", flows.len());
     }
     Ok(Exit::Ok)
+}
+
+/// Prints connections in the form that was asked for.
+pub(super) fn print(context: &Context, flows: &[FlowView]) -> Result<()> {
+    match context.format {
+        Format::Conntrack => output::write(&flows.iter().map(conntrack::line).collect::<String>()),
+        Format::Table | Format::Json => context.print(flows, text),
+    }
 }
 
 /// A table, read from each connection's VM.

@@ -20,6 +20,7 @@ pub enum Flows {
     ///
     /// With -o conntrack each is a line as `conntrack -L` prints it, with our own words at the end:
     /// zone= is the number of the port on this node, mark=1 a revoked connection, port= the port's id.
+    /// The same holds for what `flows delete` prints.
     List(FlowFilter),
     Delete(delete::DeleteArgs),
     Export(export::ExportArgs),
@@ -36,7 +37,8 @@ impl Flows {
         }
     }
 
-    pub fn is_list(&self) -> bool {
-        matches!(self, Self::List(_))
+    /// Whether it prints connections, which it can do as conntrack does.
+    pub fn prints_flows(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Delete(_))
     }
 }

@@ -103,6 +103,8 @@ fn a_ping_has_type_code_and_id_in_both_directions() {
 #[test]
 fn protocols_without_ports_have_none() {
     let bare = |number| FlowView {
+        local_port: 0,
+        remote_port: 0,
         expires: 599,
         replied: false,
         assured: false,
@@ -117,6 +119,16 @@ fn protocols_without_ports_have_none() {
         &bare(47),
         "gre      47 599 src=10.2.0.2 dst=10.1.0.2 srckey=0x0 dstkey=0x0 [UNREPLIED] \
          src=10.1.0.2 dst=10.2.0.2 srckey=0x0 dstkey=0x0 ",
+    );
+    let call = FlowView {
+        local_port: 0,
+        remote_port: 77,
+        ..bare(47)
+    };
+    assert_printed(
+        &call,
+        "gre      47 599 src=10.2.0.2 dst=10.1.0.2 srckey=0x0 dstkey=0x4d [UNREPLIED] \
+         src=10.1.0.2 dst=10.2.0.2 srckey=0x4d dstkey=0x0 ",
     );
 }
 
