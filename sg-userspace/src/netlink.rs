@@ -26,6 +26,8 @@ pub struct Link {
     pub ifindex: u32,
     /// Its name.
     pub name: String,
+    /// The interface that it is a port of, if any: a bridge, or Open vSwitch's datapath in the kernel.
+    pub master: Option<u32>,
 }
 
 /// What happened to the interfaces.
@@ -33,7 +35,7 @@ pub struct Link {
 pub enum LinkEvent {
     /// These are all: at the start, and after messages were lost.
     All(Vec<Link>),
-    /// One is new, or was given another name.
+    /// One is new, or was given another name or another master.
     Present(Link),
     /// The one with this number is gone.
     Gone(u32),
@@ -167,16 +169,18 @@ fn link(message: LinkMessage) -> Option<Link> {
     if message.header.interface_family != AddressFamily::Unspec {
         return None;
     }
-    let name = message
-        .attributes
-        .into_iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::IfName(name) => Some(name),
-            _ => None,
-        })?;
+    let (mut name, mut master) = (None, None);
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(is) => name = Some(is),
+            LinkAttribute::Controller(is) => master = Some(is),
+            _ => {}
+        }
+    }
     Some(Link {
         ifindex: message.header.index,
-        name,
+        name: name?,
+        master,
     })
 }
 

@@ -21,6 +21,7 @@ mod revocation;
 mod settings;
 mod site;
 mod stubborn;
+mod tally;
 mod taps;
 mod trunk;
 mod verdict;

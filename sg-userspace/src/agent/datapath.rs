@@ -1,9 +1,9 @@
 //! What the agent needs of the kernel side.
 
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use sg_common::{
-    hook::Direction,
+    hook::{Direction, Hook},
     layout::counter::Counter,
     layout::flow::{Flow, FlowKey},
     layout::settings::{Settings, Ticks},
@@ -11,7 +11,7 @@ use sg_common::{
     reason::{self, Accept, Condition, DropReason, Verdict},
 };
 
-use super::Trouble;
+use super::{Reader, Trouble};
 use crate::{
     compile::Limits,
     error::Result,
@@ -30,6 +30,40 @@ pub enum Attachment {
     Gone,
 }
 
+/// A program of ours at a hook, by the numbers and names that bpftool takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hooked {
+    /// The hook.
+    pub hook: Hook,
+    /// The program's number.
+    pub program: u32,
+    /// Its name.
+    pub name: String,
+    /// Its tag, a digest of its instructions.
+    pub tag: u64,
+    /// How it hangs there.
+    pub by: Hanging,
+}
+
+/// How a program hangs at a hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hanging {
+    /// By a link of tcx.
+    Tcx {
+        /// The link's number.
+        link: u32,
+        /// Where it is pinned.
+        pin: PathBuf,
+    },
+    /// By a filter of clsact.
+    Clsact {
+        /// Its priority, tc's `pref`.
+        priority: u16,
+        /// Its handle.
+        handle: u32,
+    },
+}
+
 /// The kernel side: programs on interfaces, and the tables they read. What it holds is pinned and
 /// stays when the process ends.
 ///
@@ -41,6 +75,9 @@ pub trait Datapath: Send {
     /// The interfaces that were attached to, also by a former process, and whether the kernel still has
     /// our programs there.
     fn attached(&self) -> Result<BTreeMap<u32, Attachment>>;
+
+    /// The packet sockets for all protocols, which the kernel serves before our programs.
+    fn readers(&mut self) -> Result<Vec<Reader>>;
 
     /// Puts the programs on an interface, or back there. It is closed until its port is written.
     ///
@@ -78,6 +115,12 @@ pub trait Datapath: Send {
 
     /// Bytes that a table takes, with what belongs to it; 0 if that is not known.
     fn memory(&self, table: &str) -> u64;
+
+    /// Bytes that all maps take, with those that are no tables.
+    fn memory_of_all(&self) -> u64;
+
+    /// The programs of ours that are at an interface, and how they hang there.
+    fn hooks(&self, ifindex: u32) -> Vec<Hooked>;
 
     /// Who removes expired connections, and what that has done.
     fn sweep(&self) -> Result<(SweptBy, Sweep)>;

@@ -17,9 +17,12 @@ mod notes;
 mod parking;
 mod pause;
 mod phrase;
+mod ports;
+mod readers;
 mod reconcile;
 mod settings;
 mod stages;
+mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trouble;
@@ -28,14 +31,16 @@ mod views;
 use std::path::PathBuf;
 
 pub use datapath::{
-    Added, Attachment, Datapath, FlowTables, PortCounts, SweptBy, TableFill, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, PortCounts, SweptBy, TableFill, Visit,
 };
 use enforce::{Enforced, Tables};
 pub use flows::{FlowImport, FlowReader};
 use interfaces::Interfaces;
 use pause::Pause;
+use ports::Seen;
+pub use readers::{Process, Reader};
 use settings::Operator;
-use trouble::Troubles;
+use trouble::{EVERY_INTERFACE, Troubles};
 pub use trouble::{Other, Trouble};
 
 use crate::{
@@ -54,6 +59,8 @@ pub struct Agent {
     links: Interfaces,
     enforced: Enforced,
     operator: Operator,
+    /// What the kernel said when it was last asked.
+    seen: Seen,
     /// How many times a filter that was gone was put back.
     restored: u64,
     failures: Failures,
@@ -103,6 +110,7 @@ impl Agent {
             links: Interfaces::default(),
             enforced: Enforced::default(),
             operator: Operator::default(),
+            seen: Seen::default(),
             restored: 0,
             failures: Failures::default(),
             troubles: Troubles::default(),
@@ -147,10 +155,13 @@ impl Agent {
             revision,
             changes,
             enforcing = ports.enforcing,
-            open = ports.open,
+            unfiltered = ports.unfiltered,
             closed = ports.closed,
             pending = ports.pending,
-            unfiltered = ports.unfiltered,
+            outdated = ports.outdated,
+            bypassed = ports.bypassed,
+            open = ports.open,
+            elsewhere = ports.elsewhere,
             faults = faults.len(),
             "applied the inventory"
         );
@@ -217,7 +228,9 @@ impl Agent {
         if troubled && self.pause.is_over() {
             return self.reconcile().map(drop);
         }
-        self.close_interfaces().map(drop)
+        let closed = self.close_interfaces().map(drop);
+        self.look();
+        closed
     }
 
     /// All that was left out: what could not be read, and what does not fit.
@@ -232,6 +245,14 @@ impl Agent {
 
     fn ifindex(&self, name: &str) -> Option<u32> {
         self.links.index(name)
+    }
+
+    /// An interface as it is called in the log and in answers.
+    fn interface_name(&self, ifindex: u32) -> &str {
+        match ifindex {
+            EVERY_INTERFACE => "every interface",
+            _ => self.links.name(ifindex).unwrap_or("?"),
+        }
     }
 
     /// The port's place, if its filter is in force there.

@@ -26,7 +26,7 @@ impl Agent {
         if self.desired.document.is_none() {
             return Ok(0);
         }
-        match self.enforce(port) {
+        let done = match self.enforce(port) {
             Ok(enforced) => {
                 self.failures.enforce = None;
                 self.enforced = enforced;
@@ -40,7 +40,9 @@ impl Agent {
                 self.failures.enforce = Some(error.to_string());
                 Err(error)
             }
-        }
+        };
+        self.look();
+        done
     }
 
     fn enforce(&mut self, expected: Option<PortId>) -> Result<Enforced> {
@@ -60,8 +62,8 @@ impl Agent {
         let mut attached = self.datapath.attached()?;
         let mut troubles = Troubles::default();
         let is_lost = |link: &Link| attached.get(&link.ifindex) == Some(&Attachment::Lost);
-        let mut links: BTreeSet<_> = self.links.all().filter(is_lost).collect();
-        links.extend(self.wanted_links());
+        let lost = self.links.all().filter(|link| is_lost(link));
+        let links: BTreeSet<_> = lost.chain(self.wanted_links()).cloned().collect();
         for link in links {
             let before = attached.get(&link.ifindex).copied();
             if matches!(before, Some(Attachment::InForce | Attachment::Gone)) {
@@ -76,14 +78,15 @@ impl Agent {
                 Err(trouble) => troubles.insert(link.ifindex, trouble),
             }
         }
-        self.tell_troubles(troubles);
+        self.tell_troubles(&self.troubles, &troubles);
+        self.troubles = troubles;
         Ok(attached)
     }
 
-    /// Takes note of all troubles that there are now, and logs those that are new and those that are over.
-    fn tell_troubles(&mut self, troubles: Troubles) {
-        let interface = |ifindex| self.links.name(ifindex).unwrap_or("?");
-        for (ifindex, trouble) in troubles.since(&self.troubles) {
+    /// Logs the troubles that are new and those that are over.
+    pub(super) fn tell_troubles(&self, before: &Troubles, now: &Troubles) {
+        let interface = |ifindex| self.interface_name(ifindex);
+        for (ifindex, trouble) in now.since(before) {
             let (interface, kind) = (interface(ifindex), trouble.as_str());
             let (problem, remedy) = (trouble.problem(), trouble.remedy(interface));
             match trouble.opens() {
@@ -91,11 +94,10 @@ impl Agent {
                 false => tracing::warn!(kind, ifindex, "{interface} {problem}. {remedy}"),
             }
         }
-        for (ifindex, trouble) in self.troubles.since(&troubles) {
+        for (ifindex, trouble) in before.since(now) {
             let (interface, kind) = (interface(ifindex), trouble.as_str());
             tracing::info!(interface, ifindex, kind, "this trouble is over");
         }
-        self.troubles = troubles;
     }
 
     fn tell_attached(&mut self, link: &Link, was_lost: bool) {
@@ -112,13 +114,9 @@ impl Agent {
         }
     }
 
-    fn wanted_links(&self) -> impl Iterator<Item = Link> {
+    fn wanted_links(&self) -> impl Iterator<Item = &Link> {
         let interfaces = self.desired.inventory.interfaces().map(Interface::as_str);
-        interfaces.filter_map(|name| {
-            let ifindex = self.ifindex(name)?;
-            let name = name.into();
-            Some(Link { ifindex, name })
-        })
+        interfaces.filter_map(|name| self.links.get(self.ifindex(name)?))
     }
 
     /// Where the open ports are. A port whose interface has no program is not enforced, and so has

@@ -32,6 +32,16 @@ pub enum Trouble {
         /// Where, and what.
         other: Other,
     },
+    /// What carries the frames of the VM on reads them before the filter.
+    Bypassed {
+        /// Who.
+        reader: String,
+    },
+    /// Somebody reads frames before the filter, and a bridge carries on what passes it.
+    Captured {
+        /// Who.
+        reader: String,
+    },
     /// The interface was moved to another network namespace; the filter is on it, and drops everything.
     Moved,
 }
@@ -58,6 +68,8 @@ impl Trouble {
             Self::NotFirst { .. } => "not_first",
             Self::Contended { .. } => "contended",
             Self::OtherFilter { .. } => "other_filter",
+            Self::Bypassed { .. } => "bypassed",
+            Self::Captured { .. } => "captured",
             Self::Moved => "moved",
         }
     }
@@ -68,8 +80,9 @@ impl Trouble {
             Self::Refused { .. }
             | Self::IngressQdisc
             | Self::NotFirst { .. }
-            | Self::Contended { .. } => true,
-            Self::OtherFilter { .. } | Self::Moved => false,
+            | Self::Contended { .. }
+            | Self::Bypassed { .. } => true,
+            Self::OtherFilter { .. } | Self::Captured { .. } | Self::Moved => false,
         }
     }
 
@@ -96,6 +109,13 @@ impl Trouble {
                     "has the filter of another sgd beside ours, {other}, which drops by its own policy"
                 )
             }
+            Self::Bypassed { reader } => format!(
+                "is read by {reader} before the filter, and its frames go on from there: what is forwarded \
+                 so, the filter cannot drop"
+            ),
+            Self::Captured { reader } => format!(
+                "is read by {reader} before the filter, which therefore sees frames that are then dropped"
+            ),
             Self::Moved => {
                 "is in another network namespace, where the filter goes on dropping everything"
                     .into()
@@ -119,6 +139,12 @@ impl Trouble {
                 "`sgd detach --bpffs DIR`, with the directory of the other one, takes it off."
                     .into()
             }
+            Self::Bypassed { .. } => {
+                "Let a bridge of the kernel carry its frames, or Open vSwitch with datapath_type=system; a \
+                 capture is harmless, and this is over when it ends."
+                    .into()
+            }
+            Self::Captured { .. } => "A capture is harmless; a switch that works so is not.".into(),
             Self::Moved => {
                 "Moved back it is filtered as before; `sgd detach` takes the filter off.".into()
             }
@@ -153,6 +179,9 @@ impl fmt::Display for Other {
         )
     }
 }
+
+/// The index under which trouble is told that all interfaces have; no interface has it.
+pub const EVERY_INTERFACE: u32 = 0;
 
 /// The troubles of all interfaces, by index.
 #[derive(Debug, Default)]

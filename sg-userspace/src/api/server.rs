@@ -78,7 +78,9 @@ async fn status(State(daemon): State<Daemon>) -> Result<Json<StatusView>> {
 }
 
 async fn ports(State(daemon): State<Daemon>) -> Json<Vec<PortView>> {
-    Json(daemon.agent.lock().await.ports())
+    let mut agent = daemon.agent.lock().await;
+    agent.look();
+    Json(agent.ports())
 }
 
 /// Reads the port's connections beside the agent.

@@ -8,8 +8,12 @@ use crate::{
 };
 
 pub async fn run(context: &Context) -> Result<Exit> {
-    context.print(&context.client.status().await?, text)?;
-    Ok(Exit::Ok)
+    let status = context.client.status().await?;
+    context.print(&status, text)?;
+    match status.ports.is_leaky() {
+        true => Ok(Exit::Leaky),
+        false => Ok(Exit::Ok),
+    }
 }
 
 fn text(status: &StatusView) -> String {
@@ -52,13 +56,12 @@ fn text(status: &StatusView) -> String {
         let (percent, memory) = (format!("{percent}%"), mebibytes(fill.bytes));
         [fill.name.clone(), used, capacity, percent, memory]
     });
-    let all = status.tables.iter().map(|table| table.bytes).sum();
     text.push('\n');
     text.push_str(&table(
         ["TABLE", "USED", "CAPACITY", "FULL", "MEMORY"],
         rows,
     ));
-    text + &format!("The tables take {}.\n", mebibytes(all))
+    text + &format!("All maps take {}.\n", mebibytes(status.memory))
 }
 
 fn sweep(sweep: &SweepView) -> String {

@@ -17,10 +17,17 @@ use super::error::{Error, Result};
 use super::filters::{self, Filter};
 use super::pins::{Pins, Way, remove};
 use super::place::{interface, link_error, place};
+use crate::agent::Hanging;
 
 /// Where our filter stands: before all others, and in one place, so that the next program replaces it.
 const PRIORITY: u16 = 1;
 const HANDLE: u32 = 1;
+
+/// The same in bpftool's words, or rather tc's.
+pub const HANGING: Hanging = Hanging::Clsact {
+    priority: PRIORITY,
+    handle: HANDLE,
+};
 
 /// The program of our filter, if the kernel has one at this hook of this interface.
 pub fn program(ifindex: u32, hook: Hook) -> Option<u32> {

@@ -112,6 +112,9 @@ pub enum Error {
         /// What the kernel said.
         source: PinError,
     },
+    /// The packet sockets of the namespace could not be listed.
+    #[error("cannot tell who reads frames before the filter: /proc/thread-self/net/packet: {0}")]
+    Sockets(#[source] io::Error),
     /// A directory or a pin could not be made, read or removed.
     #[error("cannot {action} {}: {source}", .path.display())]
     Directory {

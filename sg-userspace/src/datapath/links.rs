@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use aya::Ebpf;
-use aya::programs::SchedClassifier;
+use aya::programs::{SchedClassifier, loaded_programs};
 use sg_common::hook::Hook;
 
 use super::error::{Error, Result};
 use super::pins::{Pins, Way};
 use super::{clsact, tcx};
-use crate::agent::Attachment;
+use crate::agent::{Attachment, Hooked};
 
 /// Both hooks.
 const HOOKS: [Hook; 2] = [Hook::FromVm, Hook::ToVm];
@@ -79,6 +79,26 @@ impl Links {
         Ok(interfaces
             .map(|ifindex| (ifindex, state(ifindex)))
             .collect())
+    }
+
+    /// The programs of ours that are at an interface, and how they hang there.
+    pub fn hooks(&self, ifindex: u32) -> Vec<Hooked> {
+        let at = |hook| {
+            let (program, by) = match self.found(ifindex, hook)? {
+                Way::Tcx => tcx::hanging(&self.pins, ifindex, hook)?,
+                Way::Clsact => (clsact::program(ifindex, hook)?, clsact::HANGING),
+            };
+            let mut programs = loaded_programs().flatten();
+            let info = programs.find(|info| info.id() == program)?;
+            Some(Hooked {
+                hook,
+                program,
+                name: info.name_as_str().unwrap_or_default().into(),
+                tag: info.tag(),
+                by,
+            })
+        };
+        HOOKS.into_iter().filter_map(at).collect()
     }
 
     /// Attaches to an interface at both hooks, or replaces what we have there.

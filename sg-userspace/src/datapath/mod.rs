@@ -15,6 +15,7 @@ mod object;
 mod occupancy;
 mod pins;
 mod place;
+mod readers;
 mod removal;
 mod sweep;
 mod sys;
@@ -37,7 +38,9 @@ pub use object::Sizes;
 pub use pins::Way;
 pub use sweep::Sweeper;
 
-use crate::agent::{Attachment, Datapath, FlowTables, PortCounts, SweptBy, Trouble};
+use crate::agent::{
+    Attachment, Datapath, FlowTables, Hooked, PortCounts, Reader, SweptBy, Trouble,
+};
 use crate::compile::{Limits, Table};
 use crate::netlink::Link;
 use crate::plan::{Change, State};
@@ -46,6 +49,7 @@ use flow_tables::KernelFlows;
 use links::Links;
 use memory::MapMemory;
 use pins::Pins;
+use readers::Owners;
 use sweep::Sweeping;
 use tables::Tables;
 
@@ -60,6 +64,7 @@ pub struct Kernel {
     sweeping: Sweeping,
     swept_by: SweptBy,
     links: Links,
+    owners: Owners,
 }
 
 impl Kernel {
@@ -84,7 +89,7 @@ impl Kernel {
                 None
             }
         };
-        let memory = MapMemory::open(&object)?;
+        let mut memory = MapMemory::open(&object)?;
         let sweeping = Sweeping::open(&mut object)?;
         let mut tables = Tables::open(&mut object)?;
         claim::claim(&mut tables, &pins)?;
@@ -94,6 +99,7 @@ impl Kernel {
             tables.set_settings(&Settings::DEFAULT)?;
         }
         let links = Links::open(pins, way, object)?;
+        memory.find_others();
         let kernel = Kernel {
             tables,
             flows,
@@ -101,6 +107,7 @@ impl Kernel {
             sweeping,
             swept_by: SweptBy::Daemon,
             links,
+            owners: Owners::default(),
         };
         Ok((kernel, log))
     }
@@ -154,6 +161,10 @@ impl Datapath for Kernel {
 
     fn attached(&self) -> crate::error::Result<BTreeMap<u32, Attachment>> {
         Ok(self.links.attached()?)
+    }
+
+    fn readers(&mut self) -> crate::error::Result<Vec<Reader>> {
+        Ok(self.owners.readers()?)
     }
 
     fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble> {
@@ -216,6 +227,14 @@ impl Datapath for Kernel {
             _ => 0,
         };
         self.memory.bytes(table) + turns
+    }
+
+    fn memory_of_all(&self) -> u64 {
+        self.memory.all()
+    }
+
+    fn hooks(&self, ifindex: u32) -> Vec<Hooked> {
+        self.links.hooks(ifindex)
     }
 
     fn sweep(&self) -> crate::error::Result<(SweptBy, Sweep)> {

@@ -1,8 +1,9 @@
-//! The one question to the kernel that aya has no answer to: what a pinned tcx link is attached to.
+//! The questions to the kernel that aya has no answer to: what a pinned tcx link is attached to, and which
+//! maps are in a map.
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use sg_common::hook::Hook;
 /// A tcx link, as the kernel describes it (`tcx_link_fill_info`, `kernel/bpf/tcx.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcxLink {
+    /// Its number, which the kernel gives to no other.
+    pub id: u32,
     /// The interface, in its own namespace; 0 when the link is attached to nothing any more: its
     /// interface is gone, or somebody has detached it.
     pub ifindex: u32,
@@ -42,6 +45,7 @@ impl TcxLink {
         const INGRESS: u32 = bpf_attach_type::BPF_TCX_INGRESS as u32;
         const EGRESS: u32 = bpf_attach_type::BPF_TCX_EGRESS as u32;
         Ok(TcxLink {
+            id: info.id,
             ifindex: info.ifindex,
             program: info.program,
             hook: match info.attach_type {
@@ -50,6 +54,32 @@ impl TcxLink {
                 _ => None,
             },
         })
+    }
+}
+
+/// The ids of the maps that are in a map of maps, whose keys have this size.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn inner_maps(outer: BorrowedFd<'_>, key_size: usize) -> io::Result<Vec<u32>> {
+    let (mut key, mut next) = (None::<Vec<u8>>, vec![0_u8; key_size]);
+    let mut inner = Vec::new();
+    loop {
+        let from = key.as_ref().map_or(0, |key| key.as_ptr() as u64);
+        let mut attributes = ElementAttributes::new(outer, from, next.as_mut_ptr() as u64);
+        match bpf(bpf_cmd::BPF_MAP_GET_NEXT_KEY, &mut attributes) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(inner),
+            found => found?,
+        };
+        let mut id = 0_u32;
+        let value = &raw mut id as u64;
+        let mut attributes = ElementAttributes::new(outer, next.as_ptr() as u64, value);
+        // An empty place of an array has none, and one that is emptied meanwhile neither.
+        if bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attributes).is_ok() {
+            inner.push(id);
+        }
+        key = Some(next.clone());
     }
 }
 
@@ -71,6 +101,29 @@ struct InfoAttributes {
     object: u32,
     length: u32,
     info: u64,
+}
+
+/// The part of `union bpf_attr` of `BPF_MAP_LOOKUP_ELEM` and `BPF_MAP_GET_NEXT_KEY`.
+#[repr(C)]
+struct ElementAttributes {
+    map: u32,
+    padding: u32,
+    key: u64,
+    /// Where the value goes, or the next key.
+    value: u64,
+    flags: u64,
+}
+
+impl ElementAttributes {
+    fn new(map: BorrowedFd<'_>, key: u64, value: u64) -> Self {
+        Self {
+            map: map.as_raw_fd().cast_unsigned(),
+            padding: 0,
+            key,
+            value,
+            flags: 0,
+        }
+    }
 }
 
 /// The part of `union bpf_attr` of `BPF_OBJ_GET`.

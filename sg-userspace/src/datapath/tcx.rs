@@ -11,11 +11,20 @@ use super::error::{Error, Result};
 use super::pins::{Pins, Way, remove};
 use super::place::{interface, link_error, place};
 use super::sys::TcxLink;
+use crate::agent::Hanging;
 
 /// The program behind the pinned link, if the kernel still has it at this hook of this interface.
 pub fn program(pins: &Pins, ifindex: u32, hook: Hook) -> Option<u32> {
     let link = TcxLink::of(&pins.link(ifindex, hook, Way::Tcx)).ok()?;
     ((link.ifindex, link.hook) == (ifindex, Some(hook))).then_some(link.program)
+}
+
+/// The same, with the link.
+pub fn hanging(pins: &Pins, ifindex: u32, hook: Hook) -> Option<(u32, Hanging)> {
+    let pin = pins.link(ifindex, hook, Way::Tcx);
+    let link = TcxLink::of(&pin).ok()?;
+    let hanging = Hanging::Tcx { link: link.id, pin };
+    ((link.ifindex, link.hook) == (ifindex, Some(hook))).then_some((link.program, hanging))
 }
 
 /// Attaches, or replaces the program of the link that is there, which is atomic.

@@ -24,6 +24,7 @@ fn present(ifindex: u32, name: &str) -> LinkEvent {
     LinkEvent::Present(Link {
         ifindex,
         name: name.into(),
+        master: None,
     })
 }
 
@@ -86,6 +87,7 @@ fn an_interface_is_seen_from_its_birth_to_its_end() {
         let loopback = Link {
             ifindex: 1,
             name: "lo".into(),
+            master: None,
         };
         assert_eq!(next(&mut links).await, [LinkEvent::All(vec![loopback])]);
 

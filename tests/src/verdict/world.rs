@@ -100,6 +100,7 @@ impl World {
         let link = Link {
             ifindex,
             name: INTERFACE.to_owned(),
+            master: None,
         };
         netns
             .run(|| kernel.attach(&link))

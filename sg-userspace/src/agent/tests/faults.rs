@@ -86,6 +86,7 @@ fn a_port_that_does_not_fit_is_closed_and_the_others_are_not() {
     let client = Link {
         ifindex: 8,
         name: "tapclient".into(),
+        master: None,
     };
     agent
         .links(LinkEvent::All(vec![LINK.clone(), client]))
