@@ -4,6 +4,7 @@ use crate::conntrack::{self, Next, Terms, icmp};
 use crate::layout::flow::{Flow, Side, Word};
 use crate::layout::port::flags;
 use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
+use crate::layout::shared::put;
 use crate::packet::{Opening, transport};
 use crate::reason::{Accept, Condition, DropReason, Verdict};
 use crate::scratch::Scratch;
@@ -77,7 +78,7 @@ pub fn find<T: Tables>(
 #[inline(always)]
 fn living<E: FlowEntry>(entry: Option<E>, flow: &mut Flow, now: Ticks) -> Option<E> {
     let entry = entry?;
-    *flow = entry.load();
+    put(flow, entry.load());
     flow.lives(now).then_some(entry)
 }
 
@@ -128,7 +129,7 @@ where
         settings: context.settings,
         now: context.now,
     };
-    *before = *flow;
+    put(before, *flow);
     let next = conntrack::next(flow, room, side, frame, ip, &terms);
     match next {
         Next::Refresh(lifetime) => refresh(flow, lifetime, context.now),
@@ -168,7 +169,8 @@ fn seen(word: &mut Word, context: &Context<'_>, side: Side) {
     }
 }
 
-/// The verdict on a packet that belongs to no stored connection: may it open one?
+/// The verdict on a packet that belongs to no stored connection: may it open one? The rules are asked as
+/// soon as it is known that one can begin with it: most of what is refused is refused by them.
 #[inline(always)]
 pub fn open<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Verdict
 where
@@ -176,10 +178,19 @@ where
     T: Tables,
 {
     tables.note(Note::NoFlow);
-    if let Err(reason) = begin(tables, context, frame, scratch) {
-        return invalid(tables, context, &scratch.opening, reason);
+    let Scratch {
+        ip,
+        opening,
+        flow,
+        room,
+        ..
+    } = scratch;
+    put(flow, Flow::new(context.hook, context.generation, 0));
+    if let Err(reason) = conntrack::opens(flow, room, frame, ip, opening, context.settings) {
+        return invalid(tables, context, opening, reason);
     }
-    let accept = permission::require(tables, context, &scratch.opening)?;
+    let accept = permission::require(tables, context, opening)?;
+    begin(tables, context, frame, scratch);
     if !tables.create(&scratch.opening.key, &scratch.flow) {
         tables.condition(
             context.slot,
@@ -190,34 +201,25 @@ where
     Ok(accept)
 }
 
-/// Makes `scratch.flow` the connection that the packet would open, if one can begin with it.
+/// Makes `scratch.flow` the connection that the packet opens.
 #[inline(always)]
-fn begin<F, T>(
-    tables: &T,
-    context: &Context<'_>,
-    frame: &F,
-    scratch: &mut Scratch,
-) -> Result<(), DropReason>
+fn begin<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch)
 where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let Scratch {
-        ip,
-        opening,
-        flow,
-        room,
-        ..
-    } = scratch;
+    let Scratch { ip, flow, room, .. } = scratch;
     let terms = Terms {
         settings: context.settings,
         now: context.now,
     };
-    *flow = Flow::new(context.hook, context.generation, tables.random());
-    let lifetime = conntrack::first(flow, room, frame, ip, opening, &terms)?;
+    let lifetime = conntrack::first(flow, room, frame, ip, &terms);
     flow.expires = context.now.wrapping_add(lifetime);
-    flow.change(|word| word.set_source_vouched(context.is_from_own_mac()));
-    Ok(())
+    let nonce = tables.random();
+    flow.change(|word| {
+        *word = word.with_nonce(nonce);
+        word.set_source_vouched(context.is_from_own_mac());
+    });
 }
 
 /// Reads the packet that an ICMP error quotes, which went the other way. False if it is not whole enough
@@ -274,7 +276,7 @@ fn judge_again<T: Tables>(
         ..
     } = scratch;
     let word = flow.word();
-    *before = *flow;
+    put(before, *flow);
     tables.note(Note::JudgedAgain);
     let key = if tracking == Tracking::Error {
         &quoted.key
