@@ -8,6 +8,7 @@ mod datagrams;
 mod expiry;
 mod explain;
 mod flows;
+mod foreign_text;
 mod frames;
 mod harness;
 mod hosts;

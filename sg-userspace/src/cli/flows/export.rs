@@ -36,7 +36,7 @@ impl ExportArgs {
             .map_err(|error| Error::Usage(format!("the export has no JSON form: {error}")))?;
         text.push('\n');
         if self.file == Path::new("-") {
-            output::write(&text)?;
+            output::write_raw(&text)?;
         } else {
             fs::write(&self.file, text).map_err(|source| Error::File {
                 action: "write",
