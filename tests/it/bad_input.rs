@@ -21,7 +21,7 @@ fn check(node: &Node, document: &str) -> Output {
 #[test]
 fn a_bad_rule_is_named_with_field_and_value() {
     let node = Node::new("rules");
-    let cases: [(&str, Value, &[&str]); 11] = [
+    let cases: [(&str, Value, &[&str]); 13] = [
         (
             "an unknown protocol",
             json!({"protocol": "tpc"}),
@@ -77,6 +77,16 @@ fn a_bad_rule_is_named_with_field_and_value() {
             json!({"remote_ip_prefix": "10.0.0.0/8", "remote_group_id": "99999999-9999-4999-8999-999999999999"}),
             &["remote"],
         ),
+        (
+            "a field that no rule has",
+            json!({"protocol": "tcp", "port_range_min": 22, "port_range_max": 22, "remote_ip_prefx": "10.0.0.0/8"}),
+            &["remote_ip_prefx", "10.0.0.0/8", "write remote_ip_prefix"],
+        ),
+        (
+            "ports that Terraform has not set",
+            json!({"protocol": "tcp", "port_range_min": 0, "port_range_max": 0}),
+            &["port_range_min", "Terraform"],
+        ),
     ];
     for (what, fields, said) in cases {
         let output = check(&node, &site_with_rule(ingress(fields)).json().to_string());
@@ -101,6 +111,10 @@ fn a_document_that_is_no_inventory_is_malformed() {
         "{\"ports\": 7}",
         "",
         "{\"ports\": [], \"security_groups\": {}}",
+        "{\"ports\": [], \"security_groups\": []} {\"ports\": [], \"security_groups\": []}",
+        "\u{feff}{\"ports\": [], \"security_groups\": []}",
+        "{\"ports\": [], \"ports\": [], \"security_groups\": []}",
+        "{\"ports\": [{\"security_group_ids\": []}], \"security_groups\": []}",
     ] {
         let output = check(&node, document);
         assert_eq!(
