@@ -14,7 +14,7 @@ use crate::{
     api::TroubleView,
     error::{Error, Result},
     model::Fault,
-    plain::{plain_answer, plain_lines},
+    plain::{plain, plain_answer, plain_lines},
 };
 
 impl Context {
@@ -42,6 +42,11 @@ impl Context {
 /// Writes lines to the standard output.
 pub fn write(lines: &str) -> Result<()> {
     write_raw(&plain_lines(lines))
+}
+
+/// Says something beside the answer, on the standard error.
+pub fn say(line: &str) {
+    eprintln!("sgctl: {}", plain(line));
 }
 
 /// Writes JSON to the standard output, which has escapes of its own.

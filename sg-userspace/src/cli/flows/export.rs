@@ -43,10 +43,8 @@ impl ExportArgs {
                 path: self.file.clone(),
                 source,
             })?;
-            eprintln!(
-                "sgctl: {} flow entries have been exported.",
-                document.flows.len()
-            );
+            let count = document.flows.len();
+            output::say(&format!("{count} flow entries have been exported."));
         }
         Ok(Exit::Ok)
     }
