@@ -32,21 +32,9 @@ type Halves = [u32; size_of::<Flow>() / 4];
 impl FlowEntry for Entry {
     #[inline(always)]
     fn load(&self) -> Flow {
-        let stored: *const u64 = self.0.cast();
         // SAFETY: the pointer comes from a look-up in this program run. Other CPUs may write meanwhile:
-        // each word is read whole. Volatile also keeps the compiler from copying byte by byte.
-        let word = |index| unsafe { stored.add(index).read_volatile() };
-        let words: Words = [
-            word(0),
-            word(1),
-            word(2),
-            word(3),
-            word(4),
-            word(5),
-            word(6),
-            word(7),
-        ];
-        bytemuck::cast(words)
+        // each word is read whole.
+        unsafe { self.0.read() }
     }
 
     /// Writes only what this packet has changed: most packets leave the cache line clean, and what another

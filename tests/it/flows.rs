@@ -210,7 +210,7 @@ fn connections_are_carried_over_without_the_interface_on_either_side() {
     let mut old = Host::new("gone", &inventory(&[SSH]));
     old.open();
     old.vm = RawVm::on(&old.node, "nobody0");
-    wait_for(&old.node, "elsewhere");
+    wait_for(&old.node, "pending");
     let file = old.export();
     assert!(fs::read_to_string(&file).unwrap().contains("198.51.100.7"));
     old.node.terminate();

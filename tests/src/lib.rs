@@ -8,11 +8,9 @@
 pub mod bench;
 pub mod bpffs;
 mod cable;
-pub mod capture;
 pub mod crowd;
 pub mod daemon;
 pub mod demo;
-pub mod guests;
 mod interrupt;
 pub mod inventory;
 pub mod leftovers;

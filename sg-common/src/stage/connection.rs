@@ -4,7 +4,6 @@ use crate::conntrack::{self, Next, Terms, icmp};
 use crate::layout::flow::{Flow, Side, Word};
 use crate::layout::port::flags;
 use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
-use crate::layout::shared::put;
 use crate::packet::{Opening, transport};
 use crate::reason::{Accept, Condition, DropReason, Verdict};
 use crate::scratch::Scratch;
@@ -78,7 +77,7 @@ pub fn find<T: Tables>(
 #[inline(always)]
 fn living<E: FlowEntry>(entry: Option<E>, flow: &mut Flow, now: Ticks) -> Option<E> {
     let entry = entry?;
-    put(flow, entry.load());
+    *flow = entry.load();
     flow.lives(now).then_some(entry)
 }
 
@@ -129,7 +128,7 @@ where
         settings: context.settings,
         now: context.now,
     };
-    put(before, *flow);
+    *before = *flow;
     let next = conntrack::next(flow, room, side, frame, ip, &terms);
     match next {
         Next::Refresh(lifetime) => refresh(flow, lifetime, context.now),
@@ -169,8 +168,7 @@ fn seen(word: &mut Word, context: &Context<'_>, side: Side) {
     }
 }
 
-/// The verdict on a packet that belongs to no stored connection: may it open one? The rules are asked as
-/// soon as it is known that one can begin with it: most of what is refused is refused by them.
+/// The verdict on a packet that belongs to no stored connection: may it open one?
 #[inline(always)]
 pub fn open<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Verdict
 where
@@ -178,19 +176,10 @@ where
     T: Tables,
 {
     tables.note(Note::NoFlow);
-    let Scratch {
-        ip,
-        opening,
-        flow,
-        room,
-        ..
-    } = scratch;
-    put(flow, Flow::new(context.hook, context.generation, 0));
-    if let Err(reason) = conntrack::opens(flow, room, frame, ip, opening, context.settings) {
-        return invalid(tables, context, opening, reason);
+    if let Err(reason) = begin(tables, context, frame, scratch) {
+        return invalid(tables, context, &scratch.opening, reason);
     }
-    let accept = permission::require(tables, context, opening)?;
-    begin(tables, context, frame, scratch);
+    let accept = permission::require(tables, context, &scratch.opening)?;
     if !tables.create(&scratch.opening.key, &scratch.flow) {
         tables.condition(
             context.slot,
@@ -201,25 +190,34 @@ where
     Ok(accept)
 }
 
-/// Makes `scratch.flow` the connection that the packet opens.
+/// Makes `scratch.flow` the connection that the packet would open, if one can begin with it.
 #[inline(always)]
-fn begin<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch)
+fn begin<F, T>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason>
 where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let Scratch { ip, flow, room, .. } = scratch;
+    let Scratch {
+        ip,
+        opening,
+        flow,
+        room,
+        ..
+    } = scratch;
     let terms = Terms {
         settings: context.settings,
         now: context.now,
     };
-    let lifetime = conntrack::first(flow, room, frame, ip, &terms);
+    *flow = Flow::new(context.hook, context.generation, tables.random());
+    let lifetime = conntrack::first(flow, room, frame, ip, opening, &terms)?;
     flow.expires = context.now.wrapping_add(lifetime);
-    let nonce = tables.random();
-    flow.change(|word| {
-        *word = word.with_nonce(nonce);
-        word.set_source_vouched(context.is_from_own_mac());
-    });
+    flow.change(|word| word.set_source_vouched(context.is_from_own_mac()));
+    Ok(())
 }
 
 /// Reads the packet that an ICMP error quotes, which went the other way. False if it is not whole enough
@@ -276,7 +274,7 @@ fn judge_again<T: Tables>(
         ..
     } = scratch;
     let word = flow.word();
-    put(before, *flow);
+    *before = *flow;
     tables.note(Note::JudgedAgain);
     let key = if tracking == Tracking::Error {
         &quoted.key

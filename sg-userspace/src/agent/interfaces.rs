@@ -7,12 +7,12 @@ use crate::netlink::{Link, LinkEvent};
 /// What is known of the interfaces.
 #[derive(Debug, Default)]
 pub struct Interfaces {
-    links: BTreeMap<u32, Link>,
+    names: BTreeMap<u32, String>,
     indexes: BTreeMap<String, u32>,
 }
 
 impl Interfaces {
-    /// Takes note of an event; says whether anything may have changed that the filters hang on.
+    /// Takes note of an event; says whether anything that matters here may have changed.
     pub fn note(&mut self, event: LinkEvent) -> bool {
         match event {
             LinkEvent::All(links) => {
@@ -20,9 +20,8 @@ impl Interfaces {
                 links.into_iter().for_each(|link| self.insert(link));
                 true
             }
-            // Up, down, another MTU, another bridge: the filter is the same.
+            // Up, down, another MTU: nothing that matters.
             LinkEvent::Present(link) if self.name(link.ifindex) == Some(link.name.as_str()) => {
-                self.links.insert(link.ifindex, link);
                 false
             }
             LinkEvent::Present(link) => {
@@ -31,22 +30,21 @@ impl Interfaces {
                 true
             }
             LinkEvent::Gone(ifindex) => self.remove(ifindex),
+            LinkEvent::Stirred => false,
         }
     }
 
     /// Every interface.
-    pub fn all(&self) -> impl Iterator<Item = &Link> {
-        self.links.values()
-    }
-
-    /// The interface of this number.
-    pub fn get(&self, ifindex: u32) -> Option<&Link> {
-        self.links.get(&ifindex)
+    pub fn all(&self) -> impl Iterator<Item = Link> {
+        self.names.iter().map(|(ifindex, name)| Link {
+            ifindex: *ifindex,
+            name: name.clone(),
+        })
     }
 
     /// The name of an interface, if there is one of this number.
     pub fn name(&self, ifindex: u32) -> Option<&str> {
-        self.get(ifindex).map(|link| link.name.as_str())
+        self.names.get(&ifindex).map(String::as_str)
     }
 
     /// The number of the interface of this name.
@@ -54,13 +52,13 @@ impl Interfaces {
         self.indexes.get(name).copied()
     }
 
-    fn insert(&mut self, link: Link) {
-        self.indexes.insert(link.name.clone(), link.ifindex);
-        self.links.insert(link.ifindex, link);
+    fn insert(&mut self, Link { ifindex, name }: Link) {
+        self.indexes.insert(name.clone(), ifindex);
+        self.names.insert(ifindex, name);
     }
 
     fn remove(&mut self, ifindex: u32) -> bool {
-        let Some(Link { name, .. }) = self.links.remove(&ifindex) else {
+        let Some(name) = self.names.remove(&ifindex) else {
             return false;
         };
         // The name may have another owner already: news come one by one.
@@ -79,7 +77,6 @@ mod tests {
         LinkEvent::Present(Link {
             ifindex,
             name: name.into(),
-            master: None,
         })
     }
 
@@ -97,20 +94,5 @@ mod tests {
             (None, Some(8))
         );
         assert!(!interfaces.note(LinkEvent::Gone(7)), "gone before");
-    }
-
-    #[test]
-    fn a_tap_is_known_with_the_bridge_that_it_was_put_into_and_taken_out_of() {
-        let mut interfaces = Interfaces::default();
-        interfaces.note(present(7, "tap0"));
-        let bridged = Link {
-            ifindex: 7,
-            name: "tap0".into(),
-            master: Some(3),
-        };
-        assert!(!interfaces.note(LinkEvent::Present(bridged)), "same filter");
-        assert_eq!(interfaces.get(7).unwrap().master, Some(3));
-        interfaces.note(present(7, "tap0"));
-        assert_eq!(interfaces.get(7).unwrap().master, None);
     }
 }

@@ -4,6 +4,8 @@ mod port;
 
 use clap::{Args, Subcommand};
 
+pub use port::state;
+
 use super::Context;
 use crate::{error::Result, exit::Exit};
 
@@ -17,7 +19,7 @@ pub enum Show {
 /// A port by any of its names.
 #[derive(Debug, Args)]
 pub struct PortArgs {
-    /// Id, interface, MAC, IP address or name
+    /// Id, name, interface, MAC or IP address
     port: String,
 }
 

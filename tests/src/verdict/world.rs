@@ -100,7 +100,6 @@ impl World {
         let link = Link {
             ifindex,
             name: INTERFACE.to_owned(),
-            master: None,
         };
         netns
             .run(|| kernel.attach(&link))

@@ -52,8 +52,6 @@ pub const RULES: &[Rule] = &[
             "sg-userspace/src/datapath",
             // One volatile read: a map's value may change under the reader.
             "sg-common/src/layout/shared.rs",
-            // Binding a packet socket, whose address nix cannot make.
-            "tests/src/capture.rs",
             // A child that dies with its parent.
             "tests/src/daemon.rs",
             // Loading a program that has no object.
@@ -107,19 +105,6 @@ pub const RULES: &[Rule] = &[
         except: &[RULES_READER, RULES_THEMSELVES],
         forbids: &["TODO", "FIXME", "XXX", "HACK"],
         comments_too: true,
-    },
-    Rule {
-        why: "what is shown passes sg-userspace/src/plain.rs: write it with what cli/output.rs has",
-        holds_in: &["sg-userspace/src"],
-        except: &[
-            "sg-userspace/src/cli/output.rs",
-            // A script of ours.
-            "sg-userspace/src/cli/completions.rs",
-            // The last word of the program, which it makes plain.
-            "sg-userspace/src/bin/sgctl.rs",
-        ],
-        forbids: &["print!", "println!", "eprint!", "eprintln!", "io::stdout"],
-        comments_too: false,
     },
     Rule {
         why: "a path of one machine",
