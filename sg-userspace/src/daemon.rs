@@ -42,7 +42,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     model::parse(&document)?;
     host::check_capabilities()?;
     host::check_bpffs(&args.bpffs)?;
-    let lock = host::lock(&args.bpffs)?;
+    let _lock = host::lock(&args.bpffs)?;
     let (listener, _socket) = api::bind(&args.socket)?;
     let mut links = Links::watch().await?;
 
@@ -51,12 +51,14 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         inventory: store.path().into(),
         settings: settings.path().into(),
     };
+    let flows = args.sizes.max_flows.unwrap_or_else(host::default_flows);
     let sizes = Sizes {
         limits: args.sizes.limits(),
-        flows: args.sizes.max_flows.unwrap_or_else(host::default_flows),
+        flows,
+        unproven: args.sizes.unproven(flows),
+        fragments: args.sizes.max_fragments,
     };
     let (mut kernel, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
-    kernel.keep_locked(lock);
     if let Some(log) = log {
         tokio::spawn(pass_on(log));
     }
@@ -100,7 +102,6 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         }
     }
     server.abort();
-    agent.lock().await.leave();
     tracing::info!("stopped; the filters stay in place");
     Ok(())
 }

@@ -24,13 +24,15 @@ pub enum Exit {
     Host = 6,
     /// No port of that name, or several.
     NotFound = 7,
+    /// Answered or done, but some port leaks: it is open, bypassed or outdated.
+    Leaky = 8,
     /// `sgctl explain`: the packet would be dropped.
     Dropped = 10,
 }
 
 impl Exit {
     /// Every code, in the order of the numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::Failure,
         Self::Usage,
@@ -39,6 +41,7 @@ impl Exit {
         Self::Unreachable,
         Self::Host,
         Self::NotFound,
+        Self::Leaky,
         Self::Dropped,
     ];
 
@@ -55,6 +58,9 @@ impl Exit {
                 "this host cannot run the daemon (capability, bpffs, kernel, another daemon)"
             }
             Self::NotFound => "no such port, or several that may be meant",
+            Self::Leaky => {
+                "done, but a port is open, bypassed or outdated (status, list ports, apply)"
+            }
             Self::Dropped => "explain: the packet is dropped",
         }
     }

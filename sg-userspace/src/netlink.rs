@@ -9,7 +9,6 @@ use rtnetlink::{
     packet_route::{
         AddressFamily, RouteNetlinkMessage,
         link::{LinkAttribute, LinkMessage},
-        tc::TcHandle,
     },
 };
 
@@ -27,6 +26,8 @@ pub struct Link {
     pub ifindex: u32,
     /// Its name.
     pub name: String,
+    /// The interface that it is a port of, if any: a bridge, or Open vSwitch's datapath in the kernel.
+    pub master: Option<u32>,
 }
 
 /// What happened to the interfaces.
@@ -34,12 +35,10 @@ pub struct Link {
 pub enum LinkEvent {
     /// These are all: at the start, and after messages were lost.
     All(Vec<Link>),
-    /// One is new, or was given another name.
+    /// One is new, or was given another name or another master.
     Present(Link),
     /// The one with this number is gone.
     Gone(u32),
-    /// Somebody has changed what hangs on a qdisc with filters, clsact or `ingress`.
-    Stirred,
 }
 
 /// Watches the interfaces of the namespace that the calling thread was in when it started.
@@ -57,8 +56,7 @@ impl Links {
     /// Subscribes. The first thing to be told is all that there is.
     pub async fn watch() -> Result<Self> {
         let (connection, handle, messages) =
-            new_multicast_connection(&[MulticastGroup::Link, MulticastGroup::Tc])
-                .map_err(failed)?;
+            new_multicast_connection(&[MulticastGroup::Link]).map_err(failed)?;
         tokio::spawn(connection);
         Ok(Self {
             handle,
@@ -160,22 +158,9 @@ impl Meaning {
                     Self::Event(LinkEvent::Gone(link.ifindex))
                 })
             }
-            NetlinkPayload::InnerMessage(
-                RouteNetlinkMessage::NewQueueDiscipline(message)
-                | RouteNetlinkMessage::DelQueueDiscipline(message)
-                | RouteNetlinkMessage::NewTrafficFilter(message)
-                | RouteNetlinkMessage::DelTrafficFilter(message),
-            ) if has_filters(message.header.parent) => Self::Event(LinkEvent::Stirred),
             _ => Self::Nothing,
         }
     }
-}
-
-/// Whether something hangs on a qdisc with filters, or is one; the other qdiscs only order what leaves.
-fn has_filters(parent: TcHandle) -> bool {
-    parent == TcHandle::CLSACT
-        || parent.major == TcHandle::CLSACT.major
-            && [TcHandle::MIN_INGRESS, TcHandle::MIN_EGRESS].contains(&parent.minor)
 }
 
 /// The interface of a message. A bridge reports its ports under its own family: a `DelLink` of
@@ -184,16 +169,18 @@ fn link(message: LinkMessage) -> Option<Link> {
     if message.header.interface_family != AddressFamily::Unspec {
         return None;
     }
-    let name = message
-        .attributes
-        .into_iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::IfName(name) => Some(name),
-            _ => None,
-        })?;
+    let (mut name, mut master) = (None, None);
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(is) => name = Some(is),
+            LinkAttribute::Controller(is) => master = Some(is),
+            _ => {}
+        }
+    }
     Some(Link {
         ifindex: message.header.index,
-        name,
+        name: name?,
+        master,
     })
 }
 

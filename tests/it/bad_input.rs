@@ -192,8 +192,8 @@ fn an_interface_that_is_not_there_yet_is_filtered_when_it_comes() {
     let mut node = Node::new("late");
     let sender = Vm::new(&node, &client());
     node.start(&site(&[HTTP]));
-    let pending = node.query("show port WEB1").to_string();
-    assert!(pending.contains("pending"), "{pending}");
+    let before = node.query("show port WEB1").to_string();
+    assert!(before.contains("elsewhere"), "{before}");
 
     let web = Vm::new(&node, &web1());
     let _servers = [80, 443].map(|port| sg_tests::traffic::EchoServer::start(web.netns(), port));

@@ -132,8 +132,8 @@ fn an_idle_connection_survives_the_migration_of_its_vm() {
     assert_eq!(counters[0]["egress"]["invalid_tcp_reset"]["packets"], 1);
 
     // It counts towards the port's share, as one that was promoted here.
-    let shares = new.node.map("port_flows");
-    assert_eq!(pinned::numbers(&shares).iter().sum::<u32>(), 1);
+    let shares = pinned::shares(&new.node.map("shares"));
+    assert_eq!(shares.iter().map(|share| share.assured).sum::<u32>(), 1);
 
     let again = new.import(&file);
     again.expect(0);
@@ -210,7 +210,7 @@ fn connections_are_carried_over_without_the_interface_on_either_side() {
     let mut old = Host::new("gone", &inventory(&[SSH]));
     old.open();
     old.vm = RawVm::on(&old.node, "nobody0");
-    wait_for(&old.node, "pending");
+    wait_for(&old.node, "elsewhere");
     let file = old.export();
     assert!(fs::read_to_string(&file).unwrap().contains("198.51.100.7"));
     old.node.terminate();

@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod bpffs;
 mod cable;
+pub mod capture;
 pub mod crowd;
 pub mod daemon;
 pub mod demo;

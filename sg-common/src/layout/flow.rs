@@ -6,7 +6,7 @@
 use crate::hook::Hook;
 use crate::layout::settings::{Ticks, passed};
 use crate::layout::shared::shared;
-use crate::wire::addr::{Address, Family, from_v4, v4_of};
+use crate::wire::addr::{Address, Family, from_v4};
 
 shared! {
     /// A connection of either family, and the key of the IPv6 tables. Addresses are mapped.
@@ -100,21 +100,12 @@ impl FlowKey {
         }
     }
 
-    /// The key of the IPv4 tables.
+    /// The key of the IPv4 tables, made of whole words, as it is then read.
     #[inline(always)]
-    pub const fn narrow(&self) -> FlowKey4 {
-        FlowKey4 {
-            slot: self.slot,
-            local: v4_of(&self.local),
-            remote: v4_of(&self.remote),
-            local_port: self.local_port,
-            remote_port: self.remote_port,
-            protocol: self.protocol,
-            icmp_request: self.icmp_request,
-            icmp_from_vm: self.icmp_from_vm,
-            family: self.family,
-            reserved: 0,
-        }
+    pub fn narrow(&self) -> FlowKey4 {
+        let [slot, _, _, _, local, _, _, _, remote, ports, protocol, _]: [u32; 12] =
+            bytemuck::must_cast(*self);
+        bytemuck::must_cast([slot, local, remote, ports, protocol, 0_u32])
     }
 }
 

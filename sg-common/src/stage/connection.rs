@@ -1,7 +1,7 @@
 //! Connections: finds the one a packet belongs to, moves its state, opens new ones.
 
 use crate::conntrack::{self, Next, Terms, icmp};
-use crate::layout::flow::{Flow, Side, Word};
+use crate::layout::flow::{Flow, FlowKey, Side, Word};
 use crate::layout::port::flags;
 use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
 use crate::packet::{Opening, transport};
@@ -65,20 +65,23 @@ pub fn find<T: Tables>(
         Tracking::Invalid(_) | Tracking::None => return None,
     };
     let flow = &mut scratch.flow;
-    let entry = match living(tables.assured(key), flow, context.now) {
-        Some(entry) => entry,
-        None => living(tables.embryo(key), flow, context.now)?,
+    // What is over is taken for absent.
+    let entry = match assured(tables, key, flow) {
+        Some(entry) if flow.lives(context.now) => entry,
+        _ => match tables.embryo(key, flow) {
+            Some(entry) if flow.lives(context.now) => entry,
+            _ => return None,
+        },
     };
     tables.note(Note::Flow(*flow));
     Some(entry)
 }
 
-/// Copies an entry into `flow`; `None` if its connection is over.
 #[inline(always)]
-fn living<E: FlowEntry>(entry: Option<E>, flow: &mut Flow, now: Ticks) -> Option<E> {
-    let entry = entry?;
+fn assured<T: Tables>(tables: &T, key: &FlowKey, flow: &mut Flow) -> Option<T::Entry> {
+    let entry = tables.assured(key)?;
     *flow = entry.load();
-    flow.lives(now).then_some(entry)
+    Some(entry)
 }
 
 /// The VM has sent from its own MAC on this connection, in this generation, and not lost the address

@@ -1,9 +1,14 @@
 //! What the agent needs of the kernel side.
 
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use sg_common::{
-    hook::Direction,
+    hook::{Direction, Hook},
     layout::counter::Counter,
     layout::flow::{Flow, FlowKey},
     layout::settings::{Settings, Ticks},
@@ -11,7 +16,7 @@ use sg_common::{
     reason::{self, Accept, Condition, DropReason, Verdict},
 };
 
-use super::Trouble;
+use super::{Reader, Trouble};
 use crate::{
     compile::Limits,
     error::Result,
@@ -19,31 +24,49 @@ use crate::{
     plan::{Change, State},
 };
 
-/// What a look at the interfaces has found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Look {
-    /// The interfaces that were attached to, also by a former process. Not those that were moved to
-    /// another network namespace.
-    pub attached: BTreeMap<u32, Attachment>,
-    /// What is wrong at which, besides what [`Datapath::attach`] may mend.
-    pub troubles: Vec<(u32, Trouble)>,
-    /// How many pins somebody had removed, which are back.
-    pub pinned_again: usize,
-    /// Why pins cannot be put back: what is in force ends with this process.
-    pub unpinned: Option<String>,
-}
-
 /// What became of an interface that was attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attachment {
-    /// Our programs are at both hooks, before all others.
+    /// Our programs are at both hooks.
     InForce,
-    /// Our programs are at both hooks, but another is before one of them.
-    Behind,
     /// A program is missing: taken off by somebody, or not put on to the end.
     Lost,
     /// The interface does not exist any more.
     Gone,
+}
+
+/// A program of ours at a hook, by the numbers and names that bpftool takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hooked {
+    /// The hook.
+    pub hook: Hook,
+    /// The program's number.
+    pub program: u32,
+    /// Its name.
+    pub name: String,
+    /// Its tag, a digest of its instructions.
+    pub tag: u64,
+    /// How it hangs there.
+    pub by: Hanging,
+}
+
+/// How a program hangs at a hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hanging {
+    /// By a link of tcx.
+    Tcx {
+        /// The link's number.
+        link: u32,
+        /// Where it is pinned.
+        pin: PathBuf,
+    },
+    /// By a filter of clsact.
+    Clsact {
+        /// Its priority, tc's `pref`.
+        priority: u16,
+        /// Its handle.
+        handle: u32,
+    },
 }
 
 /// The kernel side: programs on interfaces, and the tables they read. What it holds is pinned and
@@ -54,19 +77,22 @@ pub trait Datapath: Send {
     /// How programs are attached: `tcx` or `clsact`.
     fn attach_mode(&self) -> &'static str;
 
-    /// Asks the kernel what became of all that was attached to, and puts back pins.
-    fn look(&mut self) -> Result<Look>;
+    /// The interfaces that were attached to, also by a former process, and whether the kernel still has
+    /// our programs there.
+    fn attached(&self) -> Result<BTreeMap<u32, Attachment>>;
 
-    /// Puts the programs on an interface, or back there and before all others. It is closed until its port
-    /// is written.
+    /// The packet sockets for all protocols, which the kernel serves before our programs.
+    fn readers(&mut self) -> Result<Vec<Reader>>;
+
+    /// Puts the programs on an interface, or back there. It is closed until its port is written.
     ///
     /// # Errors
     ///
     /// What is in the way; then a part of the interface may be closed, and nothing of it is enforced.
     fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble>;
 
-    /// Forgets an interface that is gone. From one that lives no program is ever taken off.
-    fn forget(&mut self, ifindex: u32) -> Result<()>;
+    /// Forgets an interface that is gone, or takes the programs off one that is there.
+    fn detach(&mut self, ifindex: u32) -> Result<()>;
 
     /// How much the tables hold.
     fn limits(&self) -> Limits;
@@ -80,8 +106,8 @@ pub trait Datapath: Send {
     /// Writes, in this order. After an error some of it may be written.
     fn apply(&mut self, changes: &[Change]) -> Result<()>;
 
-    /// Zeroes what was counted under a slot, before it gets another owner.
-    fn reset_counters(&mut self, slot: u32) -> Result<()>;
+    /// Forgets what was counted and stored under slots, before they get other owners.
+    fn vacate(&mut self, slots: &BTreeSet<u32>) -> Result<()>;
 
     /// What was counted under a slot.
     fn counters(&self, slot: u32) -> Result<PortCounts>;
@@ -94,6 +120,12 @@ pub trait Datapath: Send {
 
     /// Bytes that a table takes, with what belongs to it; 0 if that is not known.
     fn memory(&self, table: &str) -> u64;
+
+    /// Bytes that all maps take, with those that are no tables.
+    fn memory_of_all(&self) -> u64;
+
+    /// The programs of ours that are at an interface, and how they hang there.
+    fn hooks(&self, ifindex: u32) -> Vec<Hooked>;
 
     /// Who removes expired connections, and what that has done.
     fn sweep(&self) -> Result<(SweptBy, Sweep)>;

@@ -7,13 +7,15 @@ use std::{
 };
 
 use sg_common::{
+    hook::Hook,
     layout::flow::{Flow, FlowKey},
     layout::settings::{Settings, Ticks},
     layout::sweep::Sweep,
 };
 
 use super::{
-    Added, Attachment, Datapath, FlowTables, Look, PortCounts, SweptBy, TableFill, Trouble, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, PortCounts, Reader, SweptBy,
+    TableFill, Trouble, Visit,
 };
 use crate::{
     compile::Limits,
@@ -31,8 +33,6 @@ pub struct Double(Arc<Mutex<Kernel>>);
 pub struct Kernel {
     /// Interfaces with programs.
     pub attached: BTreeMap<u32, Attachment>,
-    /// What is wrong at interfaces.
-    pub troubles: Vec<(u32, Trouble)>,
     /// The tables.
     pub state: State,
     /// The first unused generation.
@@ -41,6 +41,8 @@ pub struct Kernel {
     pub limits: Limits,
     /// What was done, in order.
     pub calls: Vec<String>,
+    /// Who reads frames before the programs do.
+    pub readers: Vec<Reader>,
     /// Interfaces that refuse programs.
     pub refuses: BTreeSet<u32>,
     /// Why the tables refuse to be written.
@@ -84,13 +86,12 @@ impl Datapath for Double {
         "tcx"
     }
 
-    fn look(&mut self) -> Result<Look> {
-        let kernel = self.kernel();
-        Ok(Look {
-            attached: kernel.attached.clone(),
-            troubles: kernel.troubles.clone(),
-            ..Look::default()
-        })
+    fn attached(&self) -> Result<BTreeMap<u32, Attachment>> {
+        Ok(self.kernel().attached.clone())
+    }
+
+    fn readers(&mut self) -> Result<Vec<Reader>> {
+        Ok(self.kernel().readers.clone())
     }
 
     fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble> {
@@ -106,9 +107,9 @@ impl Datapath for Double {
         Ok(())
     }
 
-    fn forget(&mut self, ifindex: u32) -> Result<()> {
+    fn detach(&mut self, ifindex: u32) -> Result<()> {
         let mut kernel = self.kernel();
-        kernel.calls.push(format!("forget {ifindex}"));
+        kernel.calls.push(format!("detach {ifindex}"));
         kernel.attached.remove(&ifindex);
         Ok(())
     }
@@ -147,8 +148,8 @@ impl Datapath for Double {
         Ok(())
     }
 
-    fn reset_counters(&mut self, slot: u32) -> Result<()> {
-        self.kernel().counts.remove(&slot);
+    fn vacate(&mut self, slots: &BTreeSet<u32>) -> Result<()> {
+        self.kernel().counts.retain(|slot, _| !slots.contains(slot));
         Ok(())
     }
 
@@ -171,6 +172,28 @@ impl Datapath for Double {
 
     fn memory(&self, _: &str) -> u64 {
         1 << 20
+    }
+
+    fn memory_of_all(&self) -> u64 {
+        20 << 20
+    }
+
+    fn hooks(&self, ifindex: u32) -> Vec<Hooked> {
+        let hooks = match self.kernel().attached.get(&ifindex) {
+            Some(Attachment::InForce) => [Hook::FromVm, Hook::ToVm].as_slice(),
+            _ => &[],
+        };
+        let hooked = (0..).zip(hooks).map(|(number, hook)| Hooked {
+            hook: *hook,
+            program: 1112 + number,
+            name: hook.as_str().into(),
+            tag: 0x3a42_d422_d61d_af28,
+            by: Hanging::Tcx {
+                link: 448 + number,
+                pin: format!("/sys/fs/bpf/sg/v3/links/{ifindex}-{}", hook.as_str()).into(),
+            },
+        });
+        hooked.collect()
     }
 
     fn sweep(&self) -> Result<(SweptBy, Sweep)> {

@@ -7,12 +7,12 @@ use crate::netlink::{Link, LinkEvent};
 /// What is known of the interfaces.
 #[derive(Debug, Default)]
 pub struct Interfaces {
-    names: BTreeMap<u32, String>,
+    links: BTreeMap<u32, Link>,
     indexes: BTreeMap<String, u32>,
 }
 
 impl Interfaces {
-    /// Takes note of an event; says whether anything that matters here may have changed.
+    /// Takes note of an event; says whether anything may have changed that the filters hang on.
     pub fn note(&mut self, event: LinkEvent) -> bool {
         match event {
             LinkEvent::All(links) => {
@@ -20,8 +20,9 @@ impl Interfaces {
                 links.into_iter().for_each(|link| self.insert(link));
                 true
             }
-            // Up, down, another MTU: nothing that matters.
+            // Up, down, another MTU, another bridge: the filter is the same.
             LinkEvent::Present(link) if self.name(link.ifindex) == Some(link.name.as_str()) => {
+                self.links.insert(link.ifindex, link);
                 false
             }
             LinkEvent::Present(link) => {
@@ -30,21 +31,22 @@ impl Interfaces {
                 true
             }
             LinkEvent::Gone(ifindex) => self.remove(ifindex),
-            LinkEvent::Stirred => false,
         }
     }
 
     /// Every interface.
-    pub fn all(&self) -> impl Iterator<Item = Link> {
-        self.names.iter().map(|(ifindex, name)| Link {
-            ifindex: *ifindex,
-            name: name.clone(),
-        })
+    pub fn all(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
+    /// The interface of this number.
+    pub fn get(&self, ifindex: u32) -> Option<&Link> {
+        self.links.get(&ifindex)
     }
 
     /// The name of an interface, if there is one of this number.
     pub fn name(&self, ifindex: u32) -> Option<&str> {
-        self.names.get(&ifindex).map(String::as_str)
+        self.get(ifindex).map(|link| link.name.as_str())
     }
 
     /// The number of the interface of this name.
@@ -52,13 +54,13 @@ impl Interfaces {
         self.indexes.get(name).copied()
     }
 
-    fn insert(&mut self, Link { ifindex, name }: Link) {
-        self.indexes.insert(name.clone(), ifindex);
-        self.names.insert(ifindex, name);
+    fn insert(&mut self, link: Link) {
+        self.indexes.insert(link.name.clone(), link.ifindex);
+        self.links.insert(link.ifindex, link);
     }
 
     fn remove(&mut self, ifindex: u32) -> bool {
-        let Some(name) = self.names.remove(&ifindex) else {
+        let Some(Link { name, .. }) = self.links.remove(&ifindex) else {
             return false;
         };
         // The name may have another owner already: news come one by one.
@@ -77,6 +79,7 @@ mod tests {
         LinkEvent::Present(Link {
             ifindex,
             name: name.into(),
+            master: None,
         })
     }
 
@@ -94,5 +97,20 @@ mod tests {
             (None, Some(8))
         );
         assert!(!interfaces.note(LinkEvent::Gone(7)), "gone before");
+    }
+
+    #[test]
+    fn a_tap_is_known_with_the_bridge_that_it_was_put_into_and_taken_out_of() {
+        let mut interfaces = Interfaces::default();
+        interfaces.note(present(7, "tap0"));
+        let bridged = Link {
+            ifindex: 7,
+            name: "tap0".into(),
+            master: Some(3),
+        };
+        assert!(!interfaces.note(LinkEvent::Present(bridged)), "same filter");
+        assert_eq!(interfaces.get(7).unwrap().master, Some(3));
+        interfaces.note(present(7, "tap0"));
+        assert_eq!(interfaces.get(7).unwrap().master, None);
     }
 }

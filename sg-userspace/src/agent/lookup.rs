@@ -25,6 +25,14 @@ impl<'a> AnyPort<'a> {
         }
     }
 
+    /// Its name, possibly empty.
+    pub fn name(self) -> &'a str {
+        match self {
+            Self::Read(port) => &port.name,
+            Self::Closed(port) => &port.name,
+        }
+    }
+
     /// The interface that the port has or would have.
     pub fn interface(self) -> Option<&'a Interface> {
         match self {
@@ -41,15 +49,8 @@ impl<'a> AnyPort<'a> {
         }
     }
 
-    /// Its name; may be empty.
-    pub fn name(self) -> &'a str {
-        match self {
-            Self::Read(port) => &port.name,
-            Self::Closed(port) => &port.name,
-        }
-    }
-
-    fn id(self) -> String {
+    /// Its id; of one that could not be read, what is written there.
+    pub fn id(self) -> String {
         match self {
             Self::Read(port) => port.id.to_string(),
             Self::Closed(port) => port.id.clone(),

@@ -5,7 +5,6 @@
 //! done. Nothing is remembered of how it came to be, so a lost event, an error or a restart heals
 //! at the next one.
 
-mod contest;
 mod datapath;
 #[cfg(test)]
 pub(crate) mod double;
@@ -18,10 +17,12 @@ mod notes;
 mod parking;
 mod pause;
 mod phrase;
+mod ports;
+mod readers;
 mod reconcile;
 mod settings;
 mod stages;
-mod tell;
+mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trouble;
@@ -29,17 +30,17 @@ mod views;
 
 use std::path::PathBuf;
 
-use contest::Contests;
 pub use datapath::{
-    Added, Attachment, Datapath, FlowTables, Look, PortCounts, SweptBy, TableFill, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, PortCounts, SweptBy, TableFill, Visit,
 };
 use enforce::{Enforced, Tables};
 pub use flows::{FlowImport, FlowReader};
 use interfaces::Interfaces;
 use pause::Pause;
-use reconcile::Occasion;
+use ports::Seen;
+pub use readers::{Process, Reader};
 use settings::Operator;
-use trouble::Troubles;
+use trouble::{EVERY_INTERFACE, Troubles};
 pub use trouble::{Other, Trouble};
 
 use crate::{
@@ -58,8 +59,10 @@ pub struct Agent {
     links: Interfaces,
     enforced: Enforced,
     operator: Operator,
-    put_back: PutBack,
-    contests: Contests,
+    /// What the kernel said when it was last asked.
+    seen: Seen,
+    /// How many times a filter that was gone was put back.
+    restored: u64,
     failures: Failures,
     troubles: Troubles,
     pause: Pause,
@@ -85,17 +88,6 @@ struct Desired {
     revision: u64,
 }
 
-/// What somebody had undone, and how many times.
-#[derive(Default)]
-struct PutBack {
-    /// A filter was taken off.
-    filters: u64,
-    /// A program was put before a filter.
-    places: u64,
-    /// Pins were removed.
-    pins: u64,
-}
-
 /// What has failed, until it works. What is wrong at an interface is a [`Trouble`].
 #[derive(Default)]
 struct Failures {
@@ -103,10 +95,6 @@ struct Failures {
     document: Option<String>,
     /// Interfaces are not watched.
     links: Option<String>,
-    /// The kernel does not say what is attached.
-    look: Option<String>,
-    /// Pins are gone and cannot be put back.
-    pins: Option<String>,
     /// The kernel refused a table entry.
     enforce: Option<String>,
 }
@@ -122,8 +110,8 @@ impl Agent {
             links: Interfaces::default(),
             enforced: Enforced::default(),
             operator: Operator::default(),
-            put_back: PutBack::default(),
-            contests: Contests::default(),
+            seen: Seen::default(),
+            restored: 0,
             failures: Failures::default(),
             troubles: Troubles::default(),
             pause: Pause::default(),
@@ -167,10 +155,13 @@ impl Agent {
             revision,
             changes,
             enforcing = ports.enforcing,
-            open = ports.open,
+            unfiltered = ports.unfiltered,
             closed = ports.closed,
             pending = ports.pending,
-            unfiltered = ports.unfiltered,
+            outdated = ports.outdated,
+            bypassed = ports.bypassed,
+            open = ports.open,
+            elsewhere = ports.elsewhere,
             faults = faults.len(),
             "applied the inventory"
         );
@@ -211,15 +202,13 @@ impl Agent {
     /// As [`Agent::links`], for what happened at once: what follows is done once.
     pub fn burst(&mut self, events: impl IntoIterator<Item = LinkEvent>) -> Result<()> {
         self.failures.links = None;
-        let (mut changed, mut stirred) = (false, false);
+        let mut changed = false;
         for event in events {
-            stirred |= matches!(event, LinkEvent::Stirred);
             changed |= self.links.note(event);
         }
-        match (changed, stirred) {
-            (true, _) => self.reconcile().map(drop),
-            (false, true) => self.look(Occasion::News),
-            (false, false) => Ok(()),
+        match changed {
+            true => self.reconcile().map(drop),
+            false => Ok(()),
         }
     }
 
@@ -229,33 +218,19 @@ impl Agent {
         self.failures.links = Some(error.to_string());
     }
 
-    /// To be called every few seconds: puts back filters that somebody has taken off or got before, and tries
-    /// again what has failed, at first at once and then ever more seldom.
+    /// To be called every few seconds: puts back filters that somebody has taken off, and tries again
+    /// what has failed, at first at once and then ever more seldom.
     pub fn check(&mut self) -> Result<()> {
-        self.contests.next_round();
+        if self.desired.document.is_none() {
+            return Ok(());
+        }
         let troubled = self.failures.enforce.is_some() || self.troubles.is_refused_anywhere();
         if troubled && self.pause.is_over() {
             return self.reconcile().map(drop);
         }
-        self.look(Occasion::Clock)
-    }
-
-    /// Looks before a question is answered, so that no port is called what it is not any more.
-    pub fn refresh(&mut self) {
-        if let Err(error) = self.look(Occasion::News) {
-            tracing::debug!("reported, and tried again: {error}");
-        }
-    }
-
-    /// Puts back whatever pins can be before the process ends: the filters outlive it by them.
-    pub fn leave(&mut self) {
-        let looked = self
-            .look(Occasion::News)
-            .err()
-            .map(|error| error.to_string());
-        if let Some(error) = looked.or(self.failures.pins.take()) {
-            tracing::error!("filters may end with this process: {error}");
-        }
+        let closed = self.close_interfaces().map(drop);
+        self.look();
+        closed
     }
 
     /// All that was left out: what could not be read, and what does not fit.
@@ -270,6 +245,14 @@ impl Agent {
 
     fn ifindex(&self, name: &str) -> Option<u32> {
         self.links.index(name)
+    }
+
+    /// An interface as it is called in the log and in answers.
+    fn interface_name(&self, ifindex: u32) -> &str {
+        match ifindex {
+            EVERY_INTERFACE => "every interface",
+            _ => self.links.name(ifindex).unwrap_or("?"),
+        }
     }
 
     /// The port's place, if its filter is in force there.

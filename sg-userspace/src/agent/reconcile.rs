@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Agent, Attachment, Trouble, Troubles,
+    Agent, Attachment, Troubles,
     enforce::{Enforced, Places},
 };
 use crate::{
@@ -11,15 +11,6 @@ use crate::{
     model::{Interface, PortId},
     netlink::Link,
 };
-
-/// Why the filters are looked after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
-    /// It is time.
-    Clock,
-    /// Something has happened, or somebody asks.
-    News,
-}
 
 /// Interfaces that were attached to, and what became of it.
 type Attached = BTreeMap<u32, Attachment>;
@@ -35,7 +26,7 @@ impl Agent {
         if self.desired.document.is_none() {
             return Ok(0);
         }
-        match self.enforce(port) {
+        let done = match self.enforce(port) {
             Ok(enforced) => {
                 self.failures.enforce = None;
                 self.enforced = enforced;
@@ -49,29 +40,13 @@ impl Agent {
                 self.failures.enforce = Some(error.to_string());
                 Err(error)
             }
-        }
-    }
-
-    /// Looks after the filters, and writes what now can be written.
-    pub(super) fn look(&mut self, occasion: Occasion) -> Result<()> {
-        if self.desired.document.is_none() {
-            return Ok(());
-        }
-        let looked = self.close_interfaces(occasion);
-        self.failures.look = looked.as_ref().err().map(ToString::to_string);
-        let attached = looked?;
-        let is_written = |(port, ifindex): (&PortId, &u32)| {
-            self.enforced.closed.contains(port) || self.enforced.places.get(port) == Some(ifindex)
         };
-        // What the kernel has refused waits for its turn.
-        match self.places(&attached).iter().all(is_written) || self.failures.enforce.is_some() {
-            true => Ok(()),
-            false => self.reconcile().map(drop),
-        }
+        self.look();
+        done
     }
 
     fn enforce(&mut self, expected: Option<PortId>) -> Result<Enforced> {
-        let attached = self.close_interfaces(Occasion::News)?;
+        let attached = self.close_interfaces()?;
         let places = self.places(&attached);
         let inventory = &self.desired.inventory;
         let enforced = self
@@ -83,59 +58,65 @@ impl Agent {
 
     /// Attaches to the interface of every port of the inventory, also of those that are closed; and puts
     /// back what somebody has taken off, also where the port has left the inventory.
-    fn close_interfaces(&mut self, occasion: Occasion) -> Result<Attached> {
-        let look = self.datapath.look()?;
-        self.tell_pins(&look);
-        let mut attached = look.attached;
-        let mut troubles: Troubles = look.troubles.into_iter().collect();
-        // One that is being deleted looks like one that was moved until netlink has told.
-        troubles.retain(|ifindex, trouble| match trouble {
-            Trouble::Moved { interface } => self.links.name(ifindex) != Some(interface),
-            _ => true,
-        });
-        let is_lost = |link: &Link| {
-            let lost = [Some(&Attachment::Lost), Some(&Attachment::Behind)];
-            lost.contains(&attached.get(&link.ifindex))
-        };
-        let mut links: BTreeSet<_> = self.links.all().filter(is_lost).collect();
-        links.extend(self.wanted_links());
+    pub(super) fn close_interfaces(&mut self) -> Result<Attached> {
+        let mut attached = self.datapath.attached()?;
+        let mut troubles = Troubles::default();
+        let is_lost = |link: &Link| attached.get(&link.ifindex) == Some(&Attachment::Lost);
+        let lost = self.links.all().filter(|link| is_lost(link));
+        let links: BTreeSet<_> = lost.chain(self.wanted_links()).cloned().collect();
         for link in links {
             let before = attached.get(&link.ifindex).copied();
             if matches!(before, Some(Attachment::InForce | Attachment::Gone)) {
                 continue;
             }
-            let contested = self.contests.is_on(link.ifindex);
-            if contested && before.is_some() && occasion == Occasion::News {
-                continue;
-            }
             match self.datapath.attach(&link) {
                 Ok(()) => {
                     attached.insert(link.ifindex, Attachment::InForce);
-                    self.tell_attached(&link, before);
-                }
-                // It does what it can, behind the other.
-                Err(trouble @ Trouble::NotFirst { .. }) => {
-                    attached.insert(link.ifindex, Attachment::Behind);
-                    troubles.insert(link.ifindex, trouble);
+                    self.tell_attached(&link, before.is_some());
                 }
                 // It may have gone meanwhile; then the next look does not find it.
                 Err(trouble) => troubles.insert(link.ifindex, trouble),
             }
         }
-        for ifindex in attached.keys().filter(|at| self.contests.is_on(**at)) {
-            troubles.insert(*ifindex, Trouble::Contended);
-        }
-        self.tell_troubles(troubles);
+        self.tell_troubles(&self.troubles, &troubles);
+        self.troubles = troubles;
         Ok(attached)
     }
 
-    fn wanted_links(&self) -> impl Iterator<Item = Link> {
+    /// Logs the troubles that are new and those that are over.
+    pub(super) fn tell_troubles(&self, before: &Troubles, now: &Troubles) {
+        let interface = |ifindex| self.interface_name(ifindex);
+        for (ifindex, trouble) in now.since(before) {
+            let (interface, kind) = (interface(ifindex), trouble.as_str());
+            let (problem, remedy) = (trouble.problem(), trouble.remedy(interface));
+            match trouble.opens() {
+                true => tracing::error!(kind, ifindex, "{interface} {problem}. {remedy}"),
+                false => tracing::warn!(kind, ifindex, "{interface} {problem}. {remedy}"),
+            }
+        }
+        for (ifindex, trouble) in before.since(now) {
+            let (interface, kind) = (interface(ifindex), trouble.as_str());
+            tracing::info!(interface, ifindex, kind, "this trouble is over");
+        }
+    }
+
+    fn tell_attached(&mut self, link: &Link, was_lost: bool) {
+        let (interface, ifindex) = (&link.name, link.ifindex);
+        if was_lost {
+            self.restored += 1;
+            tracing::warn!(
+                interface,
+                ifindex,
+                "the filter was gone and is back; until now the interface was open: find out who took it off"
+            );
+        } else {
+            tracing::info!(interface, ifindex, "attached");
+        }
+    }
+
+    fn wanted_links(&self) -> impl Iterator<Item = &Link> {
         let interfaces = self.desired.inventory.interfaces().map(Interface::as_str);
-        interfaces.filter_map(|name| {
-            let ifindex = self.ifindex(name)?;
-            let name = name.into();
-            Some(Link { ifindex, name })
-        })
+        interfaces.filter_map(|name| self.links.get(self.ifindex(name)?))
     }
 
     /// Where the open ports are. A port whose interface has no program is not enforced, and so has
@@ -145,20 +126,18 @@ impl Agent {
         let places =
             ports.filter_map(|port| Some((port.id, self.ifindex(port.interface.as_str())?)));
         places
-            .filter(|(_, ifindex)| {
-                let there = attached.get(ifindex);
-                matches!(there, Some(Attachment::InForce | Attachment::Behind))
-            })
+            .filter(|(_, ifindex)| attached.get(ifindex) == Some(&Attachment::InForce))
             .collect()
     }
 
     /// Gives up interfaces that are gone. One that is there but whose port left the inventory
     /// stays attached, and so is closed: a shortened inventory must not open anything.
     fn forget_interfaces(&mut self, attached: &Attached) {
-        // What netlink says is not enough: an interface that was moved away lives on.
-        let is_gone = |(_, attachment): &(&u32, &Attachment)| **attachment == Attachment::Gone;
+        let is_gone = |(ifindex, attachment): &(&u32, &Attachment)| {
+            **attachment == Attachment::Gone || self.links.name(**ifindex).is_none()
+        };
         for (ifindex, _) in attached.iter().filter(is_gone) {
-            match self.datapath.forget(*ifindex) {
+            match self.datapath.detach(*ifindex) {
                 Ok(()) => tracing::info!(ifindex, "the interface is gone"),
                 Err(error) => tracing::warn!(ifindex, "cannot forget an interface: {error}"),
             }

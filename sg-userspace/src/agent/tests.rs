@@ -6,6 +6,7 @@ mod fixture;
 mod flows;
 mod settings;
 mod show;
+mod tally;
 pub(crate) mod trunk;
 
 pub(crate) use fixture::{LINK, WEB1, agent, counted, inventory};
@@ -19,6 +20,7 @@ fn present(ifindex: u32, name: &str) -> LinkEvent {
     LinkEvent::Present(Link {
         ifindex,
         name: name.into(),
+        master: None,
     })
 }
 
@@ -37,7 +39,7 @@ fn an_interface_that_is_there_is_closed_before_its_port_is_written() {
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     let report = agent.apply(&inventory(json!({}))).unwrap();
     assert_eq!(kernel.calls(), ["attach 7 tapweb1", "write port at 7"]);
-    assert_eq!((report.ports.enforcing, report.ports.pending), (1, 1));
+    assert_eq!((report.ports.enforcing, report.ports.elsewhere), (1, 1));
     assert!(report.faults.is_empty());
 }
 
@@ -46,7 +48,7 @@ fn a_port_without_an_interface_waits_for_it() {
     let (mut agent, kernel) = agent();
     agent.links(LinkEvent::All(vec![])).unwrap();
     agent.apply(&inventory(json!({}))).unwrap();
-    assert_eq!(state(&agent, "WEB1"), PortState::Pending);
+    assert_eq!(state(&agent, "WEB1"), PortState::Elsewhere);
     assert!(kernel.calls().is_empty());
 
     agent.links(present(7, "tapweb1")).unwrap();
@@ -69,12 +71,11 @@ fn a_tap_that_comes_back_with_another_index_is_closed_and_enforced_again() {
         .unwrap();
     kernel.calls();
 
-    kernel.kernel().attached.insert(7, Attachment::Gone);
     agent.links(LinkEvent::Gone(7)).unwrap();
-    assert_eq!(state(&agent, "WEB1"), PortState::Pending);
+    assert_eq!(state(&agent, "WEB1"), PortState::Elsewhere);
     assert_eq!(
         kernel.calls(),
-        ["remove port at 7", "park port", "forget 7"]
+        ["remove port at 7", "park port", "detach 7"]
     );
 
     agent.links(present(9, "tapweb1")).unwrap();
@@ -95,26 +96,6 @@ fn a_tap_that_comes_back_with_another_index_is_closed_and_enforced_again() {
         "connections must be judged again"
     );
     assert_eq!(before.slot, after.slot, "they are kept");
-}
-
-#[test]
-fn an_interface_that_lives_elsewhere_is_not_forgotten() {
-    let (mut agent, kernel) = agent();
-    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
-    agent.apply(&inventory(json!({}))).unwrap();
-    kernel.calls();
-
-    kernel.kernel().attached.clear();
-    let interface = LINK.name.clone();
-    kernel.kernel().troubles = vec![(7, Trouble::Moved { interface })];
-    agent.links(LinkEvent::Gone(7)).unwrap();
-    assert_eq!(state(&agent, "WEB1"), PortState::Pending);
-    assert_eq!(kernel.calls(), ["remove port at 7", "park port"]);
-    let status = agent.status(Vec::new()).unwrap();
-    let [trouble] = &status.interfaces[..] else {
-        panic!("one trouble, not {:?}", status.interfaces);
-    };
-    assert_eq!((&*trouble.interface, &*trouble.kind), ("tapweb1", "moved"));
 }
 
 #[test]
@@ -159,7 +140,7 @@ fn a_restarted_agent_adopts_what_it_finds() {
 #[test]
 fn a_restarted_agent_forgets_interfaces_that_went_meanwhile() {
     let (_, kernel) = agent();
-    kernel.kernel().attached.insert(5, Attachment::Gone);
+    kernel.kernel().attached.insert(5, Attachment::InForce);
     let mut agent = fixture::agent_on(&kernel);
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     assert!(
@@ -169,7 +150,7 @@ fn a_restarted_agent_forgets_interfaces_that_went_meanwhile() {
     agent.apply(&inventory(json!({}))).unwrap();
     assert_eq!(
         kernel.calls(),
-        ["attach 7 tapweb1", "write port at 7", "forget 5"]
+        ["attach 7 tapweb1", "write port at 7", "detach 5"]
     );
 }
 

@@ -7,19 +7,20 @@ use sg_common::layout::flow::{Flow, FlowKey};
 use sg_common::layout::settings::seconds;
 
 use super::{
-    Agent, FlowTables, PortCounts, SweptBy, TableFill, Trouble,
+    Agent, FlowTables, Hanging, Hooked, PortCounts, SweptBy, TableFill, Trouble,
     lookup::{self, AnyPort},
     phrase, stages,
-    tell::unpinned,
+    trouble::EVERY_INTERFACE,
 };
 use crate::{
     api::{
-        Counters, GroupView, InventoryView, PortCounters, PortDetail, PortState, PortTally,
-        PortView, RuleView, StageView, StatusView, SweepView, TableView, TroubleView,
+        Counters, GroupView, HookView, InventoryView, LinkView, PortCounters, PortDetail,
+        PortState, PortView, ProgramView, RuleView, StageView, StatusView, SweepView, TableView,
+        TroubleView,
     },
     compile::Table,
     error::Result,
-    model::{ClosedPort, Direction, Effect, Family, Fault, Port, PortId, RuleId, Security, Vlan},
+    model::{Direction, Family, Port, PortId, RuleId, Security},
 };
 
 impl Agent {
@@ -30,6 +31,7 @@ impl Agent {
 
     /// How the daemon is doing; `flows` says how full the flow tables are.
     pub fn status(&mut self, flows: Vec<TableFill>) -> Result<StatusView> {
+        self.look();
         let limits = self.datapath.limits();
         let state = self.tables.state(&*self.datapath)?;
         let policy = Table::ALL.map(|table| TableFill {
@@ -59,50 +61,48 @@ impl Agent {
                 last_error: self.failures.document.clone(),
                 apply_error: self.failures.enforce.clone(),
             },
-            restored: self.put_back.filters,
-            retaken: self.put_back.places,
-            pinned_again: self.put_back.pins,
-            troubles: self.node_troubles(),
+            restored: self.restored,
+            troubles: self.failed(),
             interfaces: self.troubled(),
             ports: self.tally(),
             tables: tables.collect(),
+            memory: self.datapath.memory_of_all(),
             sweep,
             settings: self.changed_settings()?,
             faults: self.faults(),
         })
     }
 
-    /// What is wrong with the node.
-    fn node_troubles(&self) -> Vec<String> {
-        let pins = self.failures.pins.as_deref().map(unpinned);
-        let look = self.failures.look.as_ref();
-        let look = look.map(|error| format!("the filters are not looked after: {error}"));
-        self.failures
-            .links
-            .iter()
-            .cloned()
-            .chain(look)
-            .chain(pins)
-            .collect()
+    /// What has failed besides the inventory.
+    fn failed(&self) -> Vec<String> {
+        let failed = self.failures.links.iter().chain(&self.seen.errors);
+        failed.cloned().collect()
     }
 
     /// What is wrong at interfaces.
     fn troubled(&self) -> Vec<TroubleView> {
-        let all = self.troubles.all();
+        let all = self.troubles.all().chain(self.seen.readers.all());
         all.map(|(ifindex, trouble)| self.trouble_view(ifindex, trouble))
             .collect()
     }
 
-    fn troubles_at(&self, ifindex: Option<u32>) -> Vec<TroubleView> {
+    pub(super) fn troubles_at(&self, ifindex: Option<u32>) -> Vec<TroubleView> {
         let views = ifindex.into_iter().flat_map(|ifindex| {
-            let troubles = self.troubles.of(ifindex);
-            troubles.map(move |trouble| self.trouble_view(ifindex, trouble))
+            let troubles = self
+                .troubles
+                .of(ifindex)
+                .chain(self.seen.readers.of(ifindex));
+            let of_all = self.seen.readers.of(EVERY_INTERFACE);
+            let troubles = troubles.map(move |trouble| (ifindex, trouble));
+            troubles.chain(of_all.map(|trouble| (EVERY_INTERFACE, trouble)))
         });
-        views.collect()
+        views
+            .map(|(ifindex, trouble)| self.trouble_view(ifindex, trouble))
+            .collect()
     }
 
     fn trouble_view(&self, ifindex: u32, trouble: &Trouble) -> TroubleView {
-        let interface = self.interface_of(ifindex, trouble);
+        let interface = self.interface_name(ifindex);
         TroubleView {
             interface: interface.into(),
             kind: trouble.as_str().into(),
@@ -112,36 +112,9 @@ impl Agent {
         }
     }
 
-    /// Every port.
-    pub fn ports(&self) -> Vec<PortView> {
-        lookup::all(&self.desired.inventory)
-            .map(|port| self.view(port))
-            .collect()
-    }
-
-    /// The ports by state.
-    pub fn tally(&self) -> PortTally {
-        let mut tally = PortTally::default();
-        for port in lookup::all(&self.desired.inventory) {
-            let state = match port {
-                AnyPort::Closed(_) => PortState::Closed,
-                // Without the reason, which is looked for among all faults.
-                AnyPort::Read(port) if self.enforced.closed.contains(&port.id) => PortState::Closed,
-                AnyPort::Read(port) => self.state_of(port).0,
-            };
-            *match state {
-                PortState::Enforcing => &mut tally.enforcing,
-                PortState::Open => &mut tally.open,
-                PortState::Closed => &mut tally.closed,
-                PortState::Pending => &mut tally.pending,
-                PortState::Unfiltered => &mut tally.unfiltered,
-            } += 1;
-        }
-        tally
-    }
-
     /// One port and its filter; `flows` are its live connections.
     pub fn port(&mut self, reference: &str, flows: &[(FlowKey, Flow)]) -> Result<PortDetail> {
+        self.look();
         let id = lookup::find(&self.desired.inventory, reference)?
             .read()
             .map(|port| port.id);
@@ -157,8 +130,10 @@ impl Agent {
             }
             (AnyPort::Read(read), _) => self.stages(read, &counts, &self.held(read, flows)),
         };
+        let hooks = port.ifindex.map(|ifindex| self.datapath.hooks(ifindex));
         Ok(PortDetail {
             port,
+            hooks: hooks.into_iter().flatten().map(hook_view).collect(),
             egress,
             ingress,
             counters: counters(&counts),
@@ -223,13 +198,6 @@ impl Agent {
         counted.collect()
     }
 
-    pub(super) fn view(&self, port: AnyPort<'_>) -> PortView {
-        match port {
-            AnyPort::Read(port) => self.view_read(port),
-            AnyPort::Closed(port) => self.view_closed(port),
-        }
-    }
-
     pub(super) fn rule_view(&self, port: &Port, id: RuleId, flows: u64) -> Option<RuleView> {
         let inventory = &self.desired.inventory;
         port.groups.iter().find_map(|group| {
@@ -246,88 +214,6 @@ impl Agent {
                 flows,
             })
         })
-    }
-
-    fn view_read(&self, port: &Port) -> PortView {
-        let (state, note) = self.state_of(port);
-        let groups = port.groups.iter();
-        let ifindex = self.ifindex(port.interface.as_str());
-        PortView {
-            id: port.id.to_string(),
-            name: port.name.clone(),
-            interface: port.interface.to_string(),
-            vlan: port.vlan().map(Vlan::id),
-            ifindex,
-            mac_address: Some(port.mac),
-            addresses: phrase::addresses(port),
-            security_groups: groups
-                .map(|id| phrase::group(&self.desired.inventory, *id))
-                .collect(),
-            state,
-            note,
-            troubles: self.troubles_at(ifindex),
-        }
-    }
-
-    /// What a port's filter does, and why it is not what it should be.
-    fn state_of(&self, port: &Port) -> (PortState, Option<String>) {
-        let pending = |why: &str| (PortState::Pending, Some(why.to_owned()));
-        if self.enforced.closed.contains(&port.id) {
-            return (PortState::Closed, self.why_closed(&port.id.to_string()));
-        }
-        let Some(ifindex) = self.ifindex(port.interface.as_str()) else {
-            return pending("its interface is not here (yet)");
-        };
-        if let Some(trouble) = self.troubles.of(ifindex).find(|trouble| trouble.opens()) {
-            let note = format!("{} {}", port.interface, trouble.problem());
-            return (PortState::Open, Some(note));
-        }
-        if self.enforced.places.get(&port.id) != Some(&ifindex) {
-            return pending(
-                self.failures
-                    .enforce
-                    .as_deref()
-                    .unwrap_or("about to be written"),
-            );
-        }
-        match port.security {
-            Security::Filtered => (PortState::Enforcing, None),
-            Security::PortSecurityOff => {
-                (PortState::Unfiltered, Some("port security is off".into()))
-            }
-            Security::Trusted => (
-                PortState::Unfiltered,
-                Some(format!("trusted: {}", port.device_owner)),
-            ),
-        }
-    }
-
-    fn view_closed(&self, port: &ClosedPort) -> PortView {
-        let interface = port
-            .interface
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        PortView {
-            id: port.id.clone(),
-            name: port.name.clone(),
-            troubles: self.troubles_at(self.ifindex(&interface)),
-            ifindex: self.ifindex(&interface),
-            interface,
-            vlan: port.vlan.map(Vlan::id),
-            mac_address: None,
-            addresses: Vec::new(),
-            security_groups: Vec::new(),
-            state: PortState::Closed,
-            note: self.why_closed(&port.id),
-        }
-    }
-
-    fn why_closed(&self, id: &str) -> Option<String> {
-        let closing = |fault: &&Fault| fault.effect == Effect::PortClosed && fault.object.id == id;
-        let mut faults = self.desired.faults.iter().chain(&self.enforced.faults);
-        let fault = faults.find(closing)?;
-        Some(format!("{} {}", fault.field, fault.problem))
     }
 
     /// What was counted at a port. A port that is not in the tables has no slot to count it by.
@@ -362,6 +248,21 @@ impl Agent {
 
 /// Live connections by the rule that permitted them.
 type Held = BTreeMap<RuleId, u64>;
+
+fn hook_view(hooked: Hooked) -> HookView {
+    HookView {
+        hook: hooked.hook.as_str().into(),
+        program: ProgramView {
+            id: hooked.program,
+            name: hooked.name,
+            tag: format!("{:016x}", hooked.tag),
+        },
+        link: match hooked.by {
+            Hanging::Tcx { link: id, pin } => LinkView::Tcx { id, pin },
+            Hanging::Clsact { priority, handle } => LinkView::Clsact { priority, handle },
+        },
+    }
+}
 
 fn counters(counts: &PortCounts) -> Counters {
     let named = |direction| {

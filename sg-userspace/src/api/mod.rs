@@ -32,7 +32,7 @@ pub use server::router;
 pub use socket::{Socket, bind};
 pub use view::{
     ApplyReport, Count, Counters, DeleteRequest, ExplainRequest, ExplainView, FlowView, GroupView,
-    ImportReport, InventoryView, Outcome, PortCounters, PortDetail, PortState, PortTally, PortView,
-    RefusedFlow, RuleView, SettingView, SettingsView, StageView, StatusView, Step, SweepView,
-    TableView, TroubleView, Way,
+    HookView, ImportReport, InventoryView, LinkView, Outcome, PortCounters, PortDetail, PortState,
+    PortTally, PortView, ProgramView, RefusedFlow, RuleView, SettingView, SettingsView, StageView,
+    StatusView, Step, SweepView, TableView, TroubleView, Way,
 };

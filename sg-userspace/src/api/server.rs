@@ -13,7 +13,7 @@ use axum::{
     routing::{get, post, put},
 };
 use serde::Deserialize;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 use super::{
     ApplyReport, ErrorView, ExplainRequest, ExplainView, GroupView, PortCounters, PortDetail,
@@ -34,15 +34,6 @@ const LARGEST_INVENTORY: usize = 512 << 20;
 struct Daemon {
     agent: Arc<Mutex<Agent>>,
     store: Store,
-}
-
-impl Daemon {
-    /// The agent, for a question about what the filters do now.
-    async fn agent_now(&self) -> MutexGuard<'_, Agent> {
-        let mut agent = self.agent.lock().await;
-        agent.refresh();
-        agent
-    }
 }
 
 /// Every route of the interface.
@@ -83,11 +74,13 @@ async fn settings(State(daemon): State<Daemon>) -> Result<Json<SettingsView>> {
 async fn status(State(daemon): State<Daemon>) -> Result<Json<StatusView>> {
     let tables = daemon.agent.lock().await.flow_tables();
     let flows = beside(move || tables.fill()).await?;
-    daemon.agent_now().await.status(flows).map(Json)
+    daemon.agent.lock().await.status(flows).map(Json)
 }
 
 async fn ports(State(daemon): State<Daemon>) -> Json<Vec<PortView>> {
-    Json(daemon.agent_now().await.ports())
+    let mut agent = daemon.agent.lock().await;
+    agent.look();
+    Json(agent.ports())
 }
 
 /// Reads the port's connections beside the agent.
@@ -98,7 +91,7 @@ async fn port(State(daemon): State<Daemon>, Path(port): Path<String>) -> Result<
     };
     let reader = daemon.agent.lock().await.flows(filter)?;
     let flows = beside(move || reader.all()).await?;
-    daemon.agent_now().await.port(&port, &flows).map(Json)
+    daemon.agent.lock().await.port(&port, &flows).map(Json)
 }
 
 async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {

@@ -71,7 +71,7 @@ async fn an_inventory_is_applied_kept_and_shown() {
     let daemon = Daemon::start();
     let document = inventory(json!({}));
     let report = daemon.client().apply(document.clone()).await.unwrap();
-    assert_eq!((report.ports.enforcing, report.ports.pending), (1, 1));
+    assert_eq!((report.ports.enforcing, report.ports.elsewhere), (1, 1));
     assert_eq!(daemon.kernel.places(), [7]);
     let kept = std::fs::read(daemon.directory.path().join("inventory.json")).unwrap();
     assert_eq!(kept, document);

@@ -5,8 +5,10 @@
 mod count;
 mod explain;
 mod flow;
+mod hook;
 mod port;
 mod setting;
+mod state;
 mod trouble;
 
 use std::path::PathBuf;
@@ -16,8 +18,10 @@ use serde::{Deserialize, Serialize};
 pub use count::{Count, Counters, PortCounters};
 pub use explain::{ExplainRequest, ExplainView, Step};
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
-pub use port::{Outcome, PortDetail, PortState, PortView, RuleView, StageView};
+pub use hook::{HookView, LinkView, ProgramView};
+pub use port::{Outcome, PortDetail, PortView, RuleView, StageView};
 pub use setting::{SettingView, SettingsView};
+pub use state::{PortState, PortTally};
 pub use trouble::TroubleView;
 
 use crate::model::Fault;
@@ -36,22 +40,19 @@ pub struct StatusView {
     /// How many times a filter was put back that somebody else had taken off.
     #[serde(default)]
     pub restored: u64,
-    /// How many times the first place was taken again that another program had taken.
-    #[serde(default)]
-    pub retaken: u64,
-    /// How many times pins were put back that somebody else had removed.
-    #[serde(default)]
-    pub pinned_again: u64,
     /// What is not as it should be with the node and is tried again, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub troubles: Vec<String>,
     /// What is wrong at interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interfaces: Vec<TroubleView>,
-    /// The ports of the inventory by state.
+    /// The ports of the inventory by state, and the interfaces whose ports have left it.
     pub ports: PortTally,
     /// Fill of the kernel's tables.
     pub tables: Vec<TableView>,
+    /// Memory of all maps, with those that are no tables, in bytes.
+    #[serde(default)]
+    pub memory: u64,
     /// The sweep of expired connections.
     #[serde(default)]
     pub sweep: SweepView,
@@ -74,22 +75,6 @@ pub struct InventoryView {
     /// What the kernel still refuses; tried again at the next event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apply_error: Option<String>,
-}
-
-/// Ports by state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PortTally {
-    /// Filtered by their security groups.
-    pub enforcing: usize,
-    /// Not enforced although they should be: frames can pass that their groups forbid.
-    #[serde(default)]
-    pub open: usize,
-    /// Closed, because something about them cannot be understood.
-    pub closed: usize,
-    /// Without an interface here; they count as members of their groups.
-    pub pending: usize,
-    /// Not filtered, because the inventory says so.
-    pub unfiltered: usize,
 }
 
 /// Fill of a table of the kernel.

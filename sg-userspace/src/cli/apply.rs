@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Context, output};
 use crate::{
-    api::{ApplyReport, PortTally},
+    api::{ApplyReport, PortState, PortTally},
     error::Result,
     exit::Exit,
 };
@@ -32,7 +32,11 @@ impl ApplyArgs {
 
 fn exit(report: &ApplyReport) -> Exit {
     let left_out = report.faults.iter().any(|fault| !fault.is_warning());
-    if left_out { Exit::LeftOut } else { Exit::Ok }
+    match left_out {
+        _ if report.ports.is_leaky() => Exit::Leaky,
+        true => Exit::LeftOut,
+        false => Exit::Ok,
+    }
 }
 
 fn text(report: &ApplyReport) -> String {
@@ -50,15 +54,6 @@ fn text(report: &ApplyReport) -> String {
 
 /// Ports by state in one line.
 pub fn tally(ports: &PortTally) -> String {
-    let PortTally {
-        enforcing,
-        open,
-        closed,
-        pending,
-        unfiltered,
-    } = ports;
-    format!(
-        "ports: {enforcing} enforcing, {open} open, {closed} closed, {pending} pending, \
-         {unfiltered} unfiltered"
-    )
+    let counts = PortState::ALL.map(|state| format!("{} {}", ports.of(state), state.as_str()));
+    format!("ports: {}", counts.join(", "))
 }

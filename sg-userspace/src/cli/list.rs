@@ -4,7 +4,6 @@ use clap::{Args, ValueEnum};
 
 use super::{
     Context, flows, output,
-    show::state,
     table::{dash, table},
 };
 use crate::{
@@ -37,7 +36,13 @@ impl ListArgs {
 
     pub async fn run(self, context: &Context) -> Result<Exit> {
         match self.what {
-            What::Ports => context.print(context.client.ports().await?.as_slice(), ports)?,
+            What::Ports => {
+                let all = context.client.ports().await?;
+                context.print(all.as_slice(), ports)?;
+                if all.iter().any(|port| port.state.is_leaky()) {
+                    return Ok(Exit::Leaky);
+                }
+            }
             What::Groups => context.print(context.client.groups().await?.as_slice(), groups)?,
             What::Flows => return flows::list(context, &FlowFilter::default()).await,
         }
@@ -48,7 +53,7 @@ impl ListArgs {
 fn ports(ports: &[PortView]) -> String {
     let rows = ports.iter().map(|port| {
         [
-            port.id.clone(),
+            dash(port.id.clone()),
             dash(port.name.clone()),
             dash(port.interface.clone()),
             dash(port.vlan.map(|vlan| vlan.to_string()).unwrap_or_default()),
@@ -59,7 +64,7 @@ fn ports(ports: &[PortView]) -> String {
             ),
             dash(port.addresses.join(",")),
             dash(port.security_groups.join(",")),
-            state(port.state).into(),
+            port.state.as_str().into(),
         ]
     });
     let troubles: Vec<_> = ports

@@ -4,8 +4,6 @@ mod port;
 
 use clap::{Args, Subcommand};
 
-pub use port::state;
-
 use super::Context;
 use crate::{error::Result, exit::Exit};
 

@@ -8,8 +8,12 @@ use crate::{
 };
 
 pub async fn run(context: &Context) -> Result<Exit> {
-    context.print(&context.client.status().await?, text)?;
-    Ok(Exit::Ok)
+    let status = context.client.status().await?;
+    context.print(&status, text)?;
+    match status.ports.is_leaky() {
+        true => Ok(Exit::Leaky),
+        false => Ok(Exit::Ok),
+    }
 }
 
 fn text(status: &StatusView) -> String {
@@ -36,19 +40,11 @@ fn text(status: &StatusView) -> String {
         text.push_str(&format!("{trouble}\n"));
     }
     text.push_str(&output::troubles(&status.interfaces));
-    let put_back = [
-        (
-            "filters put back that somebody else had taken off",
-            status.restored,
-        ),
-        (
-            "first places taken again from other programs",
-            status.retaken,
-        ),
-        ("times that removed pins were put back", status.pinned_again),
-    ];
-    for (what, times) in put_back.iter().filter(|(_, times)| *times > 0) {
-        text.push_str(&format!("{what}: {times}\n"));
+    if status.restored > 0 {
+        text.push_str(&format!(
+            "filters put back that somebody else had taken off: {}\n",
+            status.restored
+        ));
     }
     text.push_str(&sweep(&status.sweep));
     text.push_str(&output::faults(&status.faults));
@@ -60,13 +56,12 @@ fn text(status: &StatusView) -> String {
         let (percent, memory) = (format!("{percent}%"), mebibytes(fill.bytes));
         [fill.name.clone(), used, capacity, percent, memory]
     });
-    let all = status.tables.iter().map(|table| table.bytes).sum();
     text.push('\n');
     text.push_str(&table(
         ["TABLE", "USED", "CAPACITY", "FULL", "MEMORY"],
         rows,
     ));
-    text + &format!("The tables take {}.\n", mebibytes(all))
+    text + &format!("All maps take {}.\n", mebibytes(status.memory))
 }
 
 fn sweep(sweep: &SweepView) -> String {

@@ -1,32 +1,29 @@
 //! The kernel side: loads the object, pins maps and links, attaches, writes. The only place that names
 //! aya.
 
-mod away;
 mod batch;
 mod claim;
 mod clock;
 mod clsact;
-mod dump;
 mod error;
+mod fair_tables;
 mod filters;
 mod flow_tables;
-mod held;
-mod keeper;
 mod links;
 mod memory;
 mod netns;
 mod object;
 mod occupancy;
-mod order;
 mod pins;
 mod place;
-mod qdiscs;
+mod readers;
 mod removal;
 mod sweep;
 mod sys;
 mod tables;
 mod tcx;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,17 +39,18 @@ pub use object::Sizes;
 pub use pins::Way;
 pub use sweep::Sweeper;
 
-use crate::agent::{Datapath, FlowTables, Look, PortCounts, SweptBy, Trouble};
+use crate::agent::{
+    Attachment, Datapath, FlowTables, Hooked, PortCounts, Reader, SweptBy, Trouble,
+};
 use crate::compile::{Limits, Table};
-use crate::host::Lock;
 use crate::netlink::Link;
 use crate::plan::{Change, State};
 use error::Result;
 use flow_tables::KernelFlows;
-use keeper::Keeper;
 use links::Links;
 use memory::MapMemory;
 use pins::Pins;
+use readers::Owners;
 use sweep::Sweeping;
 use tables::Tables;
 
@@ -67,7 +65,7 @@ pub struct Kernel {
     sweeping: Sweeping,
     swept_by: SweptBy,
     links: Links,
-    keeper: Keeper,
+    owners: Owners,
 }
 
 impl Kernel {
@@ -92,7 +90,7 @@ impl Kernel {
                 None
             }
         };
-        let memory = MapMemory::open(&object)?;
+        let mut memory = MapMemory::open(&object)?;
         let sweeping = Sweeping::open(&mut object)?;
         let mut tables = Tables::open(&mut object)?;
         claim::claim(&mut tables, &pins)?;
@@ -101,8 +99,8 @@ impl Kernel {
         if tables.settings()? == Settings::zeroed() {
             tables.set_settings(&Settings::DEFAULT)?;
         }
-        let keeper = Keeper::open(root, &pins)?;
         let links = Links::open(pins, way, object)?;
+        memory.find_others();
         let kernel = Kernel {
             tables,
             flows,
@@ -110,14 +108,9 @@ impl Kernel {
             sweeping,
             swept_by: SweptBy::Daemon,
             links,
-            keeper,
+            owners: Owners::default(),
         };
         Ok((kernel, log))
-    }
-
-    /// Keeps the directory of the pins locked, also when somebody has removed it and it is made again.
-    pub fn keep_locked(&mut self, lock: Lock) {
-        self.keeper.keep_locked(lock);
     }
 
     /// Starts the sweep of expired connections: in the kernel, where it outlives this process; or, if
@@ -167,22 +160,23 @@ impl Datapath for Kernel {
         self.links.way().as_str()
     }
 
-    fn look(&mut self) -> crate::error::Result<Look> {
-        let pinned = self.keeper.pin_again(&self.links);
-        let mut look = self.links.look()?;
-        match pinned {
-            Ok(count) => look.pinned_again = count,
-            Err(error) => look.unpinned = Some(error.to_string()),
-        }
-        Ok(look)
+    fn attached(&self) -> crate::error::Result<BTreeMap<u32, Attachment>> {
+        Ok(self.links.attached()?)
+    }
+
+    fn readers(&mut self) -> crate::error::Result<Vec<Reader>> {
+        Ok(self.owners.readers()?)
     }
 
     fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble> {
-        self.links.attach(link)
+        let attached = self.links.attach(link.ifindex);
+        attached.map_err(|error| Trouble::Refused {
+            error: error.to_string(),
+        })
     }
 
-    fn forget(&mut self, ifindex: u32) -> crate::error::Result<()> {
-        Ok(self.links.forget(ifindex)?)
+    fn detach(&mut self, ifindex: u32) -> crate::error::Result<()> {
+        Ok(self.links.detach(ifindex)?)
     }
 
     fn limits(&self) -> Limits {
@@ -207,8 +201,14 @@ impl Datapath for Kernel {
             .try_for_each(|change| self.tables.write(change))?)
     }
 
-    fn reset_counters(&mut self, slot: u32) -> crate::error::Result<()> {
-        Ok(self.tables.clear_counters(slot)?)
+    fn vacate(&mut self, slots: &BTreeSet<u32>) -> crate::error::Result<()> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        for slot in slots {
+            self.tables.clear_counters(*slot)?;
+        }
+        Ok(self.flows.vacate(slots)?)
     }
 
     fn counters(&self, slot: u32) -> crate::error::Result<PortCounts> {
@@ -234,6 +234,14 @@ impl Datapath for Kernel {
             _ => 0,
         };
         self.memory.bytes(table) + turns
+    }
+
+    fn memory_of_all(&self) -> u64 {
+        self.memory.all()
+    }
+
+    fn hooks(&self, ifindex: u32) -> Vec<Hooked> {
+        self.links.hooks(ifindex)
     }
 
     fn sweep(&self) -> crate::error::Result<(SweptBy, Sweep)> {

@@ -22,6 +22,7 @@ pub const WEB_SERVERS: &str = "22222222-0000-4000-8000-000000000001";
 pub static LINK: LazyLock<Link> = LazyLock::new(|| Link {
     ifindex: 7,
     name: "tapweb1".into(),
+    master: None,
 });
 
 /// An agent and its kernel.

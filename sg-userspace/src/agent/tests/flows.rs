@@ -194,7 +194,7 @@ fn connections_are_taken_over_before_their_port_has_its_interface() {
     assert_eq!(report.refused.len(), 3, "its policy is known already");
     agent.apply(&inventory(json!({}))).unwrap();
     assert_eq!(import(&mut agent, &document).imported, 3);
-    assert_eq!(state(&agent, "WEB1"), PortState::Pending);
+    assert_eq!(state(&agent, "WEB1"), PortState::Elsewhere);
 
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     let kernel = kernel.kernel();

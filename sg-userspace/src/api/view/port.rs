@@ -2,29 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Count, Counters, TroubleView};
+use super::{Count, Counters, HookView, PortState, TroubleView};
 use crate::model::Mac;
-
-/// What a port's filter does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PortState {
-    /// It applies the port's security groups.
-    Enforcing,
-    /// It should apply them, but frames can pass that they forbid: around it, or because it is not there.
-    Open,
-    /// It drops everything: something about the port cannot be understood.
-    Closed,
-    /// The port has no interface here (yet).
-    Pending,
-    /// It passes everything: port security is off, or the port is trusted.
-    Unfiltered,
-}
 
 /// A port, in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortView {
-    /// UUID; for a port whose id is not one, what is written there.
+    /// UUID; for a port whose id is not one, what is written there; empty for a filtered interface
+    /// whose port has left the inventory.
     pub id: String,
     /// Name, possibly empty.
     pub name: String,
@@ -45,7 +30,7 @@ pub struct PortView {
     pub security_groups: Vec<String>,
     /// What its filter does.
     pub state: PortState,
-    /// Why it is open, closed, pending or unfiltered.
+    /// Why it is in no better state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// What is wrong at its interface.
@@ -59,6 +44,9 @@ pub struct PortDetail {
     /// The port.
     #[serde(flatten)]
     pub port: PortView,
+    /// The programs at its interface.
+    #[serde(default)]
+    pub hooks: Vec<HookView>,
     /// What meets a packet from the VM.
     pub egress: Vec<StageView>,
     /// What meets a packet to the VM.

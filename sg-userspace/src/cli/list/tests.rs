@@ -15,7 +15,7 @@ fn lists_are_plain_columns() {
     expect![[r#"
         ID                                    NAME    INTERFACE  VLAN  MAC                ADDRESSES                                               GROUPS       STATE
         11111111-0000-4000-8000-000000000005  WEB1    tapweb1    -     fa:16:3e:00:00:05  10.0.0.5,2001:db8::5,10.0.9.0/24 via fa:16:3e:00:00:99  WEB_SERVERS  enforcing
-        11111111-0000-4000-8000-000000000006  CLIENT  tapclient  -     fa:16:3e:00:00:06  10.0.0.6                                                -            pending
+        11111111-0000-4000-8000-000000000006  CLIENT  tapclient  -     fa:16:3e:00:00:06  10.0.0.6                                                -            elsewhere
     "#]].assert_eq(&ports(&agent.ports()));
     expect![[r#"
         ID                                    NAME         KIND      RULES  PORTS

@@ -1,7 +1,7 @@
 //! A port's filter as a person reads it: from top to bottom, as a packet meets it.
 
 use crate::{
-    api::{Count, Outcome, PortDetail, PortState, PortView, RuleView, StageView},
+    api::{Count, HookView, LinkView, Outcome, PortDetail, ProgramView, RuleView, StageView},
     cli::{
         output,
         table::{dash, table},
@@ -12,13 +12,14 @@ use crate::{
 pub fn text(detail: &PortDetail) -> String {
     format!(
         "{}\nfrom_vm (egress)\n{}\nto_vm (ingress)\n{}",
-        header(&detail.port),
+        header(detail),
         list(&detail.egress),
         list(&detail.ingress)
     )
 }
 
-fn header(port: &PortView) -> String {
+fn header(detail: &PortDetail) -> String {
+    let port = &detail.port;
     let interface = match port.ifindex {
         Some(ifindex) => format!("{} (index {ifindex})", port.interface),
         None => format!("{} (not here)", dash(port.interface.clone())),
@@ -28,8 +29,8 @@ fn header(port: &PortView) -> String {
         None => interface,
     };
     let state = match &port.note {
-        Some(note) => format!("{}: {note}", state(port.state)),
-        None => state(port.state).into(),
+        Some(note) => format!("{}: {note}", port.state.as_str()),
+        None => port.state.as_str().into(),
     };
     let mac = port
         .mac_address
@@ -44,19 +45,25 @@ fn header(port: &PortView) -> String {
         ("groups", dash(port.security_groups.join(", "))),
         ("state", state),
     ];
-    let fields = fields.map(|(field, value)| format!("{field:<11}{value}\n"));
-    fields.concat() + &output::troubles(&port.troubles)
+    let hooks = detail.hooks.iter();
+    let hooks = hooks.map(|hook| (hook.hook.as_str(), hooked(hook)));
+    let fields = fields.into_iter().chain(hooks);
+    let fields: String = fields
+        .map(|(field, value)| format!("{field:<11}{value}\n"))
+        .collect();
+    fields + &output::troubles(&port.troubles)
 }
 
-/// The state of a port, as `list ports` says it too.
-pub fn state(state: PortState) -> &'static str {
-    match state {
-        PortState::Enforcing => "enforcing",
-        PortState::Open => "open",
-        PortState::Closed => "closed",
-        PortState::Pending => "pending",
-        PortState::Unfiltered => "unfiltered",
-    }
+/// A program and how it hangs, with the numbers to go on with in bpftool and tc.
+fn hooked(hook: &HookView) -> String {
+    let ProgramView { id, name, tag } = &hook.program;
+    let by = match &hook.link {
+        LinkView::Tcx { id, pin } => format!("tcx link {id}, pinned at {}", pin.display()),
+        LinkView::Clsact { priority, handle } => {
+            format!("clsact filter with pref {priority}, handle {handle:#x}")
+        }
+    };
+    format!("program {id} {name}, tag {tag}; {by}")
 }
 
 fn list(stages: &[StageView]) -> String {

@@ -1,0 +1,259 @@
+//! The ports and their states, as the kernel says them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Agent, Attachment, Trouble, Troubles,
+    lookup::{self, AnyPort},
+    phrase, readers,
+    state::Facts,
+};
+use crate::{
+    api::{PortState, PortTally, PortView},
+    model::{Effect, Fault, Interface, Port, PortId, Security, Vlan},
+    netlink::Link,
+};
+
+/// What the kernel said when it was last asked.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Interfaces that we have attached to, and what became of it.
+    attached: BTreeMap<u32, Attachment>,
+    /// What readers of frames mean to the interfaces that they read.
+    pub(super) readers: Troubles,
+    /// What the tables have entries for, and whose.
+    written: BTreeMap<(u32, u16), [u8; 16]>,
+    /// What could not be asked.
+    pub(super) errors: Vec<String>,
+}
+
+/// A port of the inventory and where it is; or an interface whose port has left the inventory.
+#[derive(Debug, Clone, Copy)]
+pub struct Spot<'a> {
+    /// The port.
+    pub port: Option<AnyPort<'a>>,
+    /// Its interface, if that is here.
+    pub link: Option<&'a Link>,
+}
+
+impl Spot<'_> {
+    /// The name of the interface that the port has or would have.
+    pub fn interface(&self) -> Option<&str> {
+        let wanted = self.port.and_then(AnyPort::interface);
+        let there = self.link.map(|link| link.name.as_str());
+        wanted.map(Interface::as_str).or(there)
+    }
+}
+
+impl Agent {
+    /// Asks the kernel what is attached, written and read; says in the log what has changed for worse or
+    /// for better. What it does not tell is taken for missing.
+    pub fn look(&mut self) {
+        if self.desired.document.is_none() {
+            return;
+        }
+        let mut errors = Vec::new();
+        let attached = self.datapath.attached().unwrap_or_else(|error| {
+            errors.push(format!("it is not known what is attached: {error}"));
+            BTreeMap::new()
+        });
+        let readers = self.datapath.readers().unwrap_or_else(|error| {
+            errors.push(error.to_string());
+            Vec::new()
+        });
+        let written = match self.tables.state(&*self.datapath) {
+            Ok(state) => {
+                let ports = state.ports.iter();
+                let entry = ports.map(|(key, port)| ((key.ifindex, key.vlan), port.uuid));
+                entry.collect()
+            }
+            Err(error) => {
+                errors.push(format!("it is not known what the tables hold: {error}"));
+                BTreeMap::new()
+            }
+        };
+        let before = std::mem::take(&mut self.seen);
+        self.seen = Seen {
+            attached,
+            readers: Troubles::default(),
+            written,
+            errors,
+        };
+        let links = self.spots().filter_map(|spot| spot.link);
+        self.seen.readers = readers::troubles(&readers, links);
+        self.tell_troubles(&before.readers, &self.seen.readers);
+    }
+
+    /// Every port, and the filtered interfaces whose ports have left the inventory; as of the last look.
+    pub fn ports(&self) -> Vec<PortView> {
+        self.spots().map(|spot| self.view_at(spot)).collect()
+    }
+
+    /// The ports by state, as of the last look.
+    pub fn tally(&self) -> PortTally {
+        self.spots().map(|spot| self.state(spot)).collect()
+    }
+
+    pub(super) fn view(&self, port: AnyPort<'_>) -> PortView {
+        self.view_at(self.spot_of(port))
+    }
+
+    pub(super) fn spots(&self) -> impl Iterator<Item = Spot<'_>> {
+        let ports = lookup::all(&self.desired.inventory).map(|port| self.spot_of(port));
+        ports.chain(self.left_behind())
+    }
+
+    fn spot_of<'a>(&'a self, port: AnyPort<'a>) -> Spot<'a> {
+        let interface = port.interface();
+        Spot {
+            port: Some(port),
+            link: interface.and_then(|name| self.links.get(self.ifindex(name.as_str())?)),
+        }
+    }
+
+    /// Interfaces that we have attached to and that no port of the inventory has any more: they stay
+    /// closed, because a shortened inventory must not open anything.
+    fn left_behind(&self) -> impl Iterator<Item = Spot<'_>> {
+        let interfaces = self.desired.inventory.interfaces();
+        let wanted: BTreeSet<_> = interfaces.map(Interface::as_str).collect();
+        let links = self.seen.attached.keys();
+        let links = links.filter_map(|ifindex| self.links.get(*ifindex));
+        let links = links.filter(move |link| !wanted.contains(link.name.as_str()));
+        links.map(|link| Spot {
+            port: None,
+            link: Some(link),
+        })
+    }
+
+    fn view_at(&self, spot: Spot<'_>) -> PortView {
+        let state = self.state(spot);
+        let port = spot.port;
+        let read = port.and_then(AnyPort::read);
+        let interface = spot.interface().unwrap_or_default();
+        let groups = read.into_iter().flat_map(|port| &port.groups);
+        PortView {
+            id: port.map(AnyPort::id).unwrap_or_default(),
+            name: port.map(AnyPort::name).unwrap_or_default().into(),
+            interface: interface.into(),
+            vlan: port.and_then(AnyPort::vlan).map(Vlan::id),
+            ifindex: spot.link.map(|link| link.ifindex),
+            mac_address: read.map(|port| port.mac),
+            addresses: read.map(phrase::addresses).unwrap_or_default(),
+            security_groups: groups
+                .map(|id| phrase::group(&self.desired.inventory, *id))
+                .collect(),
+            state,
+            note: self.note(spot, state),
+            troubles: self.troubles_at(spot.link.map(|link| link.ifindex)),
+        }
+    }
+
+    /// What the filter does at a spot.
+    pub(super) fn state(&self, spot: Spot<'_>) -> PortState {
+        self.facts(spot).state()
+    }
+
+    fn facts(&self, spot: Spot<'_>) -> Facts {
+        let read = spot.port.and_then(AnyPort::read);
+        let left_out = read.is_none_or(|port| self.enforced.closed.contains(&port.id));
+        let mut facts = Facts {
+            here: false,
+            attached: false,
+            written: false,
+            current: self.failures.enforce.is_none(),
+            unfiltered: read.is_some_and(|port| port.security != Security::Filtered),
+            left_out,
+            bypassed: false,
+        };
+        if let Some(link) = spot.link {
+            let attachment = self.attachment(link);
+            facts.here = attachment != Some(Attachment::Gone);
+            let is_open = self.opening(link).is_some();
+            facts.attached = attachment == Some(Attachment::InForce) && !is_open;
+            facts.written = self.is_written(spot.port, link.ifindex, facts.current);
+            facts.bypassed = self.bypass(link).is_some();
+        }
+        facts
+    }
+
+    /// Whether the tables have an entry that applies to the frames of a port. Until they hold the newest
+    /// inventory, that may be one of a port that was there before.
+    fn is_written(&self, port: Option<AnyPort<'_>>, ifindex: u32, current: bool) -> bool {
+        let Some(port) = port else {
+            return self.seen.written.keys().any(|(at, _)| *at == ifindex);
+        };
+        let vlan = port.vlan().map_or(0, Vlan::id);
+        let Some(owner) = self.seen.written.get(&(ifindex, vlan)) else {
+            return false;
+        };
+        let is_its_own = |PortId(id)| id.as_bytes() == owner;
+        !current || port.id().parse().is_ok_and(is_its_own)
+    }
+
+    fn attachment(&self, link: &Link) -> Option<Attachment> {
+        self.seen.attached.get(&link.ifindex).copied()
+    }
+
+    /// What lets frames pass at the hooks of an interface.
+    fn opening(&self, link: &Link) -> Option<&Trouble> {
+        let mut troubles = self.troubles.of(link.ifindex);
+        troubles.find(|trouble| trouble.opens())
+    }
+
+    /// What carries the frames of an interface past the filter.
+    fn bypass(&self, link: &Link) -> Option<&Trouble> {
+        let mut troubles = self.seen.readers.of(link.ifindex);
+        troubles.find(|trouble| trouble.opens())
+    }
+
+    /// Why the state is no better one.
+    pub(super) fn note(&self, spot: Spot<'_>, state: PortState) -> Option<String> {
+        let refused = self.failures.enforce.clone();
+        match state {
+            PortState::Enforcing => None,
+            PortState::Unfiltered => spot.port.and_then(AnyPort::read).map(why_unfiltered),
+            PortState::Closed => self.why_left_out(spot),
+            PortState::Pending => Some(refused.unwrap_or("about to be written".into())),
+            PortState::Outdated => refused,
+            PortState::Bypassed => {
+                let link = spot.link?;
+                self.bypass(link).map(|trouble| told(link, trouble))
+            }
+            PortState::Open => Some(self.why_open(spot.link?)),
+            PortState::Elsewhere => {
+                let fault = self.why_left_out(spot).map(|why| format!("; {why}"));
+                Some("its interface is not here".to_owned() + &fault.unwrap_or_default())
+            }
+        }
+    }
+
+    fn why_open(&self, link: &Link) -> String {
+        match (self.opening(link), self.attachment(link)) {
+            (Some(trouble), _) => told(link, trouble),
+            (None, Some(_)) => "the filter was taken off, and is about to be put back".into(),
+            (None, None) => "the filter is about to be put on".into(),
+        }
+    }
+
+    fn why_left_out(&self, spot: Spot<'_>) -> Option<String> {
+        let Some(port) = spot.port else {
+            return Some("its port is not in the inventory".into());
+        };
+        let id = port.id();
+        let closing = |fault: &&Fault| fault.effect == Effect::PortClosed && fault.object.id == id;
+        let mut faults = self.desired.faults.iter().chain(&self.enforced.faults);
+        let fault = faults.find(closing)?;
+        Some(format!("{} {}", fault.field, fault.problem))
+    }
+}
+
+fn told(link: &Link, trouble: &Trouble) -> String {
+    format!("{} {}", link.name, trouble.problem())
+}
+
+fn why_unfiltered(port: &Port) -> String {
+    match port.security {
+        Security::Trusted => format!("trusted: {}", port.device_owner),
+        Security::PortSecurityOff | Security::Filtered => "port security is off".into(),
+    }
+}
