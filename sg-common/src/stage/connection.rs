@@ -1,9 +1,10 @@
 //! Connections: finds the one a packet belongs to, moves its state, opens new ones.
 
 use crate::conntrack::{self, Next, Terms, icmp};
-use crate::layout::flow::{Flow, FlowKey, Side, Word};
+use crate::layout::flow::{Flow, Side, Word};
 use crate::layout::port::flags;
 use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
+use crate::layout::shared::put;
 use crate::packet::{Opening, transport};
 use crate::reason::{Accept, Condition, DropReason, Verdict};
 use crate::scratch::Scratch;
@@ -51,12 +52,14 @@ pub fn tracking<F: Frame + ?Sized>(
     }
 }
 
-/// Looks for the connection of a packet, and copies it into `scratch.flow`.
+/// Looks for the connection of a packet, and copies it into `scratch.flow`. `absent`: it is known not to be
+/// among the assured ones.
 #[inline(always)]
 pub fn find<T: Tables>(
     tables: &T,
     context: &Context<'_>,
     tracking: Tracking,
+    absent: bool,
     scratch: &mut Scratch,
 ) -> Option<T::Entry> {
     let key = match tracking {
@@ -65,31 +68,31 @@ pub fn find<T: Tables>(
         Tracking::Invalid(_) | Tracking::None => return None,
     };
     let flow = &mut scratch.flow;
-    // What is over is taken for absent.
-    let entry = match assured(tables, key, flow) {
-        Some(entry) if flow.lives(context.now) => entry,
-        _ => match tables.embryo(key, flow) {
-            Some(entry) if flow.lives(context.now) => entry,
-            _ => return None,
-        },
+    let assured = match absent {
+        true => None,
+        false => living(tables.assured(key), flow, context.now),
+    };
+    let entry = match assured {
+        Some(entry) => entry,
+        None => living(tables.embryo(key), flow, context.now)?,
     };
     tables.note(Note::Flow(*flow));
     Some(entry)
 }
 
+/// Copies an entry into `flow`; `None` if its connection is over.
 #[inline(always)]
-fn assured<T: Tables>(tables: &T, key: &FlowKey, flow: &mut Flow) -> Option<T::Entry> {
-    let entry = tables.assured(key)?;
-    *flow = entry.load();
-    Some(entry)
+fn living<E: FlowEntry>(entry: Option<E>, flow: &mut Flow, now: Ticks) -> Option<E> {
+    let entry = entry?;
+    put(flow, entry.load());
+    flow.lives(now).then_some(entry)
 }
 
 /// The VM has sent from its own MAC on this connection, in this generation, and not lost the address
 /// since: it needs no look-up.
 #[inline(always)]
-pub fn vouches(context: &Context<'_>, tracking: Tracking, flow: &Flow) -> bool {
+pub fn vouches(context: &Context<'_>, flow: &Flow) -> bool {
     context.is_from_own_mac()
-        && matches!(tracking, Tracking::Connection)
         && flow.word().source_vouched()
         && !flow.word().revoked()
         && flow.generation == context.generation
@@ -131,7 +134,7 @@ where
         settings: context.settings,
         now: context.now,
     };
-    *before = *flow;
+    put(before, *flow);
     let next = conntrack::next(flow, room, side, frame, ip, &terms);
     match next {
         Next::Refresh(lifetime) => refresh(flow, lifetime, context.now),
@@ -171,7 +174,8 @@ fn seen(word: &mut Word, context: &Context<'_>, side: Side) {
     }
 }
 
-/// The verdict on a packet that belongs to no stored connection: may it open one?
+/// The verdict on a packet that belongs to no stored connection: may it open one? The rules are asked as
+/// soon as it is known that one can begin with it: most of what is refused is refused by them.
 #[inline(always)]
 pub fn open<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Verdict
 where
@@ -179,10 +183,19 @@ where
     T: Tables,
 {
     tables.note(Note::NoFlow);
-    if let Err(reason) = begin(tables, context, frame, scratch) {
-        return invalid(tables, context, &scratch.opening, reason);
+    let Scratch {
+        ip,
+        opening,
+        flow,
+        room,
+        ..
+    } = scratch;
+    put(flow, Flow::new(context.hook, context.generation, 0));
+    if let Err(reason) = conntrack::opens(flow, room, frame, ip, opening, context.settings) {
+        return invalid(tables, context, opening, reason);
     }
-    let accept = permission::require(tables, context, &scratch.opening)?;
+    let accept = permission::require(tables, context, opening)?;
+    begin(tables, context, frame, scratch);
     if !tables.create(&scratch.opening.key, &scratch.flow) {
         tables.condition(
             context.slot,
@@ -193,34 +206,25 @@ where
     Ok(accept)
 }
 
-/// Makes `scratch.flow` the connection that the packet would open, if one can begin with it.
+/// Makes `scratch.flow` the connection that the packet opens.
 #[inline(always)]
-fn begin<F, T>(
-    tables: &T,
-    context: &Context<'_>,
-    frame: &F,
-    scratch: &mut Scratch,
-) -> Result<(), DropReason>
+fn begin<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch)
 where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let Scratch {
-        ip,
-        opening,
-        flow,
-        room,
-        ..
-    } = scratch;
+    let Scratch { ip, flow, room, .. } = scratch;
     let terms = Terms {
         settings: context.settings,
         now: context.now,
     };
-    *flow = Flow::new(context.hook, context.generation, tables.random());
-    let lifetime = conntrack::first(flow, room, frame, ip, opening, &terms)?;
+    let lifetime = conntrack::first(flow, room, frame, ip, &terms);
     flow.expires = context.now.wrapping_add(lifetime);
-    flow.change(|word| word.set_source_vouched(context.is_from_own_mac()));
-    Ok(())
+    let nonce = tables.random();
+    flow.change(|word| {
+        *word = word.with_nonce(nonce);
+        word.set_source_vouched(context.is_from_own_mac());
+    });
 }
 
 /// Reads the packet that an ICMP error quotes, which went the other way. False if it is not whole enough
@@ -277,7 +281,7 @@ fn judge_again<T: Tables>(
         ..
     } = scratch;
     let word = flow.word();
-    *before = *flow;
+    put(before, *flow);
     tables.note(Note::JudgedAgain);
     let key = if tracking == Tracking::Error {
         &quoted.key
@@ -325,7 +329,7 @@ pub fn invalid<T: Tables>(
 
 /// Writes an expiry only when it has moved: most packets leave it as it is.
 #[inline(always)]
-fn refresh(flow: &mut Flow, lifetime: Ticks, now: Ticks) {
+pub fn refresh(flow: &mut Flow, lifetime: Ticks, now: Ticks) {
     let expires = now.wrapping_add(lifetime);
     let moved = expires.wrapping_sub(flow.expires) as i32;
     if moved < 0 || moved >= EXPIRY_STEP as i32 {

@@ -18,11 +18,13 @@ use crate::layout::shared::obscure;
 use crate::reason::DropReason;
 use crate::wire::frame::Frame;
 use crate::wire::ip::Ip;
+use crate::wire::transport::Tcp;
 use exception::{
     Reset, is_challenge_ack, note_ignored, reopens, reset, resynchronise, resynchronises,
 };
 use lifetime::{lifetime, shorten};
-use segment::{Segment, read};
+pub use segment::Segment;
+use segment::{read, read_options};
 use state::{Class, IGNORE, INVALID, answer};
 use window::{Fit, begin, fit};
 
@@ -48,7 +50,24 @@ impl Room {
     };
 }
 
-/// The first segment of a connection (`tcp_new`): a SYN, or with `TCP_LOOSE` an ACK in the middle.
+/// Whether a connection can begin with a segment (`tcp_new`): a SYN, or with `TCP_LOOSE` an ACK in the
+/// middle.
+#[inline(always)]
+pub fn opens<F: Frame + ?Sized>(
+    room: &mut Room,
+    frame: &F,
+    ip: &Ip,
+    settings: &Settings,
+) -> Result<(), DropReason> {
+    read(&mut room.segment, frame, ip)?;
+    let segment = &room.segment;
+    match segment.is(Class::Syn) || segment.is(Class::Ack) && settings.has(switch::TCP_LOOSE) {
+        true => Ok(()),
+        false => Err(DropReason::InvalidTcpState),
+    }
+}
+
+/// Begins a connection with the segment that [`opens`] has read.
 #[inline(always)]
 pub fn first<F: Frame + ?Sized>(
     flow: &mut Flow,
@@ -56,10 +75,15 @@ pub fn first<F: Frame + ?Sized>(
     frame: &F,
     ip: &Ip,
     settings: &Settings,
-) -> Result<Ticks, DropReason> {
+) -> Ticks {
+    let Room {
+        segment, cursor, ..
+    } = room;
     // Whoever is picked up in the middle may have agreed on selective acknowledgements.
-    read(&mut room.segment, frame, ip, true, &mut room.cursor)?;
-    begin_with(flow, &mut room.segment, settings)
+    if segment.has_options() {
+        read_options(segment, frame, ip, true, cursor);
+    }
+    begin_with(flow, segment, settings)
 }
 
 /// A segment of a stored connection (`nf_conntrack_tcp_packet`).
@@ -73,34 +97,67 @@ pub fn next<F: Frame + ?Sized>(
     terms: &Terms<'_>,
 ) -> Next {
     let selectively = flow.word().sack_permitted(side.other());
-    match read(&mut room.segment, frame, ip, selectively, &mut room.cursor) {
-        Ok(()) => step(flow, side, room, terms),
-        Err(reason) => Next::Invalid(reason),
+    if let Err(reason) = read(&mut room.segment, frame, ip) {
+        return Next::Invalid(reason);
+    }
+    if room.segment.has_options() {
+        read_options(&mut room.segment, frame, ip, selectively, &mut room.cursor);
+    }
+    step(flow, side, room, terms)
+}
+
+/// Whether a connection is established; of one that is, the tables say so after every segment that only
+/// acknowledges.
+#[inline(always)]
+pub const fn is_established(flow: &Flow) -> bool {
+    flow.word().state() == State::Established as u8
+}
+
+/// Whether a segment's options are the timestamp and nothing else; its header is at an offset.
+#[inline(always)]
+pub fn has_only_timestamp<F: Frame + ?Sized>(frame: &F, header: u32, segment: &Segment) -> bool {
+    let options = header + size_of::<Tcp>() as u32;
+    options::is_timestamp(frame, options, segment.options as u32)
+}
+
+/// What [`next`] makes of an established and answered connection by a segment that only acknowledges, and
+/// how long it then lives; `None` if the segment does not fit, and there is more to be said.
+#[inline(always)]
+pub fn acknowledged(
+    flow: &mut Flow,
+    side: Side,
+    segment: &Segment,
+    settings: &Settings,
+) -> Option<Ticks> {
+    if fit(flow, side, segment, settings) != Fit::Taken {
+        return None;
+    }
+    match take(flow, side, segment, State::Established as u8, settings) {
+        Next::Refresh(lifetime) => Some(lifetime),
+        _ => None,
     }
 }
 
 /// A subprogram of its own in the kernel, like [`step`], for its stack.
 #[cfg_attr(target_arch = "bpf", inline(never))]
-fn begin_with(
-    flow: &mut Flow,
-    segment: &mut Segment,
-    settings: &Settings,
-) -> Result<Ticks, DropReason> {
-    let state = if segment.is(Class::Syn) {
-        segment.highest = segment.acknowledgement;
-        begin(flow, Side::Original, segment);
-        State::SynSent
-    } else if segment.is(Class::Ack) && settings.has(switch::TCP_LOOSE) {
-        pick_up(flow, segment);
-        State::Established
-    } else {
-        return Err(DropReason::InvalidTcpState);
+fn begin_with(flow: &mut Flow, segment: &mut Segment, settings: &Settings) -> Ticks {
+    let state = match segment.is(Class::Syn) {
+        true => {
+            segment.highest = segment.acknowledgement;
+            begin(flow, Side::Original, segment);
+            State::SynSent
+        }
+        false => {
+            pick_up(flow, segment);
+            State::Established
+        }
     };
     // The first segment of a connection fits: a SYN by what it says, a later one because it is liberal.
     fit(flow, Side::Original, segment, settings);
     match take(flow, Side::Original, segment, state as u8, settings) {
-        Next::Refresh(lifetime) => Ok(lifetime),
-        _ => Err(DropReason::InvalidTcpState),
+        Next::Refresh(lifetime) => lifetime,
+        // Nothing else is said of a first segment; such a connection would be over at once.
+        _ => 0,
     }
 }
 
