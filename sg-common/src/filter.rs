@@ -7,7 +7,6 @@ use crate::reason::{Accept, DropReason, Verdict};
 use crate::scratch::Scratch;
 use crate::stage::connection::{self, Tracking};
 use crate::stage::fragment::Known;
-use crate::stage::lane::{self, Lane};
 use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source};
 use crate::tables::Tables;
 use crate::wire::ethernet;
@@ -72,25 +71,15 @@ where
     if ethernet.vlan != key.vlan {
         return source::check_mac(tables, &context).map(|()| Accept::Tagged);
     }
-    let lane = lane::take(tables, &context, frame, &ethernet, scratch);
-    if lane == Lane::Taken {
-        return Ok(Accept::Established);
-    }
     match packet::body(frame, &ethernet, &mut scratch.ip)? {
-        Body::Ip => judge_ip(tables, &context, frame, lane == Lane::Absent, scratch),
+        Body::Ip => judge_ip(tables, &context, frame, scratch),
         Body::Arp => arp::check(tables, &context, frame, ethernet.payload),
         Body::Other => ethertype::check(tables, &context, ethernet.ethertype),
     }
 }
 
 #[inline(always)]
-fn judge_ip<F, T>(
-    tables: &T,
-    context: &Context<'_>,
-    frame: &F,
-    absent: bool,
-    scratch: &mut Scratch,
-) -> Verdict
+fn judge_ip<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Verdict
 where
     F: Frame + ?Sized,
     T: Tables,
@@ -99,10 +88,9 @@ where
     let transport = packet::transport(frame, &scratch.ip);
     scratch.opening = Opening::new(context.slot, context.hook, &scratch.ip, transport);
     let tracking = connection::tracking(context, frame, scratch);
-    let found = connection::find(tables, context, tracking, absent, scratch);
+    let found = connection::find(tables, context, tracking, scratch);
 
-    let own = found.is_some() && tracking == Tracking::Connection;
-    if !(own && connection::vouches(context, &scratch.flow)) {
+    if !(found.is_some() && connection::vouches(context, tracking, &scratch.flow)) {
         source::check(tables, context, &scratch.opening)?;
     }
     source::check_neighbor(tables, context, frame, scratch)?;

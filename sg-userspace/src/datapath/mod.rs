@@ -21,6 +21,7 @@ mod sweep;
 mod sys;
 mod tables;
 mod tcx;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::path::Path;
