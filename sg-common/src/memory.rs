@@ -133,12 +133,14 @@ impl Tables for Memory {
         self.flows.borrow().get(key).cloned()
     }
 
-    fn embryo(&self, key: &FlowKey) -> Option<Self::Entry> {
+    fn embryo(&self, key: &FlowKey, flow: &mut Flow) -> Option<Self::Entry> {
         self.look_up(match key.family() {
             Family::V4 => name::EMBRYOS4,
             Family::V6 => name::EMBRYOS6,
         });
-        self.embryos.borrow().get(key).cloned()
+        let entry = self.embryos.borrow().get(key).cloned()?;
+        *flow = entry.get();
+        Some(entry)
     }
 
     fn create(&self, key: &FlowKey, flow: &Flow) -> bool {

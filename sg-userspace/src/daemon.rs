@@ -51,9 +51,12 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         inventory: store.path().into(),
         settings: settings.path().into(),
     };
+    let flows = args.sizes.max_flows.unwrap_or_else(host::default_flows);
     let sizes = Sizes {
         limits: args.sizes.limits(),
-        flows: args.sizes.max_flows.unwrap_or_else(host::default_flows),
+        flows,
+        unproven: args.sizes.unproven(flows),
+        fragments: args.sizes.max_fragments,
     };
     let (mut kernel, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
     if let Some(log) = log {

@@ -8,6 +8,7 @@ use sg_common::layout::maps::name;
 
 use crate::node::Node;
 use crate::packet::tcp;
+use crate::pinned::PinnedEmbryos4;
 use crate::testrun::{PinnedHash, Program};
 
 /// Where a frame has the addresses and ports of IPv4 without options.
@@ -59,11 +60,21 @@ impl<'a> Crowd<'a> {
         let mut passed = 0;
         for first in servers.clone().step_by(BATCH as usize) {
             let batch = first..servers.end.min(first + BATCH);
-            passed += self.answer(batch.clone(), |vm, peer| tcp(vm, peer).syn().bytes());
-            passed += self.to_vm(batch.clone(), |peer, vm| tcp(peer, vm).syn_ack().bytes());
+            passed += self.open(batch.clone());
+            passed += self.accept(batch.clone());
             passed += self.answer(batch, |vm, peer| tcp(vm, peer).ack().bytes());
         }
         passed
+    }
+
+    /// The VM opens a connection to each.
+    pub fn open(&self, servers: Range<u32>) -> u32 {
+        self.answer(servers, |vm, peer| tcp(vm, peer).syn().bytes())
+    }
+
+    /// Each answers the connection that the VM has opened to it.
+    pub fn accept(&self, servers: Range<u32>) -> u32 {
+        self.to_vm(servers, |peer, vm| tcp(peer, vm).syn_ack().bytes())
     }
 
     /// A SYN of each client.
@@ -109,18 +120,20 @@ impl<'a> Crowd<'a> {
     }
 }
 
-/// Entries of an IPv4 flow table of a node.
+/// Assured IPv4 connections of a node.
 #[must_use]
-pub fn entries(node: &Node, map: &str) -> usize {
-    PinnedHash::<24, 64>::open(&node.map(map))
+pub fn assured(node: &Node) -> usize {
+    PinnedHash::<24, 64>::open(&node.map(name::FLOWS4))
         .keys::<[u8; 24]>()
         .len()
 }
 
-/// Assured IPv4 connections of a node.
+/// IPv4 connections of a node that are not assured.
 #[must_use]
-pub fn assured(node: &Node) -> usize {
-    entries(node, name::FLOWS4)
+pub fn unproven(node: &Node) -> usize {
+    PinnedEmbryos4::open(&node.map(name::EMBRYOS4))
+        .stored()
+        .len()
 }
 
 /// Waits until something is so.

@@ -54,9 +54,9 @@ pub fn quotation<F: Frame + ?Sized>(frame: &F, ip: &Ip, kind: u8) -> Option<u32>
 
 /// Only a request opens a connection.
 #[inline(always)]
-pub const fn opens(opening: &Opening) -> Result<(), DropReason> {
+pub const fn first(opening: &Opening, settings: &Settings) -> Result<Ticks, DropReason> {
     match opening.query() {
-        Some(Query { asks: true, .. }) => Ok(()),
+        Some(Query { asks: true, .. }) => Ok(lifetime(opening.family(), settings)),
         _ => Err(DropReason::InvalidIcmp),
     }
 }

@@ -1,10 +1,9 @@
 //! Connections: finds the one a packet belongs to, moves its state, opens new ones.
 
 use crate::conntrack::{self, Next, Terms, icmp};
-use crate::layout::flow::{Flow, Side, Word};
+use crate::layout::flow::{Flow, FlowKey, Side, Word};
 use crate::layout::port::flags;
 use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
-use crate::layout::shared::put;
 use crate::packet::{Opening, transport};
 use crate::reason::{Accept, Condition, DropReason, Verdict};
 use crate::scratch::Scratch;
@@ -66,20 +65,23 @@ pub fn find<T: Tables>(
         Tracking::Invalid(_) | Tracking::None => return None,
     };
     let flow = &mut scratch.flow;
-    let entry = match living(tables.assured(key), flow, context.now) {
-        Some(entry) => entry,
-        None => living(tables.embryo(key), flow, context.now)?,
+    // What is over is taken for absent.
+    let entry = match assured(tables, key, flow) {
+        Some(entry) if flow.lives(context.now) => entry,
+        _ => match tables.embryo(key, flow) {
+            Some(entry) if flow.lives(context.now) => entry,
+            _ => return None,
+        },
     };
     tables.note(Note::Flow(*flow));
     Some(entry)
 }
 
-/// Copies an entry into `flow`; `None` if its connection is over.
 #[inline(always)]
-fn living<E: FlowEntry>(entry: Option<E>, flow: &mut Flow, now: Ticks) -> Option<E> {
-    let entry = entry?;
-    put(flow, entry.load());
-    flow.lives(now).then_some(entry)
+fn assured<T: Tables>(tables: &T, key: &FlowKey, flow: &mut Flow) -> Option<T::Entry> {
+    let entry = tables.assured(key)?;
+    *flow = entry.load();
+    Some(entry)
 }
 
 /// The VM has sent from its own MAC on this connection, in this generation, and not lost the address
@@ -129,7 +131,7 @@ where
         settings: context.settings,
         now: context.now,
     };
-    put(before, *flow);
+    *before = *flow;
     let next = conntrack::next(flow, room, side, frame, ip, &terms);
     match next {
         Next::Refresh(lifetime) => refresh(flow, lifetime, context.now),
@@ -169,8 +171,7 @@ fn seen(word: &mut Word, context: &Context<'_>, side: Side) {
     }
 }
 
-/// The verdict on a packet that belongs to no stored connection: may it open one? The rules are asked as
-/// soon as it is known that one can begin with it: most of what is refused is refused by them.
+/// The verdict on a packet that belongs to no stored connection: may it open one?
 #[inline(always)]
 pub fn open<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Verdict
 where
@@ -178,19 +179,10 @@ where
     T: Tables,
 {
     tables.note(Note::NoFlow);
-    let Scratch {
-        ip,
-        opening,
-        flow,
-        room,
-        ..
-    } = scratch;
-    put(flow, Flow::new(context.hook, context.generation, 0));
-    if let Err(reason) = conntrack::opens(flow, room, frame, ip, opening, context.settings) {
-        return invalid(tables, context, opening, reason);
+    if let Err(reason) = begin(tables, context, frame, scratch) {
+        return invalid(tables, context, &scratch.opening, reason);
     }
-    let accept = permission::require(tables, context, opening)?;
-    begin(tables, context, frame, scratch);
+    let accept = permission::require(tables, context, &scratch.opening)?;
     if !tables.create(&scratch.opening.key, &scratch.flow) {
         tables.condition(
             context.slot,
@@ -201,25 +193,34 @@ where
     Ok(accept)
 }
 
-/// Makes `scratch.flow` the connection that the packet opens.
+/// Makes `scratch.flow` the connection that the packet would open, if one can begin with it.
 #[inline(always)]
-fn begin<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch)
+fn begin<F, T>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason>
 where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let Scratch { ip, flow, room, .. } = scratch;
+    let Scratch {
+        ip,
+        opening,
+        flow,
+        room,
+        ..
+    } = scratch;
     let terms = Terms {
         settings: context.settings,
         now: context.now,
     };
-    let lifetime = conntrack::first(flow, room, frame, ip, &terms);
+    *flow = Flow::new(context.hook, context.generation, tables.random());
+    let lifetime = conntrack::first(flow, room, frame, ip, opening, &terms)?;
     flow.expires = context.now.wrapping_add(lifetime);
-    let nonce = tables.random();
-    flow.change(|word| {
-        *word = word.with_nonce(nonce);
-        word.set_source_vouched(context.is_from_own_mac());
-    });
+    flow.change(|word| word.set_source_vouched(context.is_from_own_mac()));
+    Ok(())
 }
 
 /// Reads the packet that an ICMP error quotes, which went the other way. False if it is not whole enough
@@ -276,7 +277,7 @@ fn judge_again<T: Tables>(
         ..
     } = scratch;
     let word = flow.word();
-    put(before, *flow);
+    *before = *flow;
     tables.note(Note::JudgedAgain);
     let key = if tracking == Tracking::Error {
         &quoted.key

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Context, output};
 use crate::{
@@ -22,7 +22,7 @@ pub struct CheckArgs {
     file: PathBuf,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Report {
     ports: usize,
     closed: usize,

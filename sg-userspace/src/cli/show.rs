@@ -17,7 +17,7 @@ pub enum Show {
 /// A port by any of its names.
 #[derive(Debug, Args)]
 pub struct PortArgs {
-    /// Id, interface, MAC, IP address or name
+    /// Id, name, interface, MAC or IP address
     port: String,
 }
 

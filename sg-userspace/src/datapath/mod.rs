@@ -6,6 +6,7 @@ mod claim;
 mod clock;
 mod clsact;
 mod error;
+mod fair_tables;
 mod filters;
 mod flow_tables;
 mod links;
@@ -21,9 +22,8 @@ mod sweep;
 mod sys;
 mod tables;
 mod tcx;
-mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -201,8 +201,14 @@ impl Datapath for Kernel {
             .try_for_each(|change| self.tables.write(change))?)
     }
 
-    fn reset_counters(&mut self, slot: u32) -> crate::error::Result<()> {
-        Ok(self.tables.clear_counters(slot)?)
+    fn vacate(&mut self, slots: &BTreeSet<u32>) -> crate::error::Result<()> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        for slot in slots {
+            self.tables.clear_counters(*slot)?;
+        }
+        Ok(self.flows.vacate(slots)?)
     }
 
     fn counters(&self, slot: u32) -> crate::error::Result<PortCounts> {

@@ -36,15 +36,17 @@ impl ExportArgs {
             .map_err(|error| Error::Usage(format!("the export has no JSON form: {error}")))?;
         text.push('\n');
         if self.file == Path::new("-") {
-            output::write_raw(&text)?;
+            output::write(&text)?;
         } else {
             fs::write(&self.file, text).map_err(|source| Error::File {
                 action: "write",
                 path: self.file.clone(),
                 source,
             })?;
-            let count = document.flows.len();
-            output::say(&format!("{count} flow entries have been exported."));
+            eprintln!(
+                "sgctl: {} flow entries have been exported.",
+                document.flows.len()
+            );
         }
         Ok(Exit::Ok)
     }

@@ -1,7 +1,5 @@
 //! Fragments are put together again by an independent reading of the same bytes.
 
-use std::slice;
-
 use clap::Parser;
 use etherparse::{NetSlice, SlicedPacket, defrag::IpDefragPool};
 
@@ -51,15 +49,15 @@ fn the_first_and_the_later_fragment_are_the_datagram() {
         };
         assert_eq!(
             fragments(&format!("{words} --fragment first")),
-            slice::from_ref(first)
+            [first.clone()]
         );
         assert_eq!(
             fragments(&format!("{words} --fragment lone")),
-            slice::from_ref(second)
+            [second.clone()]
         );
         let whole = reassembled(&later).expect(words);
         assert_eq!(whole[..4], header, "{words}");
         assert!(whole.len() > super::CUT + 8, "{words}");
-        assert_eq!(reassembled(slice::from_ref(first)), None, "{words}");
+        assert_eq!(reassembled(&[first.clone()]), None, "{words}");
     }
 }
