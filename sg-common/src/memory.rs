@@ -133,14 +133,12 @@ impl Tables for Memory {
         self.flows.borrow().get(key).cloned()
     }
 
-    fn embryo(&self, key: &FlowKey, flow: &mut Flow) -> Option<Self::Entry> {
+    fn embryo(&self, key: &FlowKey) -> Option<Self::Entry> {
         self.look_up(match key.family() {
             Family::V4 => name::EMBRYOS4,
             Family::V6 => name::EMBRYOS6,
         });
-        let entry = self.embryos.borrow().get(key).cloned()?;
-        *flow = entry.get();
-        Some(entry)
+        self.embryos.borrow().get(key).cloned()
     }
 
     fn create(&self, key: &FlowKey, flow: &Flow) -> bool {

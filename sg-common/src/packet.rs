@@ -176,30 +176,19 @@ impl Opening {
             Hook::FromVm => (ip.source, ip.destination),
             Hook::ToVm => (ip.destination, ip.source),
         };
-        let (local_port, remote_port) = match hook {
-            Hook::FromVm => (transport.source, transport.destination),
-            Hook::ToVm => (transport.destination, transport.source),
+        let mut ports = match hook {
+            Hook::FromVm => [transport.source, transport.destination],
+            Hook::ToVm => [transport.destination, transport.source],
         };
-        let mut key = FlowKey {
-            slot,
-            local,
-            remote,
-            local_port,
-            remote_port,
-            protocol: ip.protocol,
-            icmp_request: 0,
-            icmp_from_vm: 0,
-            family: ip.family.number(),
-            reserved: 0,
-        };
+        let (mut request, mut from_vm) = (0, 0);
         if let Some(query) = query(ip.family, ip.protocol, &transport) {
-            key.local_port = transport.source;
-            key.remote_port = transport.destination & 0xff;
-            key.icmp_request = query.request;
-            key.icmp_from_vm = (query.asks == matches!(hook, Hook::FromVm)) as u8;
+            ports = [transport.source, transport.destination & 0xff];
+            request = query.request;
+            from_vm = (query.asks == matches!(hook, Hook::FromVm)) as u8;
         }
+        let kind = [ip.protocol, request, from_vm, ip.family.number()];
         Opening {
-            key,
+            key: FlowKey::new(slot, [local, remote], ports, kind),
             hook,
             transport,
         }

@@ -86,8 +86,6 @@ closed_list! {
         FlowNotPromoted "flow_not_promoted" "The table of assured connections is full; this one stays evictable.",
         FlowOverQuota "flow_over_quota" "The port has its share of assured connections; this one stays evictable.",
         FragmentNotStored "fragment_not_stored" "A first fragment could not be stored; the later ones will be refused.",
-        FlowDisplaced "flow_displaced" "The table of unproven connections was full, and one of this port, which has most there, gave way to another.",
-        FragmentDisplaced "fragment_displaced" "The table of fragments was full, and a datagram of this port, which has most there, gave way to another.",
     }
 }
 

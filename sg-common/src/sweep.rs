@@ -12,7 +12,7 @@
 
 use crate::conntrack::tcp::State;
 use crate::layout::flow::Word;
-use crate::layout::settings::{EXPIRY_STEP, Ticks, passed};
+use crate::layout::settings::{EXPIRY_STEP, Ticks, passed, ticks};
 use crate::layout::sweep::Room;
 use crate::wire::protocol;
 
@@ -31,11 +31,19 @@ pub const SLOWEST: u64 = 1_000_000_000;
 /// The shortest.
 pub const FASTEST: u64 = 1_000_000;
 
-/// In so many ticks (17 s), a power of two, every bucket of the fair tables is looked at.
-pub const ROUND_FAIR: Ticks = 1 << 14;
+/// Every so often one of the tables that evict is walked through, in turn.
+pub const WALK: Ticks = ticks(3);
 
-/// Buckets of one table in one step at most.
-pub const WALK: u32 = 1024;
+/// Entries that a walk looks at. It cannot go on where another stopped, but what it removes makes way
+/// for what comes after it, and these tables evict what is in nobody's way.
+pub const WALK_VISITS: u32 = 4096;
+
+/// One in so many walks goes to the end of its table, long before the clock wraps. No multiple of the
+/// number of tables, so that each gets its turn.
+pub const WALKS_TO_END: u32 = 4096;
+
+/// Entries that one walk removes at most.
+pub const WALK_REMOVES: u32 = 1024;
 
 /// Whether room is to be made in a hurry.
 #[inline(always)]
@@ -62,14 +70,6 @@ pub const fn pause(rooms: &[Room; 2], pressed: bool) -> u64 {
         pause if pause < FASTEST => FASTEST,
         pause => pause,
     }
-}
-
-/// How many of a fair table's buckets are looked at in a step, so long after the one before.
-#[inline(always)]
-pub const fn walk(buckets: u32, since: Ticks) -> u32 {
-    let due = (buckets as u64 * since as u64 / ROUND_FAIR as u64 + 1) as u32;
-    let most = if buckets < WALK { buckets } else { WALK };
-    if due < most { due } else { most }
 }
 
 /// Whether an entry can be removed. What has expired gets a moment more: a packet that found it alive is

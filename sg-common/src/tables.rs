@@ -11,8 +11,8 @@ use crate::reason::{Condition, Verdict};
 /// All that the filter looks up and writes.
 ///
 /// Each family has two flow tables. Assured connections are in `flows4` and `flows6`, hashes that no
-/// packet can evict; all others in `embryos4` and `embryos6`, where the port that has most gives way
-/// ([`crate::layout::fair`]), so that a flood displaces only the flood.
+/// packet can evict; all others in `embryos4` and `embryos6`, LRUs, so that a flood displaces only the
+/// flood.
 pub trait Tables {
     /// A stored connection.
     type Entry: FlowEntry;
@@ -20,8 +20,8 @@ pub trait Tables {
     /// Looks among the assured connections.
     fn assured(&self, key: &FlowKey) -> Option<Self::Entry>;
 
-    /// Looks among the others, and copies what it finds into `flow`.
-    fn embryo(&self, key: &FlowKey, flow: &mut Flow) -> Option<Self::Entry>;
+    /// Looks among the others.
+    fn embryo(&self, key: &FlowKey) -> Option<Self::Entry>;
 
     /// Stores a new connection among the others, in the place of one that is over. If another CPU has
     /// just stored one of this key, that one stands. False if neither is so.

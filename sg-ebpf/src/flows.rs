@@ -4,8 +4,9 @@
 //! word. So nobody's removal by key can hit a successor, and the entry that a look-up has found is not
 //! given to another key meanwhile.
 
-use aya_ebpf::bindings::BPF_NOEXIST;
-use sg_common::layout::fair::{Embryo4, Embryo6};
+use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
+
+use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
 use sg_common::layout::flow::{Flow, FlowKey, Word};
 use sg_common::layout::settings::{Ticks, passed};
 use sg_common::layout::sweep::adopted;
@@ -13,8 +14,6 @@ use sg_common::reason::Condition;
 use sg_common::tables::{FlowEntry, Tables};
 use sg_common::wire::addr::Family;
 
-use crate::atomic::{add, swap};
-use crate::fair::{self, Stored, global};
 use crate::maps;
 use crate::tables::{KernelTables, by_family};
 
@@ -33,9 +32,10 @@ type Halves = [u32; size_of::<Flow>() / 4];
 impl FlowEntry for Entry {
     #[inline(always)]
     fn load(&self) -> Flow {
+        let stored: *const u64 = self.0.cast();
         // SAFETY: the pointer comes from a look-up in this program run. Other CPUs may write meanwhile:
-        // each word is read whole.
-        let word = |index| unsafe { self.0.cast::<u64>().add(index).read_volatile() };
+        // each word is read whole. Volatile also keeps the compiler from copying byte by byte.
+        let word = |index| unsafe { stored.add(index).read_volatile() };
         let words: Words = [
             word(0),
             word(1),
@@ -46,7 +46,7 @@ impl FlowEntry for Entry {
             word(6),
             word(7),
         ];
-        bytemuck::must_cast(words)
+        bytemuck::cast(words)
     }
 
     /// Writes only what this packet has changed: most packets leave the cache line clean, and what another
@@ -83,8 +83,8 @@ impl Entry {
     pub fn claim(&self, before: u64, now: Ticks) -> bool {
         let claimed = self.swap(before, Word::CLAIMED.0);
         if claimed {
-            // SAFETY: as for `load`. An entry that is not assured may be given to another key just before
-            // it is claimed; the claim then ends by itself.
+            // SAFETY: as for `load`. An element of an LRU may be given to another key just before it is
+            // claimed; the claim then ends by itself.
             unsafe { (&raw mut (*self.0).expires).write_volatile(now) };
         }
         claimed
@@ -107,7 +107,14 @@ impl Entry {
     #[inline(always)]
     fn swap(&self, before: u64, after: u64) -> bool {
         // SAFETY: as for `load`; the word is aligned.
-        unsafe { swap(self.0.cast(), before, after) }
+        let (_, swapped) = unsafe {
+            atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(
+                self.0.cast(),
+                before,
+                after,
+            )
+        };
+        swapped
     }
 
     #[inline(always)]
@@ -126,14 +133,14 @@ impl Entry {
 
     /// Whether it holds a connection at this moment.
     #[inline(always)]
-    pub fn lives(&self, now: Ticks) -> bool {
+    fn lives(&self, now: Ticks) -> bool {
         Word(self.word()).nonce() != 0 && !passed(self.expires(), now)
     }
 
     /// Claims the entry unless its connection lives. Its word is read first: a claim fails if the
     /// connection has come to life since.
     #[inline(always)]
-    pub fn seize(&self, now: Ticks) -> Seized {
+    fn seize(&self, now: Ticks) -> Seized {
         let word = self.word();
         if self.lives(now) {
             Seized::Lives
@@ -147,7 +154,7 @@ impl Entry {
 
 /// Whose an entry is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Seized {
+enum Seized {
     /// Its connection lives.
     Lives,
     /// This CPU's, to be replaced.
@@ -156,38 +163,31 @@ pub enum Seized {
     Others,
 }
 
-/// See [`Tables::embryo`].
-#[inline(always)]
-pub fn embryo(key: &FlowKey, flow: &mut Flow) -> Option<Entry> {
-    match key.family() {
-        Family::V4 => fair::entry::<Embryo4>(find_embryo4(&key.narrow(), flow)),
-        Family::V6 => fair::entry::<Embryo6>(find_embryo6(key, flow)),
-    }
-    .map(Entry)
-}
-
 /// See [`Tables::create`].
-#[inline(always)]
+///
+/// A subprogram of its own in the kernel: it writes to four maps.
+#[inline(never)]
 pub fn create(key: &FlowKey, flow: &Flow) -> bool {
-    let stored = match key.family() {
-        Family::V4 => store_embryo4(&key.narrow(), flow),
-        Family::V6 => store_embryo6(key, flow),
+    let stored = by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
+        .insert(key, flow, BPF_NOEXIST.into()));
+    match stored {
+        Ok(()) => return true,
+        Err(EEXIST) => {}
+        Err(_) => return false,
+    }
+    let now = KernelTables.now();
+    let Some(entry) = KernelTables.embryo(key) else {
+        return false;
     };
-    Stored(stored).settle(Condition::FlowDisplaced)
+    match entry.seize(now) {
+        Seized::Lives => true,
+        // Not written in place: the LRU may give the memory to another key at any time.
+        Seized::Ours => by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
+            .insert(key, flow, BPF_ANY.into()))
+        .is_ok(),
+        Seized::Others => false,
+    }
 }
-
-/// Removes a connection from those that are not assured.
-#[inline(always)]
-pub fn dismiss(key: &FlowKey) -> bool {
-    let removed = match key.family() {
-        Family::V4 => remove_embryo4(&key.narrow()),
-        Family::V6 => remove_embryo6(key),
-    };
-    removed != 0
-}
-
-global!(find_embryo4, store_embryo4, remove_embryo4: Embryo4);
-global!(find_embryo6, store_embryo6, remove_embryo6: Embryo6);
 
 /// See [`Tables::promote`].
 ///
@@ -201,7 +201,8 @@ pub fn promote(key: &FlowKey, flow: &Flow) -> Refusal {
     };
     match refusal {
         Refusal::None => {
-            dismiss(key);
+            let _ = by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
+                .remove(key));
         }
         Refusal::NoRoom => hurry(),
         Refusal::OverQuota => {}
@@ -209,20 +210,13 @@ pub fn promote(key: &FlowKey, flow: &Flow) -> Refusal {
     refusal
 }
 
-/// Stores a connection that comes from elsewhere; `room` is for what is found in its place. Returns one
-/// of [`adopted`].
-#[inline(always)]
-pub fn adopt(key: &FlowKey, flow: &Flow, room: &mut Flow) -> u32 {
+/// Stores an assured connection that comes from elsewhere. Returns one of [`adopted`].
+#[inline(never)]
+pub fn adopt(key: &FlowKey, flow: &Flow) -> u32 {
     let now = KernelTables.now();
     let alive = |entry: Option<Entry>| entry.is_some_and(|entry| entry.lives(now));
-    if alive(KernelTables.assured(key)) || alive(KernelTables.embryo(key, room)) {
+    if alive(KernelTables.assured(key)) || alive(KernelTables.embryo(key)) {
         return adopted::EXISTS;
-    }
-    if !flow.word().assured() {
-        return match create(key, flow) {
-            true => adopted::STORED,
-            false => adopted::NO_ROOM,
-        };
     }
     match promote(key, flow) {
         Refusal::None => adopted::STORED,
@@ -272,7 +266,7 @@ fn insert(key: &FlowKey, flow: &Flow) -> Refusal {
         Some(settings) => settings.assured_per_port,
         None => 0,
     };
-    let (Some(of_port), Some(room)) = (of_port(key.slot), room(key.family())) else {
+    let (Some(of_port), Some(room)) = (port_flows(key.slot), room(key.family())) else {
         return Refusal::NoRoom;
     };
     // SAFETY: both point into array maps, good for this run.
@@ -317,7 +311,7 @@ pub fn give_turn(key: &FlowKey) -> bool {
 /// Gives back the room of an assured connection that is no more.
 #[inline(always)]
 pub fn release(family: Family, slot: u32) {
-    if let Some(of_port) = of_port(slot) {
+    if let Some(of_port) = port_flows(slot) {
         // SAFETY: a pointer into an array map, good for this run.
         unsafe { give_back(of_port) };
     }
@@ -341,11 +335,9 @@ pub fn room(family: Family) -> Option<*mut sg_common::layout::sweep::Room> {
     maps::ROOMS.get_ptr_mut(family as u32)
 }
 
-/// Assured connections of a port.
 #[inline(always)]
-fn of_port(slot: u32) -> Option<*mut u32> {
-    // SAFETY: a pointer into an array map, good for this run.
-    fair::share(slot).map(|share| unsafe { &raw mut (*share).assured })
+fn port_flows(slot: u32) -> Option<*mut u32> {
+    maps::PORT_FLOWS.get_ptr_mut(slot)
 }
 
 /// Adds one, unless there are `most`. Adds first and looks then, as the target has no addition that
@@ -369,6 +361,12 @@ unsafe fn take_one(count: *mut u32, most: u32) -> bool {
 
 #[inline(always)]
 unsafe fn give_back(count: *mut u32) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller's. The target has no subtraction; this wraps.
     unsafe { add(count, u32::MAX) };
+}
+
+#[inline(always)]
+unsafe fn add(count: *mut u32, number: u32) {
+    // SAFETY: the caller's.
+    unsafe { atomic_xadd::<u32, u32, { AtomicOrdering::SeqCst }>(count, number) };
 }

@@ -17,8 +17,8 @@ const PAUSE: Ticks = ticks(10);
 
 /// Logs that a condition was met, unless it was logged a moment ago.
 #[inline(always)]
-pub fn condition(now: Ticks, slot: u32, condition: u32) {
-    let Some(logged) = maps::LOGGED.get_ptr_mut(condition) else {
+pub fn condition(now: Ticks, slot: u32, condition: Condition) {
+    let Some(logged) = maps::LOGGED.get_ptr_mut(condition as u32) else {
         return;
     };
     // SAFETY: a pointer into an array map, good for this run. Two CPUs at once may both log.
@@ -32,7 +32,7 @@ pub fn condition(now: Ticks, slot: u32, condition: u32) {
 }
 
 #[inline(never)]
-fn write(slot: u32, condition: u32) -> u32 {
+fn write(slot: u32, condition: Condition) -> u32 {
     let Some(mut entry) = maps::AYA_LOGS.reserve_untyped::<[u8; RECORD]>(0) else {
         return 0;
     };
@@ -46,7 +46,7 @@ fn write(slot: u32, condition: u32) -> u32 {
 }
 
 #[inline(always)]
-fn fill(record: &mut [u8; RECORD], slot: u32, condition: u32) -> Option<()> {
+fn fill(record: &mut [u8; RECORD], slot: u32, condition: Condition) -> Option<()> {
     let mut at = size_of::<LogValueLength>();
     let mut put = |bytes: &[u8]| {
         record.get_mut(at..at + bytes.len())?.copy_from_slice(bytes);
@@ -72,18 +72,11 @@ fn text(text: &str, put: &mut impl FnMut(&[u8]) -> Option<()>) -> Option<()> {
 
 /// Names of one length, so that the verifier sees records of one length.
 #[inline(always)]
-fn name(condition: u32) -> &'static str {
-    const NOT_STORED: u32 = Condition::FlowNotStored as u32;
-    const NOT_PROMOTED: u32 = Condition::FlowNotPromoted as u32;
-    const OVER_QUOTA: u32 = Condition::FlowOverQuota as u32;
-    const FRAGMENT_NOT_STORED: u32 = Condition::FragmentNotStored as u32;
-    const DISPLACED: u32 = Condition::FlowDisplaced as u32;
+fn name(condition: Condition) -> &'static str {
     match condition {
-        NOT_STORED => "flow_not_stored    ",
-        NOT_PROMOTED => "flow_not_promoted  ",
-        OVER_QUOTA => "flow_over_quota    ",
-        FRAGMENT_NOT_STORED => "fragment_not_stored",
-        DISPLACED => "flow_displaced     ",
-        _ => "fragment_displaced ",
+        Condition::FlowNotStored => "flow_not_stored    ",
+        Condition::FlowNotPromoted => "flow_not_promoted  ",
+        Condition::FlowOverQuota => "flow_over_quota    ",
+        Condition::FragmentNotStored => "fragment_not_stored",
     }
 }

@@ -16,10 +16,6 @@
 fn main() {}
 
 #[cfg(target_arch = "bpf")]
-mod atomic;
-#[cfg(target_arch = "bpf")]
-mod fair;
-#[cfg(target_arch = "bpf")]
 mod flows;
 #[cfg(target_arch = "bpf")]
 mod frame;
@@ -75,7 +71,7 @@ mod programs {
         sweep::start()
     }
 
-    /// Stores the connection in its packet, an [`Adoption`], as if the filter had created or promoted it.
+    /// Stores the assured connection in its packet, an [`Adoption`], as if the filter had promoted it.
     /// Returns one of [`adopted`].
     #[classifier]
     pub fn adopt(ctx: TcContext) -> i32 {
@@ -83,45 +79,12 @@ mod programs {
             return adopted::NO_ROOM as i32;
         };
         // SAFETY: as in `judge`.
-        let Scratch {
-            opening,
-            flow,
-            before,
-            ..
-        } = unsafe { &mut *scratch };
+        let Scratch { opening, flow, .. } = unsafe { &mut *scratch };
         let read = read(&ctx, offset_of!(Adoption, key), &mut opening.key)
             && read(&ctx, offset_of!(Adoption, flow), flow);
         match read {
-            true => flows::adopt(&opening.key, flow, before) as i32,
+            true => flows::adopt(&opening.key, flow) as i32,
             false => adopted::NO_ROOM as i32,
-        }
-    }
-
-    /// Removes the connection of the key in its packet, an [`Adoption`], from those that are not assured.
-    /// Returns 1 if it was there.
-    #[classifier]
-    pub fn dismiss(ctx: TcContext) -> i32 {
-        let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
-            return 0;
-        };
-        // SAFETY: as in `judge`.
-        let key = unsafe { &mut (*scratch).opening.key };
-        let removed = read(&ctx, offset_of!(Adoption, key), key) && flows::dismiss(key);
-        removed as i32
-    }
-
-    /// Removes all that the port in the slot of the key in its packet, an [`Adoption`], has in the fair
-    /// tables. Returns how much that was.
-    #[classifier]
-    pub fn vacate(ctx: TcContext) -> i32 {
-        let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
-            return 0;
-        };
-        // SAFETY: as in `judge`.
-        let key = unsafe { &mut (*scratch).opening.key };
-        match read(&ctx, offset_of!(Adoption, key), key) {
-            true => sweep::vacate(key.slot) as i32,
-            false => 0,
         }
     }
 

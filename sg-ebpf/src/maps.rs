@@ -1,12 +1,12 @@
 //! Every map, and nothing else. Sizes are defaults that the loader may change.
 
-use aya_ebpf::bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, bpf_timer};
-use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, Queue, RingBuf};
+use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_timer};
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, Queue, RingBuf};
 use aya_ebpf::macros::btf_map;
 use sg_common::layout::capacity;
 use sg_common::layout::counter::Counter;
-use sg_common::layout::fair::{Datagram, Embryo4, Embryo6, Seeds, Share, Tags};
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::maps::Node;
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
 use sg_common::layout::port::{AddressKey, Port, PortKey};
@@ -18,9 +18,6 @@ use sg_common::scratch::Scratch;
 /// written per connection: their memory is there from the start, which makes an insert three times
 /// cheaper.
 const ON_DEMAND: usize = BPF_F_NO_PREALLOC as usize;
-
-/// The kernel aligns an array to pages that user space may map.
-const ALIGNED: usize = BPF_F_MMAPABLE as usize;
 
 /// Of the daemon's, here to be pinned with the rest.
 #[btf_map(name = "node")]
@@ -60,22 +57,16 @@ pub static FLOWS4: HashMap<FlowKey4, Flow, { capacity::FLOWS4 as usize }> = Hash
 #[btf_map(name = "flows6")]
 pub static FLOWS6: HashMap<FlowKey, Flow, { capacity::FLOWS6 as usize }> = HashMap::new();
 
-/// The fair tables: entries, their tags, and how they are hashed.
 #[btf_map(name = "embryos4")]
-pub static EMBRYOS4: Array<Embryo4, { capacity::EMBRYOS4 as usize }> = Array::new();
+pub static EMBRYOS4: LruHashMap<FlowKey4, Flow, { capacity::EMBRYOS4 as usize }> =
+    LruHashMap::new();
 
 #[btf_map(name = "embryos6")]
-pub static EMBRYOS6: Array<Embryo6, { capacity::EMBRYOS6 as usize }> = Array::new();
+pub static EMBRYOS6: LruHashMap<FlowKey, Flow, { capacity::EMBRYOS6 as usize }> = LruHashMap::new();
 
 #[btf_map(name = "fragments")]
-pub static FRAGMENTS: Array<Datagram, { capacity::FRAGMENTS as usize }> = Array::new();
-
-/// Aligned, so that those of a bucket are two cache lines.
-#[btf_map(name = "tags")]
-pub static TAGS: Array<Tags, { capacity::BUCKETS as usize }, ALIGNED> = Array::new();
-
-#[btf_map(name = "seeds")]
-pub static SEEDS: Array<Seeds, 1> = Array::new();
+pub static FRAGMENTS: LruHashMap<FragmentKey, FragmentValue, { capacity::FRAGMENTS as usize }> =
+    LruHashMap::new();
 
 #[btf_map(name = "counters")]
 pub static COUNTERS: PerCpuArray<Counter, { capacity::counters(capacity::PORTS) as usize }> =
@@ -85,8 +76,9 @@ pub static COUNTERS: PerCpuArray<Counter, { capacity::counters(capacity::PORTS) 
 #[btf_map(name = "rooms")]
 pub static ROOMS: Array<Room, 2> = Array::new();
 
-#[btf_map(name = "shares")]
-pub static SHARES: Array<Share, { capacity::slots(capacity::PORTS) as usize }> = Array::new();
+/// Assured connections of each slot.
+#[btf_map(name = "port_flows")]
+pub static PORT_FLOWS: Array<u32, { capacity::slots(capacity::PORTS) as usize }> = Array::new();
 
 /// The order in which the sweep looks at the assured connections: as many turns as entries.
 #[btf_map(name = "turns4")]

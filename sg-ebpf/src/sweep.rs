@@ -2,15 +2,19 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::{bpf_loop, bpf_timer_init, bpf_timer_set_callback, bpf_timer_start};
-use sg_common::layout::fair::{Datagram, Embryo4, Embryo6, Fair};
-use sg_common::layout::settings::Ticks;
+use aya_ebpf::helpers::{
+    bpf_for_each_map_elem, bpf_timer_init, bpf_timer_set_callback, bpf_timer_start,
+};
+use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::layout::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::settings::{Ticks, passed};
 use sg_common::layout::sweep::{Room, Sweep};
-use sg_common::sweep::{TURNS, gives_way, is_over, is_pressed, pause};
+use sg_common::sweep::{
+    TURNS, WALK, WALK_REMOVES, WALK_VISITS, WALKS_TO_END, gives_way, is_over, is_pressed, pause,
+};
 use sg_common::tables::Tables;
 use sg_common::wire::addr::Family;
 
-use crate::fair;
 use crate::flows::{Entry, release, room};
 use crate::maps;
 use crate::tables::KernelTables;
@@ -50,7 +54,8 @@ unsafe extern "C" fn tick(_map: *mut c_void, _key: *mut u32, value: *mut maps::T
     0
 }
 
-/// Looks at some connections of each family, and at some buckets of the fair tables. Returns the nanoseconds until the next step.
+/// Looks at some connections of each family, and now and then walks through a table that evicts.
+/// Returns the nanoseconds until the next step.
 #[inline(never)]
 pub fn step() -> u64 {
     let now = KernelTables.now();
@@ -63,8 +68,11 @@ pub fn step() -> u64 {
     let refused = sweep.refused != 0;
     sweep.refused = 0;
     let removed = turns4(now) + turns6(now);
-    let since = now.wrapping_sub(sweep.last);
-    sweep.removed += u64::from(removed + walk(sweep, now, since));
+    sweep.removed += u64::from(removed);
+    if now.wrapping_sub(sweep.walked) >= WALK {
+        sweep.walked = now;
+        sweep.removed += u64::from(walk(sweep, now));
+    }
     sweep.steps += 1;
     sweep.last = now;
     let rooms = [read(Family::V4), read(Family::V6)];
@@ -129,100 +137,97 @@ fn read(family: Family) -> Room {
     }
 }
 
-/// What a walk through buckets knows and finds out.
+/// What a walk knows and finds out.
 #[repr(C)]
 struct Walk {
     now: Ticks,
-    /// The bucket to begin with.
-    first: u32,
-    /// Buckets of the table.
-    buckets: u32,
-    /// The slot of which everything goes; 0: what is over goes.
-    slot: u32,
+    /// Entries to look at before it ends.
+    visits: u32,
     removed: u32,
 }
 
-/// Looks at those buckets of each fair table that are due; returns how many entries were over.
+/// Walks through the table that is next, or some of it; returns how many entries were over.
 #[inline(never)]
-fn walk(sweep: &mut Sweep, now: Ticks, since: Ticks) -> u32 {
-    each(|table, visitor| {
-        let buckets = fair::buckets(table);
-        let number = sg_common::sweep::walk(buckets, since);
-        let next = &mut sweep.next[table.index()];
-        let first = match *next < buckets {
-            true => *next,
-            false => 0,
+fn walk(sweep: &mut Sweep, now: Ticks) -> u32 {
+    let visits = match sweep.walks % WALKS_TO_END {
+        0 => u32::MAX,
+        _ => WALK_VISITS,
+    };
+    let mut walk = Walk {
+        now,
+        visits,
+        removed: 0,
+    };
+    let context = (&raw mut walk).cast();
+    // The verifier wants one map at each call.
+    // SAFETY: the visitors take the keys and values of their maps, and a walk.
+    unsafe {
+        match sweep.walks % 3 {
+            0 => {
+                bpf_for_each_map_elem(address(&maps::EMBRYOS4), embryo4 as *mut c_void, context, 0)
+            }
+            1 => {
+                bpf_for_each_map_elem(address(&maps::EMBRYOS6), embryo6 as *mut c_void, context, 0)
+            }
+            _ => bpf_for_each_map_elem(
+                address(&maps::FRAGMENTS),
+                fragment as *mut c_void,
+                context,
+                0,
+            ),
         };
-        *next = first.wrapping_add(number);
-        let walk = Walk {
-            now,
-            first,
-            buckets,
-            slot: 0,
-            removed: 0,
-        };
-        walk.through(number, visitor)
-    })
-}
-
-/// Removes all that a port has in the fair tables; returns how much that was.
-#[inline(never)]
-pub fn vacate(slot: u32) -> u32 {
-    let now = KernelTables.now();
-    each(|table, visitor| {
-        let buckets = fair::buckets(table);
-        let walk = Walk {
-            now,
-            first: 0,
-            buckets,
-            slot,
-            removed: 0,
-        };
-        walk.through(buckets, visitor)
-    })
-}
-
-/// What sees one bucket after the other.
-type Visitor = unsafe extern "C" fn(u32, *mut Walk) -> u64;
-
-/// Does something with every fair table, and adds up. Written out: the kernel wants to see which function
-/// is called.
-#[inline(always)]
-fn each(mut walk: impl FnMut(Fair, Visitor) -> u32) -> u32 {
-    walk(Fair::Embryos4, embryos4)
-        + walk(Fair::Embryos6, embryos6)
-        + walk(Fair::Fragments, datagrams)
-}
-
-impl Walk {
-    #[inline(always)]
-    fn through(mut self, number: u32, visitor: Visitor) -> u32 {
-        // SAFETY: a visitor takes a walk.
-        unsafe { bpf_loop(number, visitor as *mut c_void, (&raw mut self).cast(), 0) };
-        self.removed
     }
+    sweep.walks = sweep.walks.wrapping_add(1);
+    walk.removed
 }
 
-/// Defines what visits a bucket.
-macro_rules! visitor {
-    ($name:ident, $entry:ty) => {
-        unsafe extern "C" fn $name(number: u32, walk: *mut Walk) -> u64 {
-            // SAFETY: the kernel calls this with `visit`'s own.
-            let walk = unsafe { &mut *walk };
-            let index = walk.first.wrapping_add(number);
-            let index = match index < walk.buckets {
-                true => index,
-                false => index.wrapping_sub(walk.buckets),
-            };
-            walk.removed += fair::clean::<$entry>(index, walk.slot, walk.now);
-            0
+/// Defines a visitor of a table of connections. Its memory may be given to another key at any time, so
+/// the key is copied before the entry is claimed.
+macro_rules! embryo {
+    ($name:ident, $key:ty, $map:expr) => {
+        unsafe extern "C" fn $name(
+            _map: *mut c_void,
+            key: *const $key,
+            flow: *mut Flow,
+            walk: *mut Walk,
+        ) -> u64 {
+            // SAFETY: the kernel calls this with an element of the map, and `walk` with its own.
+            let (key, walk) = unsafe { (key.read(), &mut *walk) };
+            let entry = Entry(flow);
+            let word = entry.word();
+            let gone = is_over(word, entry.expires(), walk.now)
+                && entry.claim(word, walk.now)
+                && $map.remove(&key).is_ok();
+            walk.on(gone)
         }
     };
 }
 
-visitor!(embryos4, Embryo4);
-visitor!(embryos6, Embryo6);
-visitor!(datagrams, Datagram);
+embryo!(embryo4, FlowKey4, maps::EMBRYOS4);
+embryo!(embryo6, FlowKey, maps::EMBRYOS6);
+
+/// A fragment that is stored anew in the moment of its removal is missed: its datagram is sent again.
+unsafe extern "C" fn fragment(
+    _map: *mut c_void,
+    key: *const FragmentKey,
+    value: *const FragmentValue,
+    walk: *mut Walk,
+) -> u64 {
+    // SAFETY: as for the connections.
+    let (key, expires, walk) = unsafe { (key.read(), (*value).expires, &mut *walk) };
+    let gone = passed(expires, walk.now) && maps::FRAGMENTS.remove(&key).is_ok();
+    walk.on(gone)
+}
+
+impl Walk {
+    /// Counts an entry. 1 ends the walk.
+    #[inline(always)]
+    fn on(&mut self, gone: bool) -> u64 {
+        self.visits -= 1;
+        self.removed += u32::from(gone);
+        u64::from(self.visits == 0 || self.removed >= WALK_REMOVES)
+    }
+}
 
 /// The address that helpers know a map by.
 #[inline(always)]

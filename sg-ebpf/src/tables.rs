@@ -1,11 +1,10 @@
 //! The filter's tables over BPF maps.
 
+use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns};
-use bytemuck::Zeroable;
 use sg_common::hook::Direction;
 use sg_common::layout::counter::counter_index;
-use sg_common::layout::fair::Datagram;
 use sg_common::layout::flow::{Flow, FlowKey};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
@@ -16,7 +15,6 @@ use sg_common::reason::{Condition, Verdict, condition_counter, verdict_counter};
 use sg_common::tables::Tables;
 use sg_common::wire::addr::Family;
 
-use crate::fair::{self, Stored, global};
 use crate::flows::{self, Entry};
 use crate::{log, maps};
 
@@ -66,8 +64,10 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn embryo(&self, key: &FlowKey, flow: &mut Flow) -> Option<Entry> {
-        flows::embryo(key, flow)
+    fn embryo(&self, key: &FlowKey) -> Option<Entry> {
+        by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
+            .get_ptr_mut(key))
+        .map(Entry)
     }
 
     #[inline(always)]
@@ -141,13 +141,12 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue> {
-        let mut value = FragmentValue::zeroed();
-        (find_fragment(key, &mut value) != fair::NOWHERE).then_some(value)
+        get!(maps::FRAGMENTS, key).copied()
     }
 
     #[inline(always)]
     fn remember_fragment(&self, key: &FragmentKey, value: &FragmentValue) -> bool {
-        Stored(store_fragment(key, value)).settle(Condition::FragmentDisplaced)
+        maps::FRAGMENTS.insert(key, value, BPF_ANY.into()).is_ok()
     }
 
     #[inline(always)]
@@ -160,21 +159,13 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn condition(&self, slot: u32, direction: Direction, condition: Condition) {
-        let counter = counter_index(slot, direction, condition_counter(condition));
-        tell_condition(counter, slot, condition as u32);
+        add(
+            counter_index(slot, direction, condition_counter(condition)),
+            0,
+        );
+        log::condition(self.now(), slot, condition);
     }
 }
-
-/// Counts a condition, and may log it. By itself for the verifier, as the fair tables are.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn tell_condition(counter: u32, slot: u32, condition: u32) -> u32 {
-    add(counter, 0);
-    log::condition(KernelTables.now(), slot, condition);
-    0
-}
-
-global!(find_fragment, store_fragment, remove_fragment: Datagram);
 
 #[inline(always)]
 fn add(index: u32, bytes: u32) {

@@ -51,12 +51,9 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         inventory: store.path().into(),
         settings: settings.path().into(),
     };
-    let flows = args.sizes.max_flows.unwrap_or_else(host::default_flows);
     let sizes = Sizes {
         limits: args.sizes.limits(),
-        flows,
-        unproven: args.sizes.unproven(flows),
-        fragments: args.sizes.max_fragments,
+        flows: args.sizes.max_flows.unwrap_or_else(host::default_flows),
     };
     let (mut kernel, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
     if let Some(log) = log {

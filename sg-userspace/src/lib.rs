@@ -15,6 +15,7 @@ pub mod host;
 pub mod model;
 pub mod netlink;
 pub mod packet;
+pub mod plain;
 pub mod plan;
 pub mod settings;
 pub mod store;

@@ -21,7 +21,7 @@ fn check(node: &Node, document: &str) -> Output {
 #[test]
 fn a_bad_rule_is_named_with_field_and_value() {
     let node = Node::new("rules");
-    let cases: [(&str, Value, &[&str]); 11] = [
+    let cases: [(&str, Value, &[&str]); 13] = [
         (
             "an unknown protocol",
             json!({"protocol": "tpc"}),
@@ -77,6 +77,16 @@ fn a_bad_rule_is_named_with_field_and_value() {
             json!({"remote_ip_prefix": "10.0.0.0/8", "remote_group_id": "99999999-9999-4999-8999-999999999999"}),
             &["remote"],
         ),
+        (
+            "a field that no rule has",
+            json!({"protocol": "tcp", "port_range_min": 22, "port_range_max": 22, "remote_ip_prefx": "10.0.0.0/8"}),
+            &["remote_ip_prefx", "10.0.0.0/8", "write remote_ip_prefix"],
+        ),
+        (
+            "ports that Terraform has not set",
+            json!({"protocol": "tcp", "port_range_min": 0, "port_range_max": 0}),
+            &["port_range_min", "Terraform"],
+        ),
     ];
     for (what, fields, said) in cases {
         let output = check(&node, &site_with_rule(ingress(fields)).json().to_string());
@@ -101,6 +111,10 @@ fn a_document_that_is_no_inventory_is_malformed() {
         "{\"ports\": 7}",
         "",
         "{\"ports\": [], \"security_groups\": {}}",
+        "{\"ports\": [], \"security_groups\": []} {\"ports\": [], \"security_groups\": []}",
+        "\u{feff}{\"ports\": [], \"security_groups\": []}",
+        "{\"ports\": [], \"ports\": [], \"security_groups\": []}",
+        "{\"ports\": [{\"security_group_ids\": []}], \"security_groups\": []}",
     ] {
         let output = check(&node, document);
         assert_eq!(
@@ -277,4 +291,58 @@ fn a_second_daemon_is_refused() {
     let output = node.output(command);
     output.expect(6);
     assert!(output.stderr.contains("another sgd"), "{}", output.stderr);
+}
+
+#[test]
+fn deleting_by_an_address_says_which_ports_it_meets() {
+    let mut site_ = Site::new("meets");
+    site_.node.start(&site(&[HTTP]));
+    assert_eq!(site_.ask(80), Answered);
+    let (web, sender) = (web1().id(), client().id());
+    // The connection is tracked at both of its ends.
+    let would = site_.node.sgctl("flows delete -d 10.0.0.5 --dry-run");
+    would.expect(0);
+    for said in [
+        format!("sgctl: 1 of port WEB1 ({web}).\n"),
+        format!("sgctl: 1 of port CLIENT ({sender}).\n"),
+    ] {
+        assert!(would.stderr.contains(&said), "{}", would.stderr);
+    }
+    let one = site_.node.sgctl("flows delete --port WEB1 -d 10.0.0.5");
+    assert!(!one.stderr.contains("of port"), "{}", one.stderr);
+    let rest = site_.node.sgctl("flows delete -d 10.0.0.5");
+    assert!(
+        rest.stderr.contains("CLIENT") && !rest.stderr.contains("WEB1"),
+        "{}",
+        rest.stderr
+    );
+}
+
+#[test]
+fn a_name_that_is_another_ports_address_hides_no_port() {
+    let mut site_ = Site::new("names");
+    let named = |name: &str| {
+        let mut document = site(&[HTTP]).json();
+        document["ports"][1]["name"] = json!(name);
+        document.to_string()
+    };
+    site_.node.start(&site(&[HTTP]));
+    let file = site_.node.directory().join("named.json");
+    for name in ["10.0.0.5", "fa:16:3e:00:00:05"] {
+        fs::write(&file, named(name)).unwrap();
+        let apply = format!("apply -f {}", file.display());
+        site_.node.sgctl(&apply).expect(0);
+        let shown = site_.node.query(&format!("show port {name}"));
+        assert_eq!(shown["name"], "WEB1", "{name}");
+    }
+    fs::write(&file, named("WEB1")).unwrap();
+    site_
+        .node
+        .sgctl(&format!("apply -f {}", file.display()))
+        .expect(0);
+    let both = site_.node.sgctl("show port WEB1");
+    both.expect(7);
+    for interface in [web1().interface(), client().interface()] {
+        assert!(both.stderr.contains(&interface), "{}", both.stderr);
+    }
 }

@@ -240,7 +240,9 @@ fn a_packet_in_words_meets_the_verdict_that_its_frame_meets_in_the_kernel() {
             },
         );
         let before = count(way, expected);
+        // All of them are run: a later fragment needs its first.
         let verdicts = frames.iter().map(|f| program.run(node.netns(), ifindex, f));
+        let verdicts: Vec<_> = verdicts.collect();
         let done = match verdicts.last() {
             Some(Verdict::Accept) => "accept",
             _ => "drop",

@@ -132,8 +132,8 @@ fn an_idle_connection_survives_the_migration_of_its_vm() {
     assert_eq!(counters[0]["egress"]["invalid_tcp_reset"]["packets"], 1);
 
     // It counts towards the port's share, as one that was promoted here.
-    let shares = pinned::shares(&new.node.map("shares"));
-    assert_eq!(shares.iter().map(|share| share.assured).sum::<u32>(), 1);
+    let shares = new.node.map("port_flows");
+    assert_eq!(pinned::numbers(&shares).iter().sum::<u32>(), 1);
 
     let again = new.import(&file);
     again.expect(0);
@@ -229,7 +229,7 @@ fn connections_are_carried_over_without_the_interface_on_either_side() {
     import(&node).expect(0);
     let flows = node.query("flows list --port WEB1");
     assert_eq!(flows.as_array().map(Vec::len), Some(1), "{flows}");
-    wait_for(&node, "pending");
+    wait_for(&node, "elsewhere");
 
     let vm = RawVm::new(&node, &web());
     wait_for(&node, "enforcing");

@@ -8,7 +8,6 @@ use sg_common::layout::maps::name;
 
 use crate::node::Node;
 use crate::packet::tcp;
-use crate::pinned::PinnedEmbryos4;
 use crate::testrun::{PinnedHash, Program};
 
 /// Where a frame has the addresses and ports of IPv4 without options.
@@ -60,21 +59,11 @@ impl<'a> Crowd<'a> {
         let mut passed = 0;
         for first in servers.clone().step_by(BATCH as usize) {
             let batch = first..servers.end.min(first + BATCH);
-            passed += self.open(batch.clone());
-            passed += self.accept(batch.clone());
+            passed += self.answer(batch.clone(), |vm, peer| tcp(vm, peer).syn().bytes());
+            passed += self.to_vm(batch.clone(), |peer, vm| tcp(peer, vm).syn_ack().bytes());
             passed += self.answer(batch, |vm, peer| tcp(vm, peer).ack().bytes());
         }
         passed
-    }
-
-    /// The VM opens a connection to each.
-    pub fn open(&self, servers: Range<u32>) -> u32 {
-        self.answer(servers, |vm, peer| tcp(vm, peer).syn().bytes())
-    }
-
-    /// Each answers the connection that the VM has opened to it.
-    pub fn accept(&self, servers: Range<u32>) -> u32 {
-        self.to_vm(servers, |peer, vm| tcp(peer, vm).syn_ack().bytes())
     }
 
     /// A SYN of each client.
@@ -120,20 +109,18 @@ impl<'a> Crowd<'a> {
     }
 }
 
-/// Assured IPv4 connections of a node.
+/// Entries of an IPv4 flow table of a node.
 #[must_use]
-pub fn assured(node: &Node) -> usize {
-    PinnedHash::<24, 64>::open(&node.map(name::FLOWS4))
+pub fn entries(node: &Node, map: &str) -> usize {
+    PinnedHash::<24, 64>::open(&node.map(map))
         .keys::<[u8; 24]>()
         .len()
 }
 
-/// IPv4 connections of a node that are not assured.
+/// Assured IPv4 connections of a node.
 #[must_use]
-pub fn unproven(node: &Node) -> usize {
-    PinnedEmbryos4::open(&node.map(name::EMBRYOS4))
-        .stored()
-        .len()
+pub fn assured(node: &Node) -> usize {
+    entries(node, name::FLOWS4)
 }
 
 /// Waits until something is so.

@@ -54,9 +54,9 @@ pub fn quotation<F: Frame + ?Sized>(frame: &F, ip: &Ip, kind: u8) -> Option<u32>
 
 /// Only a request opens a connection.
 #[inline(always)]
-pub const fn first(opening: &Opening, settings: &Settings) -> Result<Ticks, DropReason> {
+pub const fn opens(opening: &Opening) -> Result<(), DropReason> {
     match opening.query() {
-        Some(Query { asks: true, .. }) => Ok(lifetime(opening.family(), settings)),
+        Some(Query { asks: true, .. }) => Ok(()),
         _ => Err(DropReason::InvalidIcmp),
     }
 }

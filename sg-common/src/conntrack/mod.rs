@@ -51,28 +51,46 @@ pub const fn unfit(opening: &Opening) -> Option<DropReason> {
     }
 }
 
-/// Whether a connection can begin with this packet, and how long it then lives; fills in a new flow.
+/// Whether a connection can begin with this packet. `flow` is one of which nothing is known yet.
+#[inline(always)]
+pub fn opens<F: Frame + ?Sized>(
+    flow: &mut Flow,
+    room: &mut Room,
+    frame: &F,
+    ip: &Ip,
+    opening: &Opening,
+    settings: &Settings,
+) -> Result<(), DropReason> {
+    match ip.protocol {
+        protocol::TCP => tcp::opens(&mut room.tcp, frame, ip, settings),
+        protocol::UDP | protocol::UDPLITE => udp::opens(frame, ip),
+        protocol::SCTP => sctp::opens(flow, &mut room.sctp, frame, ip),
+        other if is_icmp(ip.family, other) => icmp::opens(opening),
+        // `ipv6_skip_exthdr` ends without a protocol, so nobody tracks it.
+        protocol::NO_NEXT_HEADER if matches!(ip.family, Family::V6) => {
+            Err(DropReason::InvalidTransport)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Begins the connection that [`opens`] has found can begin with this packet; returns how long it lives.
 #[inline(always)]
 pub fn first<F: Frame + ?Sized>(
     flow: &mut Flow,
     room: &mut Room,
     frame: &F,
     ip: &Ip,
-    opening: &Opening,
     terms: &Terms<'_>,
-) -> Result<Ticks, DropReason> {
+) -> Ticks {
     let Terms { settings, now } = *terms;
     match ip.protocol {
         protocol::TCP => tcp::first(flow, &mut room.tcp, frame, ip, settings),
-        protocol::UDP | protocol::UDPLITE => udp::first(flow, frame, ip, settings, now),
-        protocol::SCTP => sctp::first(flow, &mut room.sctp, frame, ip, settings),
-        protocol::GRE => Ok(settings.gre),
-        other if is_icmp(ip.family, other) => icmp::first(opening, settings),
-        // `ipv6_skip_exthdr` ends without a protocol, so nobody tracks it.
-        protocol::NO_NEXT_HEADER if matches!(ip.family, Family::V6) => {
-            Err(DropReason::InvalidTransport)
-        }
-        _ => Ok(settings.generic),
+        protocol::UDP | protocol::UDPLITE => udp::first(flow, settings, now),
+        protocol::SCTP => sctp::first(flow, settings),
+        protocol::GRE => settings.gre,
+        other if is_icmp(ip.family, other) => icmp::lifetime(ip.family, settings),
+        _ => settings.generic,
     }
 }
 

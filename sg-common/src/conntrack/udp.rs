@@ -14,18 +14,18 @@ const STREAM_AGE: Ticks = ticks(2);
 
 /// A connection may begin with any datagram whose header is sound.
 #[inline(always)]
-pub fn first<F: Frame + ?Sized>(
-    flow: &mut Flow,
-    frame: &F,
-    ip: &Ip,
-    settings: &Settings,
-    now: Ticks,
-) -> Result<Ticks, DropReason> {
-    if !is_sound(frame, ip) {
-        return Err(DropReason::InvalidTransport);
+pub fn opens<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> Result<(), DropReason> {
+    match is_sound(frame, ip) {
+        true => Ok(()),
+        false => Err(DropReason::InvalidTransport),
     }
+}
+
+/// Begins a connection.
+#[inline(always)]
+pub fn first(flow: &mut Flow, settings: &Settings, now: Ticks) -> Ticks {
     flow.end[0] = now.wrapping_add(STREAM_AGE);
-    Ok(settings.udp)
+    settings.udp
 }
 
 /// An answered flow lives longer, and is assured; one of UDP only once it has lasted.

@@ -1,6 +1,5 @@
 //! Entries of each map unless the operator says otherwise.
 
-use crate::layout::fair;
 use crate::reason;
 
 /// Ports with an interface on the node.
@@ -21,15 +20,12 @@ pub const PORT_SETS: u32 = 4_096;
 pub const FLOWS4: u32 = 262_144;
 /// Assured IPv6 connections.
 pub const FLOWS6: u32 = 131_072;
-/// IPv4 connections that are not assured.
-pub const EMBRYOS4: u32 = 131_072;
-/// IPv6 connections that are not assured.
-pub const EMBRYOS6: u32 = 65_536;
+/// IPv4 connections that are not proven yet.
+pub const EMBRYOS4: u32 = 65_536;
+/// IPv6 connections that are not proven yet.
+pub const EMBRYOS6: u32 = 32_768;
 /// Datagrams in fragments.
 pub const FRAGMENTS: u32 = 16_384;
-/// Buckets of these three.
-pub const BUCKETS: u32 =
-    fair::buckets(EMBRYOS4) + fair::buckets(EMBRYOS6) + fair::buckets(FRAGMENTS);
 /// Elements by slot, for a number of ports.
 pub const fn slots(ports: u32) -> u32 {
     ports + 1

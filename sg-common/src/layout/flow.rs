@@ -91,6 +91,21 @@ shared! {
 }
 
 impl FlowKey {
+    /// The key of a connection: its addresses and ports by side, the VM's first; protocol, ICMP request,
+    /// whether the VM asks it, and family. In words, see [`FlowKey::narrow`].
+    #[inline(always)]
+    pub const fn new(
+        slot: u32,
+        [local, remote]: [Address; 2],
+        ports: [u16; 2],
+        kind: [u8; 4],
+    ) -> FlowKey {
+        let [a, b, c, d]: [u32; 4] = bytemuck::must_cast(local);
+        let [e, f, g, h]: [u32; 4] = bytemuck::must_cast(remote);
+        let (ports, kind): (u32, u32) = (bytemuck::must_cast(ports), u32::from_ne_bytes(kind));
+        bytemuck::must_cast([slot, a, b, c, d, e, f, g, h, ports, kind, 0])
+    }
+
     /// The family of the connection.
     #[inline(always)]
     pub const fn family(&self) -> Family {
@@ -100,12 +115,13 @@ impl FlowKey {
         }
     }
 
-    /// The key of the IPv4 tables, made of whole words, as it is then read.
+    /// The key of the IPv4 tables. In words, as the kernel hashes it: words that were written in parts
+    /// are read late.
     #[inline(always)]
-    pub fn narrow(&self) -> FlowKey4 {
-        let [slot, _, _, _, local, _, _, _, remote, ports, protocol, _]: [u32; 12] =
-            bytemuck::must_cast(*self);
-        bytemuck::must_cast([slot, local, remote, ports, protocol, 0_u32])
+    pub const fn narrow(&self) -> FlowKey4 {
+        let words: [u32; size_of::<FlowKey>() / 4] = bytemuck::must_cast(*self);
+        let [slot, _, _, _, local, _, _, _, remote, ports, kind, reserved] = words;
+        bytemuck::must_cast([slot, local, remote, ports, kind, reserved])
     }
 }
 

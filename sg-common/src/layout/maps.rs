@@ -1,8 +1,8 @@
 //! Names, sizes and version of the maps: what the object, the loader and the pins agree on.
 
 use crate::layout::counter::Counter;
-use crate::layout::fair::{Datagram, Embryo4, Embryo6, Seeds, Share, Tags};
 use crate::layout::flow::{Flow, FlowKey, FlowKey4};
+use crate::layout::fragment::{FragmentKey, FragmentValue};
 use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
 use crate::layout::port::{AddressKey, Port, PortKey};
 use crate::layout::settings::Settings;
@@ -11,7 +11,7 @@ use crate::layout::sweep::{Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 5;
+pub const ABI: u32 = 4;
 
 /// The names of the maps.
 pub mod name {
@@ -35,9 +35,7 @@ pub mod name {
     pub const FRAGMENTS: &str = "fragments";
     pub const COUNTERS: &str = "counters";
     pub const ROOMS: &str = "rooms";
-    pub const SEEDS: &str = "seeds";
-    pub const TAGS: &str = "tags";
-    pub const SHARES: &str = "shares";
+    pub const PORT_FLOWS: &str = "port_flows";
     pub const TURNS4: &str = "turns4";
     pub const TURNS6: &str = "turns6";
     pub const SWEEP: &str = "sweep";
@@ -56,7 +54,7 @@ pub struct Layout {
 }
 
 /// The layouts of all pinned maps.
-pub const LAYOUTS: [Layout; 23] = {
+pub const LAYOUTS: [Layout; 21] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn of<K, V>(name: &'static str) -> Layout {
@@ -84,14 +82,12 @@ pub const LAYOUTS: [Layout; 23] = {
         of::<u64, PortSet>(name::PORT_SETS),
         of::<FlowKey4, Flow>(name::FLOWS4),
         of::<FlowKey, Flow>(name::FLOWS6),
-        of::<u32, Embryo4>(name::EMBRYOS4),
-        of::<u32, Embryo6>(name::EMBRYOS6),
-        of::<u32, Datagram>(name::FRAGMENTS),
+        of::<FlowKey4, Flow>(name::EMBRYOS4),
+        of::<FlowKey, Flow>(name::EMBRYOS6),
+        of::<FragmentKey, FragmentValue>(name::FRAGMENTS),
         of::<u32, Counter>(name::COUNTERS),
         of::<u32, Room>(name::ROOMS),
-        of::<u32, Seeds>(name::SEEDS),
-        of::<u32, Tags>(name::TAGS),
-        of::<u32, Share>(name::SHARES),
+        of::<u32, u32>(name::PORT_FLOWS),
         of::<(), FlowKey4>(name::TURNS4),
         of::<(), FlowKey>(name::TURNS6),
         of::<u32, Sweep>(name::SWEEP),

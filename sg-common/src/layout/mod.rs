@@ -2,7 +2,6 @@
 
 pub mod capacity;
 pub mod counter;
-pub mod fair;
 pub mod flow;
 pub mod fragment;
 pub mod maps;

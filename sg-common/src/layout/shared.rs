@@ -29,6 +29,21 @@ pub fn obscure<T: Copy>(slot: &mut T, value: T) -> T {
     }
 }
 
+/// Writes a value word by word. A compiler that may choose fills and copies in the kernel by calling a
+/// loop over bytes.
+#[inline(always)]
+pub fn put<T: bytemuck::Pod>(slot: &mut T, value: T) {
+    const { assert!(size_of::<T>().is_multiple_of(8) && align_of::<T>() == 8) };
+    let (slot, value): (*mut u64, *const u64) =
+        ((&raw mut *slot).cast(), (&raw const value).cast());
+    let mut word = 0;
+    while word < size_of::<T>() / 8 {
+        // SAFETY: both are valid references to as many aligned words.
+        unsafe { slot.add(word).write_volatile(value.add(word).read()) };
+        word += 1;
+    }
+}
+
 /// Whether the tag of a map value is the key under which it was found; asked *after* its other fields
 /// were read.
 ///

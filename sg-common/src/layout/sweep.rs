@@ -14,30 +14,30 @@ shared! {
     }
 
     /// Value of the `sweep` map: one element, what the sweep has done.
-    pub struct Sweep: 40 {
+    pub struct Sweep: 32 {
         /// Steps.
         pub steps: u64,
         /// Entries that were removed from all tables.
         pub removed: u64,
         /// When the last step was.
         pub last: Ticks,
+        /// When a table that evicts was last walked through.
+        pub walked: Ticks,
+        /// Walks.
+        pub walks: u32,
         /// 1 if a connection could not be promoted since the last step.
         pub refused: u32,
-        /// The bucket that is next, of each fair table.
-        pub next: [u32; 3],
-        /// Zero.
-        pub reserved: u32,
     }
 }
 
 shared! {
-    /// What the programs `adopt`, `dismiss` and `vacate` find in their packet: a connection.
+    /// What the program `adopt` finds in its packet: an assured connection to store.
     pub struct Adoption: 128 {
         /// An Ethernet header and two bytes, which the kernel wants and nobody reads.
         pub header: [u8; 16],
-        /// The connection; for `vacate` only its slot counts.
+        /// The connection.
         pub key: FlowKey,
-        /// Its state, for `adopt`.
+        /// Its state.
         pub flow: Flow,
     }
 }

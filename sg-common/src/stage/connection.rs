@@ -1,9 +1,10 @@
 //! Connections: finds the one a packet belongs to, moves its state, opens new ones.
 
 use crate::conntrack::{self, Next, Terms, icmp};
-use crate::layout::flow::{Flow, FlowKey, Side, Word};
+use crate::layout::flow::{Flow, Side, Word};
 use crate::layout::port::flags;
 use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
+use crate::layout::shared::put;
 use crate::packet::{Opening, transport};
 use crate::reason::{Accept, Condition, DropReason, Verdict};
 use crate::scratch::Scratch;
@@ -65,23 +66,20 @@ pub fn find<T: Tables>(
         Tracking::Invalid(_) | Tracking::None => return None,
     };
     let flow = &mut scratch.flow;
-    // What is over is taken for absent.
-    let entry = match assured(tables, key, flow) {
-        Some(entry) if flow.lives(context.now) => entry,
-        _ => match tables.embryo(key, flow) {
-            Some(entry) if flow.lives(context.now) => entry,
-            _ => return None,
-        },
+    let entry = match living(tables.assured(key), flow, context.now) {
+        Some(entry) => entry,
+        None => living(tables.embryo(key), flow, context.now)?,
     };
     tables.note(Note::Flow(*flow));
     Some(entry)
 }
 
+/// Copies an entry into `flow`; `None` if its connection is over.
 #[inline(always)]
-fn assured<T: Tables>(tables: &T, key: &FlowKey, flow: &mut Flow) -> Option<T::Entry> {
-    let entry = tables.assured(key)?;
-    *flow = entry.load();
-    Some(entry)
+fn living<E: FlowEntry>(entry: Option<E>, flow: &mut Flow, now: Ticks) -> Option<E> {
+    let entry = entry?;
+    put(flow, entry.load());
+    flow.lives(now).then_some(entry)
 }
 
 /// The VM has sent from its own MAC on this connection, in this generation, and not lost the address
@@ -131,7 +129,7 @@ where
         settings: context.settings,
         now: context.now,
     };
-    *before = *flow;
+    put(before, *flow);
     let next = conntrack::next(flow, room, side, frame, ip, &terms);
     match next {
         Next::Refresh(lifetime) => refresh(flow, lifetime, context.now),
@@ -171,7 +169,8 @@ fn seen(word: &mut Word, context: &Context<'_>, side: Side) {
     }
 }
 
-/// The verdict on a packet that belongs to no stored connection: may it open one?
+/// The verdict on a packet that belongs to no stored connection: may it open one? The rules are asked as
+/// soon as it is known that one can begin with it: most of what is refused is refused by them.
 #[inline(always)]
 pub fn open<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Verdict
 where
@@ -179,10 +178,19 @@ where
     T: Tables,
 {
     tables.note(Note::NoFlow);
-    if let Err(reason) = begin(tables, context, frame, scratch) {
-        return invalid(tables, context, &scratch.opening, reason);
+    let Scratch {
+        ip,
+        opening,
+        flow,
+        room,
+        ..
+    } = scratch;
+    put(flow, Flow::new(context.hook, context.generation, 0));
+    if let Err(reason) = conntrack::opens(flow, room, frame, ip, opening, context.settings) {
+        return invalid(tables, context, opening, reason);
     }
-    let accept = permission::require(tables, context, &scratch.opening)?;
+    let accept = permission::require(tables, context, opening)?;
+    begin(tables, context, frame, scratch);
     if !tables.create(&scratch.opening.key, &scratch.flow) {
         tables.condition(
             context.slot,
@@ -193,34 +201,25 @@ where
     Ok(accept)
 }
 
-/// Makes `scratch.flow` the connection that the packet would open, if one can begin with it.
+/// Makes `scratch.flow` the connection that the packet opens.
 #[inline(always)]
-fn begin<F, T>(
-    tables: &T,
-    context: &Context<'_>,
-    frame: &F,
-    scratch: &mut Scratch,
-) -> Result<(), DropReason>
+fn begin<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch)
 where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let Scratch {
-        ip,
-        opening,
-        flow,
-        room,
-        ..
-    } = scratch;
+    let Scratch { ip, flow, room, .. } = scratch;
     let terms = Terms {
         settings: context.settings,
         now: context.now,
     };
-    *flow = Flow::new(context.hook, context.generation, tables.random());
-    let lifetime = conntrack::first(flow, room, frame, ip, opening, &terms)?;
+    let lifetime = conntrack::first(flow, room, frame, ip, &terms);
     flow.expires = context.now.wrapping_add(lifetime);
-    flow.change(|word| word.set_source_vouched(context.is_from_own_mac()));
-    Ok(())
+    let nonce = tables.random();
+    flow.change(|word| {
+        *word = word.with_nonce(nonce);
+        word.set_source_vouched(context.is_from_own_mac());
+    });
 }
 
 /// Reads the packet that an ICMP error quotes, which went the other way. False if it is not whole enough
@@ -277,7 +276,7 @@ fn judge_again<T: Tables>(
         ..
     } = scratch;
     let word = flow.word();
-    *before = *flow;
+    put(before, *flow);
     tables.note(Note::JudgedAgain);
     let key = if tracking == Tracking::Error {
         &quoted.key

@@ -32,8 +32,8 @@ impl Tables for Full<'_> {
         self.0.assured(key)
     }
 
-    fn embryo(&self, key: &FlowKey, flow: &mut Flow) -> Option<Self::Entry> {
-        self.0.embryo(key, flow)
+    fn embryo(&self, key: &FlowKey) -> Option<Self::Entry> {
+        self.0.embryo(key)
     }
 
     fn now(&self) -> Ticks {

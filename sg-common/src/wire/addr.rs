@@ -44,12 +44,12 @@ impl Family {
     }
 }
 
-/// The mapped form of an IPv4 address given in network byte order.
+/// The mapped form of an IPv4 address given in network byte order. In words, because bytes that are
+/// written one by one cannot be read as words at once: the CPU waits until all have reached the cache.
 #[inline(always)]
 pub const fn from_v4(a: [u8; 4]) -> Address {
-    [
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a[0], a[1], a[2], a[3],
-    ]
+    const MAPPED: u32 = u32::from_ne_bytes([0, 0, 0xff, 0xff]);
+    bytemuck::must_cast([0, 0, MAPPED, u32::from_ne_bytes(a)])
 }
 
 /// The last four bytes: the IPv4 address of a mapped one.

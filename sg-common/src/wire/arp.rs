@@ -29,12 +29,12 @@ const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
 /// Who an ARP packet says its sender and target are.
 #[derive(Clone, Copy, Debug)]
 pub struct Arp {
-    /// Sender MAC.
-    pub sender_mac: Mac,
     /// Sender address, mapped.
     pub sender: Address,
     /// Target address, mapped.
     pub target: Address,
+    /// Sender MAC.
+    pub sender_mac: Mac,
 }
 
 /// Parses an ARP packet.

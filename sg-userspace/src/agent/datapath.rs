@@ -1,11 +1,6 @@
 //! What the agent needs of the kernel side.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::ControlFlow,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use sg_common::{
     hook::{Direction, Hook},
@@ -106,8 +101,8 @@ pub trait Datapath: Send {
     /// Writes, in this order. After an error some of it may be written.
     fn apply(&mut self, changes: &[Change]) -> Result<()>;
 
-    /// Forgets what was counted and stored under slots, before they get other owners.
-    fn vacate(&mut self, slots: &BTreeSet<u32>) -> Result<()>;
+    /// Zeroes what was counted under a slot, before it gets another owner.
+    fn reset_counters(&mut self, slot: u32) -> Result<()>;
 
     /// What was counted under a slot.
     fn counters(&self, slot: u32) -> Result<PortCounts>;

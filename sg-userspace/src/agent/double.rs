@@ -148,8 +148,8 @@ impl Datapath for Double {
         Ok(())
     }
 
-    fn vacate(&mut self, slots: &BTreeSet<u32>) -> Result<()> {
-        self.kernel().counts.retain(|slot, _| !slots.contains(slot));
+    fn reset_counters(&mut self, slot: u32) -> Result<()> {
+        self.kernel().counts.remove(&slot);
         Ok(())
     }
 

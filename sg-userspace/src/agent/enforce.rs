@@ -71,7 +71,9 @@ impl Tables {
         // If any of this fails, what the tables hold has to be read again.
         self.0 = None;
         datapath.reserve_generations(plan.next_generation)?;
-        datapath.vacate(&newcomers)?;
+        for slot in newcomers {
+            datapath.reset_counters(slot)?;
+        }
         datapath.apply(&plan.changes)?;
         self.0 = Some((plan.state, plan.next_generation));
         let closed: BTreeSet<_> = closed.into_iter().collect();
@@ -111,8 +113,7 @@ impl Tables {
     }
 }
 
-/// The slots that have a new owner: its counters begin at zero, and no connection of the former's is
-/// taken for its own.
+/// The slots that have a new owner: its counters begin at zero.
 fn newcomers(old: &State, new: &State) -> BTreeSet<u32> {
     let owners = |state: &State| -> BTreeSet<(u32, [u8; 16])> {
         state

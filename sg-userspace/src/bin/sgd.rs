@@ -7,6 +7,7 @@ use sg_userspace::{
     cli::{Sgd, SgdCommand},
     daemon,
     exit::Exit,
+    plain,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -33,6 +34,7 @@ fn start_logging() {
     let filter = filter.with_env_var("SGD_LOG").from_env_lossy();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .fmt_fields(plain::log_fields())
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();

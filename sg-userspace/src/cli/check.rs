@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Context, output};
 use crate::{
@@ -22,7 +22,7 @@ pub struct CheckArgs {
     file: PathBuf,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Report {
     ports: usize,
     closed: usize,

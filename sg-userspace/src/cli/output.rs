@@ -1,40 +1,56 @@
 //! Printing an answer.
 
 use std::{
+    borrow::Borrow,
     fs,
     io::{self, Read, Write},
     path::Path,
 };
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Context, Format};
 use crate::{
     api::TroubleView,
     error::{Error, Result},
     model::Fault,
+    plain::{plain, plain_answer, plain_lines},
 };
 
 impl Context {
-    /// Prints an answer: as JSON for programs, as `text` makes of it for people.
-    pub fn print<T: Serialize + ?Sized>(
-        &self,
-        answer: &T,
-        text: impl FnOnce(&T) -> String,
-    ) -> Result<()> {
-        let printed = match self.format {
-            Format::Table | Format::Conntrack => text(answer),
-            Format::Json => {
-                let json = serde_json::to_string_pretty(answer);
-                json.map_err(|error| failed(error.into()))? + "\n"
+    /// Prints an answer: as JSON for programs, as `text` makes of it for people. That is given no string
+    /// that others chose but as it may be shown.
+    pub fn print<T>(&self, answer: &T, text: impl FnOnce(&T) -> String) -> Result<()>
+    where
+        T: Serialize + ToOwned + ?Sized,
+        T::Owned: DeserializeOwned,
+    {
+        let no_json = |error: serde_json::Error| failed(error.into());
+        match self.format {
+            Format::Table | Format::Conntrack => {
+                let shown = plain_answer(answer).map_err(no_json)?;
+                write(&text(shown.as_ref().map_or(answer, Borrow::borrow)))
             }
-        };
-        write(&printed)
+            Format::Json => {
+                let json = serde_json::to_string_pretty(answer).map_err(no_json)?;
+                write_raw(&(json + "\n"))
+            }
+        }
     }
 }
 
-/// Writes to the standard output.
-pub fn write(text: &str) -> Result<()> {
+/// Writes lines to the standard output.
+pub fn write(lines: &str) -> Result<()> {
+    write_raw(&plain_lines(lines))
+}
+
+/// Says something beside the answer, on the standard error.
+pub fn say(line: &str) {
+    eprintln!("sgctl: {}", plain(line));
+}
+
+/// Writes JSON to the standard output, which has escapes of its own.
+pub fn write_raw(text: &str) -> Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         // `sgctl … | head` has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

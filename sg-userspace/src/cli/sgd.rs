@@ -74,14 +74,6 @@ pub struct SizeArgs {
     /// [default: as nf_conntrack, by the memory of this host: 262144 above 4 GiB, 65536 above 1 GiB]
     #[arg(long, value_name = "NUMBER")]
     pub max_flows: Option<u32>,
-    /// Connections of IPv4 that are not established yet, or cannot be; half as many of IPv6. They
-    /// are shared fairly: where there is no room, the port that has most of them gives way. A
-    /// multiple of 16 [default: half of --max-flows, at least 8192]
-    #[arg(long, value_name = "NUMBER")]
-    pub max_unproven: Option<u32>,
-    /// Datagrams that are under way in fragments, shared in the same way
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::FRAGMENTS)]
-    pub max_fragments: u32,
     /// Addresses that the ports may send from
     #[arg(long, value_name = "NUMBER", default_value_t = capacity::ADDRESSES)]
     pub max_addresses: u32,
@@ -103,11 +95,6 @@ pub struct SizeArgs {
 }
 
 impl SizeArgs {
-    /// Room for unproven connections of IPv4 beside so many established ones.
-    pub fn unproven(&self, flows: u32) -> u32 {
-        self.max_unproven.unwrap_or_else(|| (flows / 2).max(8_192))
-    }
-
     /// The sizes of the policy's tables.
     pub fn limits(&self) -> Limits {
         Limits {

@@ -17,7 +17,7 @@ pub enum Show {
 /// A port by any of its names.
 #[derive(Debug, Args)]
 pub struct PortArgs {
-    /// Id, name, interface, MAC or IP address
+    /// Id, interface, MAC, IP address or name
     port: String,
 }
 

@@ -1,4 +1,4 @@
-//! Reading a hash map or an array many entries at a time (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6), which aya does not do
+//! Reading a hash map many entries at a time (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6), which aya does not do
 //! yet.
 
 use std::io;
@@ -11,15 +11,13 @@ use bytemuck::Pod;
 /// Entries of one system call. The kernel copies whole buckets, so this is far more than one has.
 pub const PAGE: usize = 4096;
 
-/// Walks a hash map bucket by bucket, or an array. Unlike a walk from key to key it ends, whatever is added or removed
+/// Walks a hash map bucket by bucket. Unlike a walk from key to key it ends, whatever is added or removed
 /// meanwhile: an entry that is there all the time is seen once, any other once or not at all.
 pub struct Walk<'a, K, V> {
     map: BorrowedFd<'a>,
     /// The bucket to go on with, as the kernel gave it.
     cursor: Option<u32>,
     ended: bool,
-    /// Entries of one system call.
-    most: usize,
     keys: Vec<K>,
     values: Vec<V>,
 }
@@ -27,30 +25,16 @@ pub struct Walk<'a, K, V> {
 impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
     /// A walk from the beginning. The map's keys and values must be of these types.
     pub fn new(map: BorrowedFd<'a>) -> Self {
-        Self::by(map, PAGE)
-    }
-
-    /// The same by pages of so many entries: at least as many as a bucket of the kernel's has.
-    pub fn by(map: BorrowedFd<'a>, most: usize) -> Self {
         Self {
             map,
             cursor: None,
             ended: false,
-            most,
-            keys: vec![K::zeroed(); most],
-            values: vec![V::zeroed(); most],
+            keys: vec![K::zeroed(); PAGE],
+            values: vec![V::zeroed(); PAGE],
         }
     }
 
-    /// A walk by pages of so many entries, from what follows a cursor: of an array, an index.
-    pub fn after(map: BorrowedFd<'a>, cursor: Option<u32>, most: usize) -> Self {
-        Self {
-            cursor,
-            ..Self::by(map, most)
-        }
-    }
-
-    /// The next entries, a page at most; `None` at the end.
+    /// The next entries, at most [`PAGE`]; `None` at the end.
     ///
     /// # Errors
     ///
@@ -70,10 +54,10 @@ impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
         attr.batch.out_batch = &raw mut next as u64;
         attr.batch.keys = self.keys.as_mut_ptr() as u64;
         attr.batch.values = self.values.as_mut_ptr() as u64;
-        attr.batch.count = self.most as u32;
+        attr.batch.count = PAGE as u32;
         attr.batch.map_fd = self.map.as_raw_fd() as u32;
         // SAFETY: every address is that of a live value of ours, which is as long as the kernel takes it
-        // to be: a bucket number, and `most` keys and values of the map's sizes.
+        // to be: a bucket number, and `PAGE` keys and values of the map's sizes.
         let done = unsafe {
             libc::syscall(
                 libc::SYS_bpf,
@@ -92,7 +76,7 @@ impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
         }
         self.cursor = Some(next);
         // SAFETY: the kernel has written how many entries it copied.
-        let count = (unsafe { attr.batch.count } as usize).min(self.most);
+        let count = (unsafe { attr.batch.count } as usize).min(PAGE);
         Ok(Some((&self.keys[..count], &self.values[..count])))
     }
 }

@@ -1,7 +1,6 @@
 //! The flow tables, which may be read and written by several threads at once: each call is one system
 //! call, or a walk of many short ones.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Mutex;
@@ -9,8 +8,7 @@ use std::sync::Mutex;
 use aya::maps::{HashMap, Map, MapData, MapError};
 use aya::programs::SchedClassifier;
 use aya::{Ebpf, TestRun, TestRunOptions};
-use bytemuck::{Pod, Zeroable};
-use sg_common::layout::fair::{Embryo4, Embryo6, Fair};
+use bytemuck::Pod;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::layout::maps::name;
 use sg_common::layout::settings::Ticks;
@@ -20,46 +18,63 @@ use sg_common::wire::addr::Family;
 use super::batch::Walk;
 use super::clock;
 use super::error::{Error, Result};
-use super::fair_tables::{FairTable, Shares};
 use super::occupancy::Occupancy;
 use super::removal;
 use super::sweep;
 use super::tables::{Raw, room, take};
 use crate::agent::{Added, FlowTables, TableFill, Visit};
 
+/// The program that stores an assured connection.
+const ADOPT: &str = "adopt";
+
 /// The four flow tables.
 pub struct KernelFlows {
-    assured4: Table<FlowKey4>,
-    assured6: Table<FlowKey>,
-    embryos4: FairTable<Embryo4>,
-    embryos6: FairTable<Embryo6>,
-    shares: Shares,
+    /// Assured connections, then the others.
+    v4: [Table<FlowKey4>; 2],
+    v6: [Table<FlowKey>; 2],
     occupancy: Occupancy,
-    /// Stores a connection, as the filter does.
-    adopt: Order,
-    /// Removes one that is not assured.
-    dismiss: Order,
-    /// Removes all that are not assured, and fragments, of a slot.
-    vacate: Order,
+    /// Stores an assured connection, as the filter does.
+    adopt: SchedClassifier,
+}
+
+/// Does with the tables of a connection's family, under the key of that family.
+macro_rules! by_family {
+    ($tables:expr, $key:expr, |$family:ident, $narrow:ident| $body:expr) => {
+        match $key.family() {
+            Family::V4 => {
+                let ($family, $narrow) = (&$tables.v4, &$key.narrow());
+                $body
+            }
+            Family::V6 => {
+                let ($family, $narrow) = (&$tables.v6, $key);
+                $body
+            }
+        }
+    };
 }
 
 impl KernelFlows {
     /// Takes the maps out of the loaded object.
     pub fn open(object: &mut Ebpf) -> Result<Self> {
-        let assured4 = Table::open(object, name::FLOWS4)?;
-        let assured6 = Table::open(object, name::FLOWS6)?;
-        let capacity = [assured4.room, assured6.room];
+        let v4 = [
+            Table::open(object, name::FLOWS4)?,
+            Table::open(object, name::EMBRYOS4)?,
+        ];
+        let v6 = [
+            Table::open(object, name::FLOWS6)?,
+            Table::open(object, name::EMBRYOS6)?,
+        ];
+        let capacity = [v4[0].room, v6[0].room];
         let capacity = capacity.map(|room| u32::try_from(room).unwrap_or(u32::MAX));
+        let failed = |source| Error::Program {
+            name: ADOPT,
+            source,
+        };
         Ok(Self {
-            assured4,
-            assured6,
-            embryos4: FairTable::open(object)?,
-            embryos6: FairTable::open(object)?,
-            shares: Shares::open(object)?,
+            v4,
+            v6,
             occupancy: Occupancy::open(object, capacity)?,
-            adopt: Order::open(object, "adopt")?,
-            dismiss: Order::open(object, "dismiss")?,
-            vacate: Order::open(object, "vacate")?,
+            adopt: sweep::load(object, ADOPT).map_err(failed)?,
         })
     }
 
@@ -68,128 +83,8 @@ impl KernelFlows {
         self.occupancy.sweep()
     }
 
-    /// Forgets everything that was stored under slots which nobody has, before others get them.
-    ///
-    /// The room of assured connections comes back with their turns of the sweep.
-    pub fn vacate(&self, slots: &BTreeSet<u32>) -> Result<()> {
-        let shares = self.shares.of_slots()?;
-        let mut assured = false;
-        for slot in slots {
-            self.vacate.run(&of_slot(*slot), &Flow::zeroed())?;
-            assured |= shares
-                .get(*slot as usize)
-                .is_some_and(|share| share.assured > 0);
-        }
-        if assured {
-            self.assured4.forget(|key| slots.contains(&key.slot))?;
-            self.assured6.forget(|key| slots.contains(&key.slot))?;
-        }
-        Ok(())
-    }
-
-    /// Room for assured connections of IPv4.
-    pub fn room(&self) -> u32 {
-        u32::try_from(self.assured4.room).unwrap_or(u32::MAX)
-    }
-}
-
-impl FlowTables for KernelFlows {
-    fn walk(&self, visit: &mut Visit<'_>) -> crate::error::Result<()> {
-        let mut page = Vec::new();
-        let ended = self
-            .assured4
-            .walk(FlowKey4::widen, &mut page, visit)?
-            .is_break()
-            || self.assured6.walk(|key| *key, &mut page, visit)?.is_break()
-            || self
-                .embryos4
-                .walk(&self.shares, &mut |stored| {
-                    let widened = stored.iter().map(|(key, flow)| (key.widen(), *flow));
-                    visit(&widened.collect::<Vec<_>>())
-                })?
-                .is_break();
-        if !ended {
-            let _ = self.embryos6.walk(&self.shares, visit)?;
-        }
-        Ok(())
-    }
-
-    fn find(&self, key: &FlowKey) -> crate::error::Result<Option<Flow>> {
-        let (narrow, shares) = (key.narrow(), &self.shares);
-        let assured = match key.family() {
-            Family::V4 => self.assured4.find(&narrow)?,
-            Family::V6 => self.assured6.find(key)?,
-        };
-        if assured.is_some() {
-            return Ok(assured);
-        }
-        Ok(match key.family() {
-            Family::V4 => self.embryos4.find(&narrow, shares)?,
-            Family::V6 => self.embryos6.find(key, shares)?,
-        })
-    }
-
-    fn add(&self, key: &FlowKey, flow: &Flow) -> crate::error::Result<Added> {
-        Ok(match self.adopt.run(key, flow)? {
-            adopted::STORED => Added::Stored,
-            adopted::EXISTS => Added::Exists,
-            _ => Added::NoRoom,
-        })
-    }
-
-    fn remove(&self, key: &FlowKey) -> crate::error::Result<Option<Flow>> {
-        let (narrow, shares) = (key.narrow(), &self.shares);
-        let (assured, other) = match key.family() {
-            Family::V4 => (
-                self.assured4.remove(&narrow)?,
-                self.embryos4.find(&narrow, shares)?,
-            ),
-            Family::V6 => (self.assured6.remove(key)?, self.embryos6.find(key, shares)?),
-        };
-        let dismissed = self.dismiss.run(key, &Flow::zeroed())? != 0;
-        Ok(assured.or(other.filter(|_| dismissed)))
-    }
-
-    fn fill(&self) -> crate::error::Result<Vec<TableFill>> {
-        let [v4, v6] = [Family::V4, Family::V6].map(|family| self.occupancy.room(family));
-        let mut fill = vec![
-            self.assured4.fill(v4?.used.into()),
-            self.assured6.fill(v6?.used.into()),
-        ];
-        for table in Fair::ALL {
-            fill.push(self.shares.fill(table)?);
-        }
-        Ok(fill)
-    }
-
-    fn now(&self) -> Ticks {
-        clock::now()
-    }
-}
-
-/// The key of no connection: its slot counts.
-fn of_slot(slot: u32) -> FlowKey {
-    FlowKey {
-        slot,
-        ..FlowKey::zeroed()
-    }
-}
-
-/// A program that does something with a connection.
-struct Order {
-    name: &'static str,
-    program: SchedClassifier,
-}
-
-impl Order {
-    fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
-        let program = sweep::load(object, name);
-        let program = program.map_err(|source| Error::Program { name, source })?;
-        Ok(Self { name, program })
-    }
-
-    /// Runs it, and returns what it answers.
-    fn run(&self, key: &FlowKey, flow: &Flow) -> Result<u32> {
+    /// Stores an assured connection by the program that gives it its room and its turn of the sweep.
+    fn adopt(&self, key: &FlowKey, flow: &Flow) -> Result<Added> {
         let adoption = Adoption {
             header: [0; 16],
             key: *key,
@@ -199,14 +94,79 @@ impl Order {
             data_in: Some(bytemuck::bytes_of(&adoption)),
             ..TestRunOptions::default()
         };
-        let name = self.name;
-        let done = self.program.test_run(options);
-        let done = done.map_err(|source| Error::Program { name, source })?;
-        Ok(done.return_value)
+        let failed = |source| Error::Program {
+            name: ADOPT,
+            source,
+        };
+        let done = self.adopt.test_run(options).map_err(failed)?;
+        Ok(match done.return_value {
+            adopted::STORED => Added::Stored,
+            adopted::EXISTS => Added::Exists,
+            _ => Added::NoRoom,
+        })
+    }
+
+    /// Room for assured connections of IPv4.
+    pub fn room(&self) -> u32 {
+        u32::try_from(self.v4[0].room).unwrap_or(u32::MAX)
     }
 }
 
-/// One table of assured connections.
+impl FlowTables for KernelFlows {
+    fn walk(&self, visit: &mut Visit<'_>) -> crate::error::Result<()> {
+        let mut page = Vec::new();
+        for table in &self.v4 {
+            if table.walk(FlowKey4::widen, &mut page, visit)?.is_break() {
+                return Ok(());
+            }
+        }
+        for table in &self.v6 {
+            if table.walk(|key| *key, &mut page, visit)?.is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, key: &FlowKey) -> crate::error::Result<Option<Flow>> {
+        let found = by_family!(self, key, |tables, key| match tables[0].find(key)? {
+            None => tables[1].find(key)?,
+            found => found,
+        });
+        Ok(found)
+    }
+
+    fn add(&self, key: &FlowKey, flow: &Flow) -> crate::error::Result<Added> {
+        if flow.word().assured() {
+            return Ok(self.adopt(key, flow)?);
+        }
+        Ok(by_family!(self, key, |tables, key| tables[1].add(key, flow)?))
+    }
+
+    fn remove(&self, key: &FlowKey) -> crate::error::Result<Option<Flow>> {
+        let [assured, embryo] = by_family!(self, key, |tables, key| [
+            tables[0].remove(key)?,
+            tables[1].remove(key)?
+        ]);
+        Ok(assured.or(embryo))
+    }
+
+    fn fill(&self) -> crate::error::Result<Vec<TableFill>> {
+        let [v4, v6] = [Family::V4, Family::V6].map(|family| self.occupancy.room(family));
+        Ok(vec![
+            self.v4[0].fill(v4?.used.into()),
+            self.v6[0].fill(v6?.used.into()),
+            self.v4[1].fill(self.v4[1].count()?),
+            self.v6[1].fill(self.v6[1].count()?),
+        ])
+    }
+
+    fn now(&self) -> Ticks {
+        clock::now()
+    }
+}
+
+/// One flow table.
 struct Table<K> {
     name: &'static str,
     room: u64,
@@ -219,7 +179,7 @@ impl<K: Pod> Table<K> {
     fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
         let room = room(object, name)?;
         let fd = match object.map(name) {
-            Some(Map::HashMap(data)) => data.fd().as_fd(),
+            Some(Map::HashMap(data) | Map::LruHashMap(data)) => data.fd().as_fd(),
             _ => return Err(Error::NoMap { name }),
         };
         let fd = fd.try_clone_to_owned();
@@ -250,17 +210,13 @@ impl<K: Pod> Table<K> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Removes some.
-    fn forget(&self, which: impl Fn(&K) -> bool) -> Result<()> {
-        let mut gone = Vec::new();
+    fn count(&self) -> Result<u64> {
+        let mut count = 0;
         let mut walk = self.entries();
         while let Some((keys, _)) = walk.page().map_err(|error| self.unread(error))? {
-            gone.extend(keys.iter().filter(|key| which(key)).copied());
+            count += keys.len() as u64;
         }
-        for key in gone {
-            self.remove(&key)?;
-        }
-        Ok(())
+        Ok(count)
     }
 
     fn fill(&self, used: u64) -> TableFill {
@@ -276,6 +232,19 @@ impl<K: Pod> Table<K> {
             Ok(Raw(flow)) => Ok(Some(flow)),
             Err(MapError::KeyNotFound) => Ok(None),
             Err(error) => Err(Error::map("read", self.name)(error)),
+        }
+    }
+
+    fn add(&self, key: &K, flow: &Flow) -> Result<Added> {
+        const ONLY_IF_ABSENT: u64 = aya_obj::generated::BPF_NOEXIST as u64;
+        match self.map().insert(Raw(*key), Raw(*flow), ONLY_IF_ABSENT) {
+            Ok(()) => Ok(Added::Stored),
+            Err(MapError::SyscallError(call)) => match call.io_error.raw_os_error() {
+                Some(libc::EEXIST) => Ok(Added::Exists),
+                Some(libc::E2BIG | libc::ENOSPC | libc::ENOMEM) => Ok(Added::NoRoom),
+                _ => Err(Error::map("write", self.name)(call.into())),
+            },
+            Err(error) => Err(Error::map("write", self.name)(error)),
         }
     }
 

@@ -6,7 +6,6 @@ mod claim;
 mod clock;
 mod clsact;
 mod error;
-mod fair_tables;
 mod filters;
 mod flow_tables;
 mod links;
@@ -22,8 +21,9 @@ mod sweep;
 mod sys;
 mod tables;
 mod tcx;
+mod verify;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -201,14 +201,8 @@ impl Datapath for Kernel {
             .try_for_each(|change| self.tables.write(change))?)
     }
 
-    fn vacate(&mut self, slots: &BTreeSet<u32>) -> crate::error::Result<()> {
-        if slots.is_empty() {
-            return Ok(());
-        }
-        for slot in slots {
-            self.tables.clear_counters(*slot)?;
-        }
-        Ok(self.flows.vacate(slots)?)
+    fn reset_counters(&mut self, slot: u32) -> crate::error::Result<()> {
+        Ok(self.tables.clear_counters(slot)?)
     }
 
     fn counters(&self, slot: u32) -> crate::error::Result<PortCounts> {

@@ -8,7 +8,6 @@ use aya::{Ebpf, EbpfLoader};
 use aya_obj::Object;
 use aya_obj::generated::bpf_map_type;
 use sg_common::layout::capacity;
-use sg_common::layout::fair::{WAYS, buckets};
 use sg_common::layout::maps::{LAYOUTS, Layout, name};
 
 use super::error::{Error, Result};
@@ -25,10 +24,6 @@ pub struct Sizes {
     pub limits: Limits,
     /// Assured IPv4 connections; half as many of IPv6.
     pub flows: u32,
-    /// IPv4 connections that are not assured; half as many of IPv6. Rounded up to whole buckets.
-    pub unproven: u32,
-    /// Datagrams in fragments. Rounded up to whole buckets.
-    pub fragments: u32,
 }
 
 impl Default for Sizes {
@@ -36,13 +31,17 @@ impl Default for Sizes {
         Sizes {
             limits: Limits::default(),
             flows: capacity::FLOWS4,
-            unproven: capacity::EMBRYOS4,
-            fragments: capacity::FRAGMENTS,
         }
     }
 }
 
 impl Sizes {
+    /// Connections that are not proven yet, of IPv4: many enough for a node that is busy, few enough
+    /// for the sweep to walk through.
+    fn embryos4(self) -> u32 {
+        (self.flows / 4).clamp(8_192, capacity::EMBRYOS4)
+    }
+
     /// Assured IPv6 connections.
     fn flows6(self) -> u32 {
         (self.flows / 2).max(1)
@@ -54,9 +53,6 @@ impl Sizes {
             entries,
             setting,
         };
-        let fair = |map, entries, setting| size(map, buckets(entries) * WAYS as u32, setting);
-        let fair_buckets =
-            buckets(self.unproven) + buckets(self.unproven / 2) + buckets(self.fragments);
         let policy = Table::ALL.into_iter().map(|table| {
             let entries = u32::try_from(self.limits.of(table)).unwrap_or(u32::MAX);
             size(table.name(), entries, table.setting())
@@ -65,16 +61,14 @@ impl Sizes {
         let others = [
             size(name::COUNTERS, ports, Table::Ports.setting()),
             size(
-                name::SHARES,
+                name::PORT_FLOWS,
                 capacity::slots(self.limits.ports),
                 Table::Ports.setting(),
             ),
             size(name::FLOWS4, self.flows, MAX_FLOWS),
             size(name::FLOWS6, self.flows6(), MAX_FLOWS),
-            fair(name::EMBRYOS4, self.unproven, MAX_UNPROVEN),
-            fair(name::EMBRYOS6, self.unproven / 2, MAX_UNPROVEN),
-            fair(name::FRAGMENTS, self.fragments, MAX_FRAGMENTS),
-            size(name::TAGS, fair_buckets, MAX_UNPROVEN),
+            size(name::EMBRYOS4, self.embryos4(), MAX_FLOWS),
+            size(name::EMBRYOS6, self.embryos4() / 2, MAX_FLOWS),
             size(name::TURNS4, self.flows, MAX_FLOWS),
             size(name::TURNS6, self.flows6(), MAX_FLOWS),
         ];
@@ -91,8 +85,6 @@ struct Size {
 }
 
 const MAX_FLOWS: &str = "--max-flows";
-const MAX_UNPROVEN: &str = "--max-unproven";
-const MAX_FRAGMENTS: &str = "--max-fragments";
 
 /// Loads the object. Maps that are pinned are used as they are, once their layout was checked; the others
 /// are made and pinned. Nothing is attached.

@@ -273,7 +273,7 @@ impl<K: Pod + Ord, V: Pod> Trie<K, V> {
 pub(super) fn room(object: &Ebpf, name: &'static str) -> Result<u64> {
     let map = object.map(name).ok_or(Error::NoMap { name })?;
     let data = match map {
-        Map::HashMap(data) | Map::LpmTrie(data) => data,
+        Map::HashMap(data) | Map::LruHashMap(data) | Map::LpmTrie(data) => data,
         _ => return Err(Error::NoMap { name }),
     };
     let info = data.info().map_err(Error::map("describe", name))?;

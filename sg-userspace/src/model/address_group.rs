@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::address;
+use super::api;
 use super::fault::{Effect, Fault, Object, Problem};
 use super::fields::Fields;
 use super::id::AddressGroupId;
@@ -26,7 +27,10 @@ pub(super) fn parse(
     faults: &mut Vec<Fault>,
 ) -> Result<AddressGroup, Problem> {
     let id = super::parse_id(fields, "id")?;
-    let values = fields.list("addresses").unwrap_or_else(|problem| {
+    // A field that is no address group's might say what is not to be in it.
+    let known = api::ADDRESS_GROUP.check(fields);
+    let values = known.and_then(|()| fields.list("addresses"));
+    let values = values.unwrap_or_else(|problem| {
         faults.push(problem.of(object, Effect::AddressesLeftOut));
         &[]
     });

@@ -44,6 +44,7 @@ pub struct Object {
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are Neutron's")]
 pub enum Kind {
+    Inventory,
     Port,
     SecurityGroup,
     SecurityGroupRule,
@@ -78,6 +79,8 @@ pub enum Effect {
     SubportLeftOut,
     /// All of the trunk's `sub_ports`; frames in any VLAN are dropped.
     SubportsLeftOut,
+    /// The field alone: no field of such an object narrows what it permits.
+    FieldLeftOut,
     /// Nothing: a warning.
     Kept,
 }
@@ -104,6 +107,12 @@ impl Problem {
             problem: problem.into(),
             advice: advice.into(),
         }
+    }
+
+    /// The same, of a field inside another one.
+    pub fn within(mut self, outer: &str) -> Self {
+        self.field = format!("{outer}.{}", self.field);
+        self
     }
 
     pub fn of(self, object: &Object, effect: Effect) -> Fault {
@@ -148,6 +157,7 @@ impl fmt::Display for Fault {
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.kind, self.name.as_str()) {
+            (Kind::Inventory, _) => write!(f, "{}", self.kind),
             (kind, "") => write!(f, "{kind} {}", self.id),
             (Kind::SecurityGroupRule, group) => write!(f, "{} {} of {group}", self.kind, self.id),
             (kind, name) => write!(f, "{kind} {name} ({})", self.id),
@@ -158,6 +168,7 @@ impl fmt::Display for Object {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Inventory => "inventory",
             Self::Port => "port",
             Self::SecurityGroup => "security group",
             Self::SecurityGroupRule => "security group rule",
@@ -181,6 +192,7 @@ impl fmt::Display for Effect {
             Self::AddressGroupLeftOut => "the address group is left out",
             Self::SubportLeftOut => "the subport is left out",
             Self::SubportsLeftOut => "the trunk's subports are left out",
+            Self::FieldLeftOut => "the field is left out",
             Self::Kept => "it is kept",
         })
     }

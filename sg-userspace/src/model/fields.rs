@@ -1,4 +1,5 @@
-//! Reading the fields of one JSON object; `null` means absent, as in the API's answers.
+//! Reading the fields of one JSON object; `null` means absent, as in the API's answers, and so does `""`,
+//! which is what Terraform's state has for it.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +10,9 @@ pub(super) struct Fields<'a>(pub &'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
     pub fn get(self, field: &str) -> Option<&'a Value> {
-        self.0.get(field).filter(|value| !value.is_null())
+        self.0
+            .get(field)
+            .filter(|value| !value.is_null() && value.as_str() != Some(""))
     }
 
     pub fn text(self, field: &str) -> Result<Option<&'a str>, Problem> {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::api;
 use super::fault::{Effect, Fault, Kind, Object, Problem};
 use super::fields::Fields;
 use super::id::{GroupId, RuleId};
@@ -62,6 +63,8 @@ fn content(
     object: &Object,
     faults: &mut Vec<Fault>,
 ) -> Result<(bool, Vec<Rule>), Problem> {
+    // A field that is no group's may be a slip of `stateful`, which narrows; so may any that a later API adds.
+    api::GROUP.check(fields)?;
     let stateful = fields.flag("stateful")?.unwrap_or(true);
     let values = fields.list("security_group_rules")?;
     let rules = values.iter().enumerate();

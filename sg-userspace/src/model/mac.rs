@@ -61,6 +61,9 @@ pub(super) fn sender(field: &str, text: &str) -> Result<Mac, Problem> {
         )
     };
     let mac = Mac::parse(text).ok_or_else(|| problem("is not a MAC address"))?;
+    if mac == Mac([0; 6]) {
+        return Err(problem("is the MAC address of no station"));
+    }
     if mac.is_multicast() {
         return Err(problem("is a multicast MAC address"));
     }

@@ -6,14 +6,17 @@
 
 pub mod address;
 mod address_group;
+mod api;
 mod fault;
 mod fields;
 mod group;
 mod id;
 mod interface;
 mod inventory;
+mod json;
 mod mac;
 mod port;
+mod printed;
 pub mod protocol;
 mod references;
 mod rule;
@@ -55,6 +58,41 @@ pub enum Malformed {
     /// It is not JSON.
     #[error("the inventory is not JSON: {0}; check the file for a cut-off or stray text")]
     Json(#[from] serde_json::Error),
+    /// It is not encoded as JSON has to be (RFC 8259, section 8.1).
+    #[error(
+        "the inventory begins with a byte order mark, which JSON does not have; save it as UTF-8 \
+         without one"
+    )]
+    ByteOrderMark,
+    /// There is more than one document in it.
+    #[error(
+        "the inventory is more than one JSON document; put all lists into one: \
+         {{\"ports\": [...], \"security_groups\": [...], \"address_groups\": [...]}}"
+    )]
+    Several,
+    /// A field is there twice in one object.
+    #[error(
+        "the inventory has one field twice in the same object: {0}; keep the one that is meant"
+    )]
+    Twice(serde_json::Error),
+    /// It is only a part of the API's answer.
+    #[error(
+        "the inventory has only a page of a list: {0} links the others; ask the API for the whole list, \
+         without a limit"
+    )]
+    Page(String),
+    /// It is what a client prints, not what the API answers.
+    #[error(
+        "{place} has the field {field:?}, which is not the API's but that of what the openstack client \
+         and openstacksdk print; save what the API answers: {API_FORM}",
+        place = if .place.is_empty() { "the inventory" } else { .place }
+    )]
+    Printed {
+        /// Where, as `ports[0]`; empty for the document itself.
+        place: String,
+        /// The field.
+        field: String,
+    },
     /// It is JSON of another shape.
     #[error(
         "the inventory is not of the expected shape: {0}; write \
@@ -63,23 +101,31 @@ pub enum Malformed {
     Shape(String),
 }
 
+/// What saves the API's answers as one document, with openstacksdk and what it logs in with.
+pub const API_FORM: &str = "python3 -c 'import json, openstack; c = openstack.connect(); d = {}; \
+    [d.update(c.network.get(p).json()) for p in (\"/ports\", \"/security-groups\", \
+    \"/address-groups\")]; print(json.dumps(d))' > inventory.json";
+
 /// Reads an inventory.
 ///
 /// # Errors
-/// When the document is not JSON, or its top level is not an object with the lists `ports` and
-/// `security_groups` (`address_groups` may be absent). Anything else is a fault of one object.
+/// When the document is not JSON, says two things at once, or is not what the API answers: its top level
+/// is not an object with the lists `ports` and `security_groups` (`address_groups` may be absent), the
+/// lists are not whole, or a client has printed it. Anything else is a fault of one object.
 pub fn parse(text: &[u8]) -> Result<Parsed, Malformed> {
-    let document: Value = serde_json::from_slice(text)?;
+    let document = json::parse(text)?;
+    printed::refuse(&document)?;
     let Value::Object(document) = document else {
         return Err(Malformed::Shape("the document is not an object".to_owned()));
     };
+    whole(&document)?;
     let ports = top_level(&document, "ports")?;
     let groups = top_level(&document, "security_groups")?;
     let address_groups = match document.get("address_groups") {
         None => &[],
         Some(_) => top_level(&document, "address_groups")?,
     };
-    let mut faults = Vec::new();
+    let mut faults = unknown_fields(&document);
     let mut inventory = Inventory {
         groups: security_groups(groups, &mut faults),
         address_groups: self::address_groups(address_groups, &mut faults),
@@ -97,6 +143,32 @@ fn top_level<'a>(document: &'a Map<String, Value>, field: &str) -> Result<&'a [V
         Some(_) => Err(Malformed::Shape(format!("{field} is not a list"))),
         None => Err(Malformed::Shape(format!("{field} is missing"))),
     }
+}
+
+/// The API links the pages of a list that it does not answer at once, each to the next and the previous.
+fn whole(document: &Map<String, Value>) -> Result<(), Malformed> {
+    let is_other = |link: &Value| matches!(link["rel"].as_str(), Some("next" | "previous"));
+    let mut lists = document
+        .iter()
+        .filter(|(field, _)| field.ends_with("_links"));
+    let page = lists.find(|(_, links)| {
+        let links = links.as_array();
+        links.is_some_and(|links| links.iter().any(is_other))
+    });
+    page.map_or(Ok(()), |(field, _)| Err(Malformed::Page(field.clone())))
+}
+
+/// A list that nobody reads narrows nothing: what is not in the inventory permits nothing.
+fn unknown_fields(document: &Map<String, Value>) -> Vec<Fault> {
+    let object = Object {
+        kind: Kind::Inventory,
+        id: "inventory".into(),
+        name: String::new(),
+    };
+    let unknown = api::DOCUMENT.unknown(Fields(document));
+    unknown
+        .map(|problem| problem.of(&object, Effect::FieldLeftOut))
+        .collect()
 }
 
 fn security_groups(values: &[Value], faults: &mut Vec<Fault>) -> BTreeMap<GroupId, Group> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::address;
+use super::api;
 use super::fault::{Effect, Fault, Kind, Object, Problem};
 use super::fields::Fields;
 use super::id::{GroupId, PortId};
@@ -91,6 +92,11 @@ pub(super) fn parse(
     object: &Object,
     faults: &mut Vec<Fault>,
 ) -> Result<Port, Problem> {
+    // The port is kept: what narrows a port is its MAC and its addresses, and without these it is closed.
+    // All else (groups, pairs, port security that is off, a trunk) permits more, and a slip in its name
+    // permits less. Of `device` too: the interface that is meant is filtered by no other port.
+    let unknown = api::PORT.unknown(fields);
+    faults.extend(unknown.map(|problem| problem.of(object, Effect::FieldLeftOut)));
     let id = super::parse_id(fields, "id")?;
     let mac = own_mac(fields)?;
     let device_owner = fields.text("device_owner")?.unwrap_or_default().to_owned();
@@ -130,21 +136,29 @@ fn own_mac(fields: Fields<'_>) -> Result<Mac, Problem> {
     mac::sender("mac_address", text)
 }
 
+const FIXED_IPS: &str = "fixed_ips";
+
 fn fixed_ips(fields: Fields<'_>) -> Result<Vec<IpAddr>, Problem> {
     // An empty list means any source, so a list forgotten must not be read as an empty one.
     let advice = "list the port's addresses, or write [] for a port that may send from any";
-    Fields::required("fixed_ips", fields.get("fixed_ips"), advice)?;
-    fields.list("fixed_ips")?.iter().map(fixed_ip).collect()
+    Fields::required(FIXED_IPS, fields.get(FIXED_IPS), advice)?;
+    fields.list(FIXED_IPS)?.iter().map(fixed_ip).collect()
 }
 
 /// An entry is the API's object, or the agents' RPC's plain string.
 fn fixed_ip(value: &Value) -> Result<IpAddr, Problem> {
+    if let Some(fields) = value.as_object().map(Fields) {
+        // Left out alone, the last one would leave an empty list.
+        api::FIXED_IP
+            .check(fields)
+            .map_err(|problem| problem.within(FIXED_IPS))?;
+    }
     let text = value.as_str().or_else(|| value.get("ip_address")?.as_str());
     let text = text.ok_or_else(|| {
         let advice = "write {\"ip_address\": \"10.0.0.5\"}";
-        Problem::new("fixed_ips", value, "has no address", advice)
+        Problem::new(FIXED_IPS, value, "has no address", advice)
     })?;
-    address::ip("fixed_ips", text)
+    address::ip(FIXED_IPS, text)
 }
 
 const PAIRS: &str = "allowed_address_pairs";
@@ -170,31 +184,18 @@ fn pairs(
 }
 
 fn pair(value: &Value, port_mac: Mac) -> Result<AddressPair, Problem> {
+    let in_pair = |problem: Problem| problem.within(PAIRS);
     let fields = super::fields_of(value, PAIRS)?;
+    api::PAIR.check(fields).map_err(in_pair)?;
     let text = fields.text("ip_address").map_err(in_pair)?;
     let text = Fields::required(PAIRS, text, "give each pair an ip_address")?;
     let net = address::cidr(PAIRS, text)?;
-    if address::is_multicast(&net) {
-        let advice = "name the unicast addresses the VM sends from";
-        return Err(Problem::new(
-            PAIRS,
-            format_args!("{text:?}"),
-            "is multicast",
-            advice,
-        ));
-    }
+    address::source(PAIRS, text, &net)?;
     let mac = match fields.text("mac_address").map_err(in_pair)? {
         Some(text) => mac::sender(PAIRS, text)?,
         None => port_mac,
     };
     Ok(AddressPair { net, mac })
-}
-
-fn in_pair(problem: Problem) -> Problem {
-    Problem {
-        field: format!("{PAIRS}.{}", problem.field),
-        ..problem
-    }
 }
 
 fn groups(fields: Fields<'_>) -> Result<Vec<GroupId>, Problem> {

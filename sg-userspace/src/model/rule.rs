@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::address;
+use super::api;
 use super::fault::Problem;
 use super::fields::Fields;
 use super::id::{AddressGroupId, GroupId, RuleId};
@@ -100,7 +101,7 @@ pub(super) fn parse(
     fields: Fields<'_>,
     unnamed: RuleId,
 ) -> Result<(Rule, Option<Problem>), Problem> {
-    refuse_narrower(fields)?;
+    api::RULE.check(fields)?;
     let ethertype = ethertype(fields)?;
     let protocol = protocol::parse(fields.get("protocol"), ethertype)?;
     let (matches, warning) = matches(fields, protocol, ethertype)?;
@@ -112,30 +113,6 @@ pub(super) fn parse(
         remote: remote(fields, ethertype)?,
     };
     Ok((rule, warning))
-}
-
-/// Fields of the agents' RPC that narrow a rule and that the API does not have. Any other unknown
-/// field may be ignored; ignoring one of these would permit more than was meant.
-const NARROWER: [&str; 4] = [
-    "source_ip_prefix",
-    "dest_ip_prefix",
-    "source_port_range_min",
-    "source_port_range_max",
-];
-
-fn refuse_narrower(fields: Fields<'_>) -> Result<(), Problem> {
-    let narrower = NARROWER
-        .iter()
-        .find_map(|field| Some((field, fields.get(field)?)));
-    narrower.map_or(Ok(()), |(field, value)| {
-        let problem = "is a field of the agents' RPC, not of the API";
-        Err(Problem::new(
-            field,
-            value,
-            problem,
-            "say it with the fields of the API",
-        ))
-    })
 }
 
 fn id(fields: Fields<'_>, unnamed: RuleId) -> Result<RuleId, Problem> {
@@ -192,6 +169,9 @@ fn matches(
         (Some(1), Some(65535)) => (None, None),
         range => range,
     };
+    if range == (Some(0), Some(0)) && protocol != Some(protocol::icmp(family)) {
+        return Err(unset());
+    }
     let whole = protocol.map_or(Matches::Any, Matches::Protocol);
     match (protocol, range) {
         (None, (None, None)) => Ok((whole, None)),
@@ -229,6 +209,13 @@ fn port(field: &str, value: i64) -> Result<u16, Problem> {
                 "write a number from 1 to 65535",
             )
         })
+}
+
+/// Of ICMP it is type 0 and code 0, the answer to an echo.
+fn unset() -> Problem {
+    let problem = "and port_range_max 0 are no ports; Terraform writes 0 for what is not set";
+    let advice = "write null for both, or leave them out, if all ports are meant";
+    Problem::new("port_range_min", 0, problem, advice)
 }
 
 fn portless((low, high): Range) -> Problem {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::api;
 use super::fault::{Effect, Fault, Object, Problem};
 use super::fields::Fields;
 use super::id::PortId;
@@ -88,24 +89,24 @@ pub(super) fn claims(
 fn sub_ports(fields: Fields<'_>) -> Result<&[Value], Problem> {
     match fields.get(TRUNK) {
         None => Ok(&[]),
-        Some(details) => super::fields_of(details, TRUNK)?
-            .list("sub_ports")
-            .map_err(|problem| within(TRUNK, problem)),
+        Some(details) => {
+            let fields = super::fields_of(details, TRUNK)?;
+            let known = api::TRUNK.check(fields);
+            known
+                .and_then(|()| fields.list("sub_ports"))
+                .map_err(|problem| problem.within(TRUNK))
+        }
     }
 }
 
 fn port_id(entry: &Value) -> Result<(PortId, Fields<'_>), Problem> {
     const LIST: &str = "trunk_details.sub_ports";
     let fields = super::fields_of(entry, LIST)?;
-    let id = super::parse_id(fields, "port_id").map_err(|problem| within(LIST, problem))?;
+    let known = api::SUBPORT.check(fields);
+    let id = known
+        .and_then(|()| super::parse_id(fields, "port_id"))
+        .map_err(|problem| problem.within(LIST))?;
     Ok((id, fields))
-}
-
-fn within(outer: &str, problem: Problem) -> Problem {
-    Problem {
-        field: format!("{outer}.{}", problem.field),
-        ..problem
-    }
 }
 
 fn vlan(fields: Fields<'_>, parent: &Object) -> Result<Vlan, Problem> {

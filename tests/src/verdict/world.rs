@@ -6,7 +6,7 @@ use std::path::Path;
 use sg_common::filter::filter;
 use sg_common::hook::Hook;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
-use sg_common::layout::fragment::FragmentKey;
+use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::maps::name;
 use sg_common::layout::port::PortKey;
 use sg_common::layout::settings::{Settings, Ticks};
@@ -29,7 +29,6 @@ use super::observed::{Counts, Observed};
 use crate::bpffs::Bpffs;
 use crate::leftovers;
 use crate::netns::Netns;
-use crate::pinned::{PinnedEmbryos4, PinnedEmbryos6, PinnedFragments};
 use crate::tap::Tap;
 use crate::testrun::{self, PinnedHash, Program};
 
@@ -91,12 +90,7 @@ impl World {
             ports: 8,
             ..Limits::default()
         };
-        let sizes = Sizes {
-            limits,
-            flows,
-            unproven: 16_384,
-            fragments: 1_024,
-        };
+        let sizes = Sizes { limits, flows };
         let (mut kernel, log) = Kernel::open(bpffs.path(), None, sizes)
             .unwrap_or_else(|e| panic!("cannot open the kernel side: {e}"));
         // A new map holds none; the daemon sets them as well.
@@ -218,7 +212,6 @@ impl World {
         self.memory.clock.set(self.kernel.now());
         let verdict = filter(hook, self.ifindex, frame, &self.memory, &mut scratch);
         let ran = self.program(hook).run(&self.netns, self.ifindex, frame);
-        let stored = self.stored.fragments.stored().into_iter();
         Step {
             verdict,
             host: Observed {
@@ -231,7 +224,7 @@ impl World {
                 passes: ran == testrun::Verdict::Accept,
                 counted: self.kernel_counts().since(&before.1),
                 flows: super::observed::flows(self.kernel_flows()),
-                fragments: stored.map(|(key, _)| key).collect(),
+                fragments: self.stored.fragments.keys().into_iter().collect(),
             },
             opening: scratch.opening,
             original: scratch.original,
@@ -323,30 +316,24 @@ impl World {
 
 /// The maps that packets write.
 struct Stored {
-    flows4: PinnedHash<{ size_of::<FlowKey4>() }, { size_of::<Flow>() }>,
-    flows6: PinnedHash<{ size_of::<FlowKey>() }, { size_of::<Flow>() }>,
-    embryos4: PinnedEmbryos4,
-    embryos6: PinnedEmbryos6,
-    fragments: PinnedFragments,
+    flows4: [PinnedHash<{ size_of::<FlowKey4>() }, { size_of::<Flow>() }>; 2],
+    flows6: [PinnedHash<{ size_of::<FlowKey>() }, { size_of::<Flow>() }>; 2],
+    fragments: PinnedHash<{ size_of::<FragmentKey>() }, { size_of::<FragmentValue>() }>,
 }
 
 impl Stored {
     fn open(bpffs: &Path) -> Self {
         let pin = |name: &str| super::map_pin(bpffs, name);
         Self {
-            flows4: PinnedHash::open(&pin(name::FLOWS4)),
-            flows6: PinnedHash::open(&pin(name::FLOWS6)),
-            embryos4: PinnedEmbryos4::open(&pin(name::EMBRYOS4)),
-            embryos6: PinnedEmbryos6::open(&pin(name::EMBRYOS6)),
-            fragments: PinnedFragments::open(&pin(name::FRAGMENTS)),
+            flows4: [name::FLOWS4, name::EMBRYOS4].map(|name| PinnedHash::open(&pin(name))),
+            flows6: [name::FLOWS6, name::EMBRYOS6].map(|name| PinnedHash::open(&pin(name))),
+            fragments: PinnedHash::open(&pin(name::FRAGMENTS)),
         }
     }
 
     fn clear(&mut self) {
-        self.flows4.clear();
-        self.flows6.clear();
-        self.embryos4.clear();
-        self.embryos6.clear();
+        self.flows4.iter_mut().for_each(PinnedHash::clear);
+        self.flows6.iter_mut().for_each(PinnedHash::clear);
         self.fragments.clear();
     }
 }

@@ -109,6 +109,19 @@ pub const RULES: &[Rule] = &[
         comments_too: true,
     },
     Rule {
+        why: "what is shown passes sg-userspace/src/plain.rs: write it with what cli/output.rs has",
+        holds_in: &["sg-userspace/src"],
+        except: &[
+            "sg-userspace/src/cli/output.rs",
+            // A script of ours.
+            "sg-userspace/src/cli/completions.rs",
+            // The last word of the program, which it makes plain.
+            "sg-userspace/src/bin/sgctl.rs",
+        ],
+        forbids: &["print!", "println!", "eprint!", "eprintln!", "io::stdout"],
+        comments_too: false,
+    },
+    Rule {
         why: "a path of one machine",
         holds_in: CRATES,
         except: &[

@@ -40,20 +40,25 @@ impl Room {
     };
 }
 
-/// The first packet of an association (`sctp_new`).
+/// Whether an association can begin with a packet (`sctp_new`). Its chunks fit or not by the state that
+/// those before them lead to, so `flow`, of which nothing is known yet, is begun by it.
 #[inline(always)]
-pub fn first<F: Frame + ?Sized>(
+pub fn opens<F: Frame + ?Sized>(
     flow: &mut Flow,
     room: &mut Room,
     frame: &F,
     ip: &Ip,
-    settings: &Settings,
-) -> Result<Ticks, DropReason> {
-    match next(flow, room, Side::Original, frame, ip, settings) {
-        Next::Refresh(lifetime) => Ok(lifetime),
-        Next::Invalid(reason) => Err(reason),
-        _ => Err(DropReason::InvalidSctp),
+) -> Result<(), DropReason> {
+    match step(flow, Side::Original, frame, ip, room) {
+        Shown::Fits => Ok(()),
+        Shown::Ignored | Shown::Invalid => Err(DropReason::InvalidSctp),
     }
+}
+
+/// How long the association lives that [`opens`] has begun.
+#[inline(always)]
+pub fn first(flow: &Flow, settings: &Settings) -> Ticks {
+    lifetime(settings, flow.word().state())
 }
 
 /// A packet of an association, whose state is [`State::None`] before the first

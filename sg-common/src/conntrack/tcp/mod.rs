@@ -22,7 +22,7 @@ use exception::{
     Reset, is_challenge_ack, note_ignored, reopens, reset, resynchronise, resynchronises,
 };
 use lifetime::{lifetime, shorten};
-use segment::{Segment, read};
+use segment::{Segment, read, read_options};
 use state::{Class, IGNORE, INVALID, answer};
 use window::{Fit, begin, fit};
 
@@ -48,7 +48,24 @@ impl Room {
     };
 }
 
-/// The first segment of a connection (`tcp_new`): a SYN, or with `TCP_LOOSE` an ACK in the middle.
+/// Whether a connection can begin with a segment (`tcp_new`): a SYN, or with `TCP_LOOSE` an ACK in the
+/// middle.
+#[inline(always)]
+pub fn opens<F: Frame + ?Sized>(
+    room: &mut Room,
+    frame: &F,
+    ip: &Ip,
+    settings: &Settings,
+) -> Result<(), DropReason> {
+    read(&mut room.segment, frame, ip)?;
+    let segment = &room.segment;
+    match segment.is(Class::Syn) || segment.is(Class::Ack) && settings.has(switch::TCP_LOOSE) {
+        true => Ok(()),
+        false => Err(DropReason::InvalidTcpState),
+    }
+}
+
+/// Begins a connection with the segment that [`opens`] has read.
 #[inline(always)]
 pub fn first<F: Frame + ?Sized>(
     flow: &mut Flow,
@@ -56,10 +73,15 @@ pub fn first<F: Frame + ?Sized>(
     frame: &F,
     ip: &Ip,
     settings: &Settings,
-) -> Result<Ticks, DropReason> {
+) -> Ticks {
+    let Room {
+        segment, cursor, ..
+    } = room;
     // Whoever is picked up in the middle may have agreed on selective acknowledgements.
-    read(&mut room.segment, frame, ip, true, &mut room.cursor)?;
-    begin_with(flow, &mut room.segment, settings)
+    if segment.has_options() {
+        read_options(segment, frame, ip, true, cursor);
+    }
+    begin_with(flow, segment, settings)
 }
 
 /// A segment of a stored connection (`nf_conntrack_tcp_packet`).
@@ -73,34 +95,35 @@ pub fn next<F: Frame + ?Sized>(
     terms: &Terms<'_>,
 ) -> Next {
     let selectively = flow.word().sack_permitted(side.other());
-    match read(&mut room.segment, frame, ip, selectively, &mut room.cursor) {
-        Ok(()) => step(flow, side, room, terms),
-        Err(reason) => Next::Invalid(reason),
+    if let Err(reason) = read(&mut room.segment, frame, ip) {
+        return Next::Invalid(reason);
     }
+    if room.segment.has_options() {
+        read_options(&mut room.segment, frame, ip, selectively, &mut room.cursor);
+    }
+    step(flow, side, room, terms)
 }
 
 /// A subprogram of its own in the kernel, like [`step`], for its stack.
 #[cfg_attr(target_arch = "bpf", inline(never))]
-fn begin_with(
-    flow: &mut Flow,
-    segment: &mut Segment,
-    settings: &Settings,
-) -> Result<Ticks, DropReason> {
-    let state = if segment.is(Class::Syn) {
-        segment.highest = segment.acknowledgement;
-        begin(flow, Side::Original, segment);
-        State::SynSent
-    } else if segment.is(Class::Ack) && settings.has(switch::TCP_LOOSE) {
-        pick_up(flow, segment);
-        State::Established
-    } else {
-        return Err(DropReason::InvalidTcpState);
+fn begin_with(flow: &mut Flow, segment: &mut Segment, settings: &Settings) -> Ticks {
+    let state = match segment.is(Class::Syn) {
+        true => {
+            segment.highest = segment.acknowledgement;
+            begin(flow, Side::Original, segment);
+            State::SynSent
+        }
+        false => {
+            pick_up(flow, segment);
+            State::Established
+        }
     };
     // The first segment of a connection fits: a SYN by what it says, a later one because it is liberal.
     fit(flow, Side::Original, segment, settings);
     match take(flow, Side::Original, segment, state as u8, settings) {
-        Next::Refresh(lifetime) => Ok(lifetime),
-        _ => Err(DropReason::InvalidTcpState),
+        Next::Refresh(lifetime) => lifetime,
+        // Nothing else is said of a first segment; such a connection would be over at once.
+        _ => 0,
     }
 }
 

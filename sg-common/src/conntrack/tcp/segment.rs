@@ -2,8 +2,9 @@
 
 use super::options::{Offer, highest_acknowledged, offer};
 use super::state::Class;
+use crate::layout::shared::obscure;
 use crate::reason::DropReason;
-use crate::wire::frame::Frame;
+use crate::wire::frame::{FARTHEST, Frame};
 use crate::wire::ip::{Fragment, Ip};
 use crate::wire::transport::{Tcp, tcp_flags as flag};
 
@@ -27,6 +28,8 @@ pub struct Segment {
     pub(super) offer: Option<Offer>,
     /// There is more of the segment in later fragments.
     pub(super) is_fragment: bool,
+    /// Bytes of options.
+    pub(super) options: u8,
 }
 
 impl Segment {
@@ -41,11 +44,17 @@ impl Segment {
         acknowledges: false,
         offer: None,
         is_fragment: false,
+        options: 0,
     };
 
     #[inline(always)]
     pub(super) const fn is(&self, class: Class) -> bool {
         self.class == class as u8
+    }
+
+    #[inline(always)]
+    pub(super) const fn has_options(&self) -> bool {
+        self.options != 0
     }
 
     #[inline(always)]
@@ -59,8 +68,8 @@ impl Segment {
     }
 }
 
-/// Reads a segment and refuses what is malformed or has flags that no stack sends (`tcp_error`).
-/// `selectively`: the other side permits selective acknowledgements.
+/// Reads a segment but for its options, and refuses what is malformed or has flags that no stack sends
+/// (`tcp_error`).
 ///
 /// A subprogram of its own in the kernel, for its stack.
 #[cfg_attr(target_arch = "bpf", inline(never))]
@@ -68,8 +77,6 @@ pub(super) fn read<F: Frame + ?Sized>(
     segment: &mut Segment,
     frame: &F,
     ip: &Ip,
-    selectively: bool,
-    cursor: &mut u32,
 ) -> Result<(), DropReason> {
     let Some(tcp) = frame.read::<Tcp>(ip.payload) else {
         return Err(DropReason::InvalidTransport);
@@ -97,17 +104,32 @@ pub(super) fn read<F: Frame + ?Sized>(
         acknowledges: tcp.flags & flag::ACK != 0,
         offer: None,
         is_fragment: ip.fragment == Fragment::First,
+        options: (header - fixed) as u8,
     };
-    if header > fixed {
-        let (options, end) = (ip.payload + fixed, ip.payload + header);
-        if segment.is_syn() {
-            segment.offer = Some(offer(frame, options, end, cursor));
-        }
-        if selectively {
-            segment.highest = highest_acknowledged(frame, options, end, acknowledgement, cursor);
-        }
-    }
     Ok(())
+}
+
+/// Reads the options of a segment that has some. `selectively`: the other side permits selective
+/// acknowledgements.
+///
+/// A subprogram of its own in the kernel, for its stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub(super) fn read_options<F: Frame + ?Sized>(
+    segment: &mut Segment,
+    frame: &F,
+    ip: &Ip,
+    selectively: bool,
+    cursor: &mut u32,
+) {
+    // Nothing lies farther; said once more for the kernel's verifier.
+    let options = obscure(cursor, ip.payload + size_of::<Tcp>() as u32).min(FARTHEST);
+    let end = options + segment.options as u32;
+    if segment.is_syn() {
+        segment.offer = Some(offer(frame, options, end, cursor));
+    }
+    if selectively {
+        segment.highest = highest_acknowledged(frame, options, end, segment.highest, cursor);
+    }
 }
 
 /// The class of a combination of flags (`get_conntrack_index`), if it is in `tcp_valid_flags`.

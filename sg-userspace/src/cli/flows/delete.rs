@@ -1,11 +1,13 @@
 //! `sgctl flows delete`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::list;
 use crate::{
-    api::DeleteRequest,
-    cli::{Context, Format},
+    api::{DeleteRequest, FlowView, PortView},
+    cli::{Context, Format, output},
     error::Result,
     exit::Exit,
     flows::FlowFilter,
@@ -14,9 +16,10 @@ use crate::{
 /// Delete the connections that meet all filters, and print them
 ///
 /// The filters are those of `conntrack -D`, and like it this prints each connection that it deletes on the
-/// standard output, as it was then, and how many they were on the standard error. The next packet of a deleted connection is judged like one
-/// that opens a connection: either side may open it again, as far as the rules permit. Ends with 0 also
-/// if there was nothing to delete, where conntrack ends with 1.
+/// standard output, as it was then, and how many they were on the standard error; also of which ports,
+/// if no port is named, for one address may be met at several. The next packet of a deleted connection is
+/// judged like one that opens a connection: either side may open it again, as far as the rules permit.
+/// Ends with 0 also if there was nothing to delete, where conntrack ends with 1.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {
@@ -44,6 +47,7 @@ impl DeleteArgs {
             all,
             dry_run,
         } = self;
+        let names_port = filter.port.is_some();
         let request = DeleteRequest {
             filter,
             all,
@@ -59,7 +63,31 @@ impl DeleteArgs {
         } else {
             "have been deleted"
         };
-        eprintln!("sgctl: {} flow entries {done}.", flows.len());
+        output::say(&format!("{} flow entries {done}.", flows.len()));
+        if !names_port && !flows.is_empty() {
+            // What is deleted is deleted: without an answer the ports have their ids alone.
+            let ports = context.client.ports().await.unwrap_or_default();
+            for (id, count) in by_port(&flows) {
+                output::say(&format!("{count} of port {}.", called(&ports, id)));
+            }
+        }
         Ok(Exit::Ok)
+    }
+}
+
+/// How many there are of each port: an address may be met at several.
+fn by_port(flows: &[FlowView]) -> BTreeMap<&str, usize> {
+    let mut ports = BTreeMap::new();
+    for flow in flows {
+        *ports.entry(&*flow.port).or_default() += 1;
+    }
+    ports
+}
+
+fn called(ports: &[PortView], id: &str) -> String {
+    let name = ports.iter().find(|port| port.id == id);
+    match name.map(|port| &*port.name).unwrap_or_default() {
+        "" => id.to_owned(),
+        name => format!("{name} ({id})"),
     }
 }

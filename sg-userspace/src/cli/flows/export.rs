@@ -36,17 +36,15 @@ impl ExportArgs {
             .map_err(|error| Error::Usage(format!("the export has no JSON form: {error}")))?;
         text.push('\n');
         if self.file == Path::new("-") {
-            output::write(&text)?;
+            output::write_raw(&text)?;
         } else {
             fs::write(&self.file, text).map_err(|source| Error::File {
                 action: "write",
                 path: self.file.clone(),
                 source,
             })?;
-            eprintln!(
-                "sgctl: {} flow entries have been exported.",
-                document.flows.len()
-            );
+            let count = document.flows.len();
+            output::say(&format!("{count} flow entries have been exported."));
         }
         Ok(Exit::Ok)
     }

@@ -20,7 +20,7 @@ pub async fn list(context: &Context, filter: &FlowFilter) -> Result<Exit> {
     print(context, &flows)?;
     if context.format == Format::Conntrack {
         // Where conntrack says it too.
-        eprintln!("sgctl: {} flow entries have been shown.", flows.len());
+        output::say(&format!("{} flow entries have been shown.", flows.len()));
     }
     Ok(Exit::Ok)
 }

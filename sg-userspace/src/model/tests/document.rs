@@ -58,14 +58,57 @@ fn an_empty_inventory_is_an_inventory() {
 }
 
 #[test]
-fn unknown_fields_are_ignored() {
-    let port = with(
-        port(),
-        json!({"binding:vif_type": "ovs", "revision_number": 3}),
+fn two_documents_one_after_the_other_are_refused_whole() {
+    let one = r#"{"ports": [], "security_groups": []}"#;
+    for text in [
+        format!("{one}{one}"),
+        format!("{one}\n{one}\n"),
+        format!("{one} []"),
+    ] {
+        let error = parse(text.as_bytes()).unwrap_err();
+        assert!(matches!(error, Malformed::Several), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_named() {
+    for mark in [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"] {
+        let text = [mark, br#"{"ports": [], "security_groups": []}"#].concat();
+        let error = parse(&text).unwrap_err();
+        assert!(matches!(error, Malformed::ByteOrderMark), "{error}");
+        assert!(error.to_string().contains("byte order mark"), "{error}");
+    }
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_refused_with_its_line() {
+    let error = malformed(
+        r#"{"ports": [], "security_groups": [{"security_group_rules": [
+            {"direction": "ingress", "remote_ip_prefix": "10.0.0.0/8",
+             "remote_ip_prefix": null}]}]}"#,
     );
-    let mut document = document(&[port], &[group(&[rule()])], &[]);
-    document["networks"] = json!([]);
-    assert_eq!(read(&document).faults, []);
+    for part in ["twice", "\"remote_ip_prefix\"", "line 3"] {
+        assert!(error.contains(part), "{error}");
+    }
+    // In two objects it is there once each.
+    let good = document(
+        &[port()],
+        &[group(&[rule(), with(rule(), json!({"id": null}))])],
+        &[],
+    );
+    assert_eq!(read(&good).faults, []);
+}
+
+#[test]
+fn a_page_of_a_list_is_not_taken_for_the_whole() {
+    for rel in ["next", "previous"] {
+        let mut document = document(&[port()], &[group(&[rule()])], &[]);
+        document["ports_links"] =
+            json!([{"rel": rel, "href": "http://neutron/v2.0/ports?limit=1"}]);
+        let error = parse(document.to_string().as_bytes()).unwrap_err();
+        assert!(matches!(error, Malformed::Page(_)), "{error}");
+        assert!(error.to_string().contains("ports_links"), "{error}");
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Documents as people write them, and what becomes of each.
 
+mod addresses;
+mod clients;
 mod document;
+mod fields;
 mod groups;
 mod ports;
 mod rules;

@@ -120,6 +120,45 @@ fn a_protocol_is_a_number_or_a_name_in_any_case() {
 }
 
 #[test]
+fn an_empty_string_is_null_as_in_the_state_of_terraform() {
+    let rule = good(json!({
+        "protocol": "", "remote_group_id": "", "remote_address_group_id": "", "remote_ip_prefix": "",
+        "port_range_min": "", "port_range_max": "", "ethertype": "", "description": "",
+    }));
+    assert_eq!(
+        (rule.matches, rule.remote, rule.ethertype),
+        (Matches::Any, Remote::Anyone, Family::V4)
+    );
+    let rule = good(json!({"remote_group_id": "", "remote_ip_prefix": "10.0.0.0/8"}));
+    assert_eq!(rule.remote, Remote::Prefix("10.0.0.0/8".parse().unwrap()));
+    assert_left_out(json!({"direction": ""}), "direction", "");
+}
+
+#[test]
+fn ports_0_and_0_are_what_terraform_writes_for_none() {
+    for protocol in [
+        json!("tcp"),
+        json!("udp"),
+        json!(""),
+        json!(null),
+        json!("gre"),
+    ] {
+        let parsed = read_rule(with(rule(), ranged("IPv4", protocol, 0, 0)));
+        assert_fault(&parsed, "port_range_min", "0", Effect::RuleLeftOut);
+        let fault = the_fault(&parsed).to_string();
+        assert!(
+            fault.contains("Terraform writes 0 for what is not set"),
+            "{fault}"
+        );
+    }
+    let echo_reply = Matches::Icmp {
+        kind: 0,
+        code: Some(0),
+    };
+    assert_eq!(good(ranged("IPv4", "icmp", 0, 0)).matches, echo_reply);
+}
+
+#[test]
 fn an_unknown_protocol_leaves_the_rule_out() {
     for protocol in [
         json!("tcpp"),
@@ -294,7 +333,6 @@ fn a_cidr_loses_its_host_bits_and_an_address_is_a_cidr_of_one() {
 fn a_bad_cidr_or_one_of_the_other_family_leaves_the_rule_out() {
     let prefix = |text: &str| json!({"remote_ip_prefix": text});
     assert_left_out(prefix("10.0.0.0/33"), "remote_ip_prefix", "\"10.0.0.0/33\"");
-    assert_left_out(prefix(""), "remote_ip_prefix", "\"\"");
     assert_left_out(
         prefix("2001:db8::/64"),
         "remote_ip_prefix",

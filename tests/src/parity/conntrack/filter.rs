@@ -15,12 +15,10 @@ use super::outcome::{Entry, Label};
 use super::run::{Sent, Side};
 use super::tuple::Tuple;
 use crate::inventory::{Inventory, group, port};
-use crate::pinned::{PinnedEmbryos4, PinnedEmbryos6};
 use crate::testrun::{PinnedHash, Verdict};
 use crate::verdict::{World, map_pin};
 
-/// The table of assured connections, and that of all others.
-const ASSURED: usize = 0;
+/// The table of connections that are not assured.
 const OTHERS: usize = 1;
 
 /// Room for the connections of as many peers as there are.
@@ -33,8 +31,9 @@ const FLOW: usize = size_of::<Flow>();
 /// The kernel's programs at a tap.
 pub struct Filter {
     world: World,
-    narrow: (PinnedHash<NARROW, FLOW>, PinnedEmbryos4),
-    wide: (PinnedHash<WIDE, FLOW>, PinnedEmbryos6),
+    /// Assured connections, then [`OTHERS`].
+    narrow: [PinnedHash<NARROW, FLOW>; 2],
+    wide: [PinnedHash<WIDE, FLOW>; 2],
     counters: Counters,
     protocol: Protocol,
 }
@@ -50,14 +49,8 @@ impl Filter {
         world.netns().stay();
         let pin = |name: &str| map_pin(world.bpffs(), name);
         Self {
-            narrow: (
-                PinnedHash::open(&pin(name::FLOWS4)),
-                PinnedEmbryos4::open(&pin(name::EMBRYOS4)),
-            ),
-            wide: (
-                PinnedHash::open(&pin(name::FLOWS6)),
-                PinnedEmbryos6::open(&pin(name::EMBRYOS6)),
-            ),
+            narrow: [name::FLOWS4, name::EMBRYOS4].map(|name| PinnedHash::open(&pin(name))),
+            wide: [name::FLOWS6, name::EMBRYOS6].map(|name| PinnedHash::open(&pin(name))),
             counters: Counters::open(&pin(name::COUNTERS), world.slot()),
             protocol: Protocol::Tcp,
             world,
@@ -67,15 +60,11 @@ impl Filter {
     /// The connection of a tuple, and in which table it is. What is over may still lie in another.
     fn living(&self, tuple: &Tuple) -> Option<(usize, Flow)> {
         let (key, now) = (tuple.key(self.world.slot()), self.world.now());
-        let (assured, other) = match tuple.local.is_ipv4() {
-            true => (
-                self.narrow.0.get(narrow(&key)),
-                self.narrow.1.get(&key.narrow()),
-            ),
-            false => (self.wide.0.get(wide(&key)), self.wide.1.get(&key)),
+        let read = |place: usize| match tuple.local.is_ipv4() {
+            true => self.narrow[place].get(narrow(&key)),
+            false => self.wide[place].get(wide(&key)),
         };
-        let assured = assured.map(|flow| (ASSURED, pod_read_unaligned(&flow)));
-        let flows = assured.into_iter().chain(other.map(|flow| (OTHERS, flow)));
+        let flows = (0..2).filter_map(|place| Some((place, pod_read_unaligned(&read(place)?))));
         let mut living = flows.filter(|(_, flow): &(usize, Flow)| flow.lives(now));
         living.next()
     }
@@ -86,11 +75,9 @@ impl Filter {
     /// the same tuple takes its place.
     fn change(&mut self, place: usize, tuple: &Tuple, flow: Option<&Flow>) {
         let key = tuple.key(self.world.slot());
-        match (tuple.local.is_ipv4(), place) {
-            (true, ASSURED) => self.narrow.0.change(narrow(&key), flow.map(value)),
-            (false, ASSURED) => self.wide.0.change(wide(&key), flow.map(value)),
-            (true, _) => self.narrow.1.change(&key.narrow(), flow),
-            (false, _) => self.wide.1.change(&key, flow),
+        match tuple.local.is_ipv4() {
+            true => self.narrow[place].change(narrow(&key), flow.map(value)),
+            false => self.wide[place].change(wide(&key), flow.map(value)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::string::String;
 use std::vec::Vec;
 
-use crate::conntrack::tcp::{Room, State, first, next};
+use crate::conntrack::tcp::{Room, State, first, next, opens};
 use crate::conntrack::{Next, Terms};
 use crate::hook::Hook;
 use crate::layout::flow::{Flow, Side};
@@ -65,7 +65,8 @@ pub(super) fn reach(packet: &Packet, settings: &Settings) -> Result<(Flow, Ticks
     let mut ip = Scratch::EMPTY.ip;
     assert!(ipv4::parse(&bytes[..], 0, Extent::Whole, &mut ip));
     let (mut flow, mut room) = (Flow::new(Hook::FromVm, 1, 0), Room::EMPTY);
-    let lifetime = first(&mut flow, &mut room, &bytes[..], &ip, settings)?;
+    opens(&mut room, &bytes[..], &ip, settings)?;
+    let lifetime = first(&mut flow, &mut room, &bytes[..], &ip, settings);
     Ok((flow, lifetime))
 }
 
