@@ -8,7 +8,7 @@ use sg_common::hook::Hook;
 
 use super::error::{Error, Result};
 use super::pins::{Pins, Way};
-use super::{clsact, tcx, verify};
+use super::{clsact, tcx};
 use crate::agent::{Attachment, Hooked};
 
 /// Both hooks.
@@ -40,8 +40,9 @@ impl Links {
         };
         for hook in HOOKS {
             let name = hook.as_str();
-            let program = program(&mut links.programs, hook)?;
-            verify::load(program).map_err(|source| Error::Program { name, source })?;
+            program(&mut links.programs, hook)?
+                .load()
+                .map_err(|source| Error::Program { name, source })?;
         }
         for ifindex in links.pins.interfaces()? {
             if let Err(error) = links.replace(ifindex) {

@@ -21,7 +21,6 @@ mod sweep;
 mod sys;
 mod tables;
 mod tcx;
-mod verify;
 
 use std::collections::BTreeMap;
 use std::path::Path;
