@@ -12,7 +12,6 @@ pub mod capture;
 pub mod crowd;
 pub mod daemon;
 pub mod demo;
-pub mod guests;
 mod interrupt;
 pub mod inventory;
 pub mod leftovers;
