@@ -229,7 +229,7 @@ fn connections_are_carried_over_without_the_interface_on_either_side() {
     import(&node).expect(0);
     let flows = node.query("flows list --port WEB1");
     assert_eq!(flows.as_array().map(Vec::len), Some(1), "{flows}");
-    wait_for(&node, "pending");
+    wait_for(&node, "elsewhere");
 
     let vm = RawVm::new(&node, &web());
     wait_for(&node, "enforcing");

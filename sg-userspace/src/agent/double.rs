@@ -14,7 +14,7 @@ use sg_common::{
 };
 
 use super::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, PortCounts, Reader, SweptBy,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, PortCounts, Reader, SweptBy,
     TableFill, Trouble, Visit,
 };
 use crate::{
@@ -33,8 +33,6 @@ pub struct Double(Arc<Mutex<Kernel>>);
 pub struct Kernel {
     /// Interfaces with programs.
     pub attached: BTreeMap<u32, Attachment>,
-    /// What is wrong at interfaces.
-    pub troubles: Vec<(u32, Trouble)>,
     /// The tables.
     pub state: State,
     /// The first unused generation.
@@ -88,13 +86,8 @@ impl Datapath for Double {
         "tcx"
     }
 
-    fn look(&mut self) -> Result<Look> {
-        let kernel = self.kernel();
-        Ok(Look {
-            attached: kernel.attached.clone(),
-            troubles: kernel.troubles.clone(),
-            ..Look::default()
-        })
+    fn attached(&self) -> Result<BTreeMap<u32, Attachment>> {
+        Ok(self.kernel().attached.clone())
     }
 
     fn readers(&mut self) -> Result<Vec<Reader>> {
@@ -114,9 +107,9 @@ impl Datapath for Double {
         Ok(())
     }
 
-    fn forget(&mut self, ifindex: u32) -> Result<()> {
+    fn detach(&mut self, ifindex: u32) -> Result<()> {
         let mut kernel = self.kernel();
-        kernel.calls.push(format!("forget {ifindex}"));
+        kernel.calls.push(format!("detach {ifindex}"));
         kernel.attached.remove(&ifindex);
         Ok(())
     }

@@ -31,7 +31,6 @@ impl Interfaces {
                 true
             }
             LinkEvent::Gone(ifindex) => self.remove(ifindex),
-            LinkEvent::Stirred => false,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Agent, Attachment, Look, Trouble, Troubles,
+    Agent, Attachment, Trouble, Troubles,
     lookup::{self, AnyPort},
     phrase, readers,
     state::Facts,
@@ -19,8 +19,8 @@ use crate::{
 pub struct Seen {
     /// Interfaces that we have attached to, and what became of it.
     attached: BTreeMap<u32, Attachment>,
-    /// What is wrong at interfaces, besides what keeps the programs from their places.
-    pub(super) troubles: Troubles,
+    /// What readers of frames mean to the interfaces that they read.
+    pub(super) readers: Troubles,
     /// What the tables have entries for, and whose.
     written: BTreeMap<(u32, u16), [u8; 16]>,
     /// What could not be asked.
@@ -53,11 +53,10 @@ impl Agent {
             return;
         }
         let mut errors = Vec::new();
-        let look = self.datapath.look().unwrap_or_else(|error| {
+        let attached = self.datapath.attached().unwrap_or_else(|error| {
             errors.push(format!("it is not known what is attached: {error}"));
-            Look::default()
+            BTreeMap::new()
         });
-        self.tell_pins(&look);
         let readers = self.datapath.readers().unwrap_or_else(|error| {
             errors.push(error.to_string());
             Vec::new()
@@ -75,22 +74,14 @@ impl Agent {
         };
         let before = std::mem::take(&mut self.seen);
         self.seen = Seen {
-            attached: look.attached,
-            troubles: Troubles::default(),
+            attached,
+            readers: Troubles::default(),
             written,
             errors,
         };
         let links = self.spots().filter_map(|spot| spot.link);
-        let mut troubles = readers::troubles(&readers, links);
-        for (ifindex, trouble) in look.troubles {
-            // One that is being deleted looks like one that was moved until netlink has told.
-            let is_here = |name: &String| self.links.name(ifindex) == Some(name);
-            if !matches!(&trouble, Trouble::Moved { interface } if is_here(interface)) {
-                troubles.insert(ifindex, trouble);
-            }
-        }
-        self.seen.troubles = troubles;
-        self.tell_troubles(&before.troubles, &self.seen.troubles);
+        self.seen.readers = readers::troubles(&readers, links);
+        self.tell_troubles(&before.readers, &self.seen.readers);
     }
 
     /// Every port, and the filtered interfaces whose ports have left the inventory; as of the last look.
@@ -176,7 +167,7 @@ impl Agent {
         };
         if let Some(link) = spot.link {
             let attachment = self.attachment(link);
-            facts.here = !matches!(attachment, Some(Attachment::Gone | Attachment::Moved));
+            facts.here = attachment != Some(Attachment::Gone);
             let is_open = self.opening(link).is_some();
             facts.attached = attachment == Some(Attachment::InForce) && !is_open;
             facts.written = self.is_written(spot.port, link.ifindex, facts.current);
@@ -211,7 +202,7 @@ impl Agent {
 
     /// What carries the frames of an interface past the filter.
     fn bypass(&self, link: &Link) -> Option<&Trouble> {
-        let mut troubles = self.seen.troubles.of(link.ifindex);
+        let mut troubles = self.seen.readers.of(link.ifindex);
         troubles.find(|trouble| trouble.opens())
     }
 
@@ -239,9 +230,6 @@ impl Agent {
     fn why_open(&self, link: &Link) -> String {
         match (self.opening(link), self.attachment(link)) {
             (Some(trouble), _) => told(link, trouble),
-            (None, Some(Attachment::Behind)) => {
-                "another program is before the filter, which is about to get before it".into()
-            }
             (None, Some(_)) => "the filter was taken off, and is about to be put back".into(),
             (None, None) => "the filter is about to be put on".into(),
         }

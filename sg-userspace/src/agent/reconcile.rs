@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Agent, Attachment, Trouble, Troubles,
+    Agent, Attachment, Troubles,
     enforce::{Enforced, Places},
 };
 use crate::{
@@ -11,15 +11,6 @@ use crate::{
     model::{Interface, PortId},
     netlink::Link,
 };
-
-/// Why the filters are tended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
-    /// It is time.
-    Clock,
-    /// Something has happened.
-    News,
-}
 
 /// Interfaces that were attached to, and what became of it.
 type Attached = BTreeMap<u32, Attachment>;
@@ -54,27 +45,8 @@ impl Agent {
         done
     }
 
-    /// Puts filters back where they are not, or not first, and writes what now can be written.
-    pub(super) fn tend(&mut self, occasion: Occasion) -> Result<()> {
-        if self.desired.document.is_none() {
-            return Ok(());
-        }
-        let attached = self.close_interfaces(occasion);
-        let is_written = |(port, ifindex): (&PortId, &u32)| {
-            self.enforced.closed.contains(port) || self.enforced.places.get(port) == Some(ifindex)
-        };
-        let places = attached.as_ref().map(|attached| self.places(attached));
-        let is_all_written = places.is_ok_and(|places| places.iter().all(is_written));
-        // What the kernel has refused waits for its turn.
-        if attached.is_ok() && !is_all_written && self.failures.enforce.is_none() {
-            return self.reconcile().map(drop);
-        }
-        self.look();
-        attached.map(drop)
-    }
-
     fn enforce(&mut self, expected: Option<PortId>) -> Result<Enforced> {
-        let attached = self.close_interfaces(Occasion::News)?;
+        let attached = self.close_interfaces()?;
         let places = self.places(&attached);
         let inventory = &self.desired.inventory;
         let enforced = self
@@ -85,46 +57,61 @@ impl Agent {
     }
 
     /// Attaches to the interface of every port of the inventory, also of those that are closed; and puts
-    /// back, and before all others, what somebody has taken off or got before, also where the port has left
-    /// the inventory.
-    fn close_interfaces(&mut self, occasion: Occasion) -> Result<Attached> {
-        use Attachment::{Behind, Gone, InForce, Lost, Moved};
-        let look = self.datapath.look()?;
-        self.tell_pins(&look);
-        let mut attached = look.attached;
+    /// back what somebody has taken off, also where the port has left the inventory.
+    pub(super) fn close_interfaces(&mut self) -> Result<Attached> {
+        let mut attached = self.datapath.attached()?;
         let mut troubles = Troubles::default();
-        let is_lost = |link: &Link| matches!(attached.get(&link.ifindex), Some(Lost | Behind));
+        let is_lost = |link: &Link| attached.get(&link.ifindex) == Some(&Attachment::Lost);
         let lost = self.links.all().filter(|link| is_lost(link));
         let links: BTreeSet<_> = lost.chain(self.wanted_links()).cloned().collect();
         for link in links {
             let before = attached.get(&link.ifindex).copied();
-            if matches!(before, Some(InForce | Gone | Moved)) {
-                continue;
-            }
-            let contested = self.contests.is_on(link.ifindex);
-            if contested && before.is_some() && occasion == Occasion::News {
+            if matches!(before, Some(Attachment::InForce | Attachment::Gone)) {
                 continue;
             }
             match self.datapath.attach(&link) {
                 Ok(()) => {
-                    attached.insert(link.ifindex, InForce);
-                    self.tell_attached(&link, before);
-                }
-                // It does what it can, behind the other.
-                Err(trouble @ Trouble::NotFirst { .. }) => {
-                    attached.insert(link.ifindex, Behind);
-                    troubles.insert(link.ifindex, trouble);
+                    attached.insert(link.ifindex, Attachment::InForce);
+                    self.tell_attached(&link, before.is_some());
                 }
                 // It may have gone meanwhile; then the next look does not find it.
                 Err(trouble) => troubles.insert(link.ifindex, trouble),
             }
         }
-        for ifindex in attached.keys().filter(|at| self.contests.is_on(**at)) {
-            troubles.insert(*ifindex, Trouble::Contended);
-        }
         self.tell_troubles(&self.troubles, &troubles);
         self.troubles = troubles;
         Ok(attached)
+    }
+
+    /// Logs the troubles that are new and those that are over.
+    pub(super) fn tell_troubles(&self, before: &Troubles, now: &Troubles) {
+        let interface = |ifindex| self.interface_name(ifindex);
+        for (ifindex, trouble) in now.since(before) {
+            let (interface, kind) = (interface(ifindex), trouble.as_str());
+            let (problem, remedy) = (trouble.problem(), trouble.remedy(interface));
+            match trouble.opens() {
+                true => tracing::error!(kind, ifindex, "{interface} {problem}. {remedy}"),
+                false => tracing::warn!(kind, ifindex, "{interface} {problem}. {remedy}"),
+            }
+        }
+        for (ifindex, trouble) in before.since(now) {
+            let (interface, kind) = (interface(ifindex), trouble.as_str());
+            tracing::info!(interface, ifindex, kind, "this trouble is over");
+        }
+    }
+
+    fn tell_attached(&mut self, link: &Link, was_lost: bool) {
+        let (interface, ifindex) = (&link.name, link.ifindex);
+        if was_lost {
+            self.restored += 1;
+            tracing::warn!(
+                interface,
+                ifindex,
+                "the filter was gone and is back; until now the interface was open: find out who took it off"
+            );
+        } else {
+            tracing::info!(interface, ifindex, "attached");
+        }
     }
 
     fn wanted_links(&self) -> impl Iterator<Item = &Link> {
@@ -139,20 +126,18 @@ impl Agent {
         let places =
             ports.filter_map(|port| Some((port.id, self.ifindex(port.interface.as_str())?)));
         places
-            .filter(|(_, ifindex)| {
-                let there = attached.get(ifindex);
-                matches!(there, Some(Attachment::InForce | Attachment::Behind))
-            })
+            .filter(|(_, ifindex)| attached.get(ifindex) == Some(&Attachment::InForce))
             .collect()
     }
 
     /// Gives up interfaces that are gone. One that is there but whose port left the inventory
     /// stays attached, and so is closed: a shortened inventory must not open anything.
     fn forget_interfaces(&mut self, attached: &Attached) {
-        // What netlink says is not enough: an interface that was moved away lives on.
-        let is_gone = |(_, attachment): &(&u32, &Attachment)| **attachment == Attachment::Gone;
+        let is_gone = |(ifindex, attachment): &(&u32, &Attachment)| {
+            **attachment == Attachment::Gone || self.links.name(**ifindex).is_none()
+        };
         for (ifindex, _) in attached.iter().filter(is_gone) {
-            match self.datapath.forget(*ifindex) {
+            match self.datapath.detach(*ifindex) {
                 Ok(()) => tracing::info!(ifindex, "the interface is gone"),
                 Err(error) => tracing::warn!(ifindex, "cannot forget an interface: {error}"),
             }

@@ -22,8 +22,11 @@ pub enum Trouble {
         /// Why the first place was not taken again.
         error: String,
     },
-    /// The filter was put back some times, and each time it was taken off or got before anew.
-    Contended,
+    /// The first place was taken again some times, and each time another program came before ours anew.
+    Contended {
+        /// Where, and which it is now, or was last.
+        other: Other,
+    },
     /// A filter of another sgd, which drops by its own policy what ours lets pass.
     OtherFilter {
         /// Where, and what.
@@ -40,10 +43,7 @@ pub enum Trouble {
         reader: String,
     },
     /// The interface was moved to another network namespace; the filter is on it, and drops everything.
-    Moved {
-        /// The name that it had here; empty if only a former process knew.
-        interface: String,
-    },
+    Moved,
 }
 
 /// A program at a hook that is not ours.
@@ -66,21 +66,23 @@ impl Trouble {
             Self::Refused { .. } => "refused",
             Self::IngressQdisc => "ingress_qdisc",
             Self::NotFirst { .. } => "not_first",
-            Self::Contended => "contended",
+            Self::Contended { .. } => "contended",
             Self::OtherFilter { .. } => "other_filter",
             Self::Bypassed { .. } => "bypassed",
             Self::Captured { .. } => "captured",
-            Self::Moved { .. } => "moved",
+            Self::Moved => "moved",
         }
     }
 
     /// Whether frames can pass that the port's rules forbid. A port with such trouble is not enforced.
     pub const fn opens(&self) -> bool {
         match self {
-            Self::Refused { .. } | Self::IngressQdisc | Self::NotFirst { .. } | Self::Contended => {
-                true
-            }
-            Self::OtherFilter { .. } | Self::Captured { .. } | Self::Moved { .. } => false,
+            Self::Refused { .. }
+            | Self::IngressQdisc
+            | Self::NotFirst { .. }
+            | Self::Contended { .. }
+            | Self::Bypassed { .. } => true,
+            Self::OtherFilter { .. } | Self::Captured { .. } | Self::Moved => false,
         }
     }
 
@@ -98,11 +100,10 @@ impl Trouble {
                     "has {other} before our filter, which does not see what that lets pass: {error}"
                 )
             }
-            Self::Contended => {
-                "is contended: as often as its filter is put back, somebody takes it off or \
-                 puts another program before it, and frames pass in between"
-                    .into()
-            }
+            Self::Contended { other } => format!(
+                "has {other} put before our filter as often as ours takes the first place again; while it \
+                 is first, ours does not see what it lets pass"
+            ),
             Self::OtherFilter { other } => {
                 format!(
                     "has the filter of another sgd beside ours, {other}, which drops by its own policy"
@@ -115,7 +116,7 @@ impl Trouble {
             Self::Captured { reader } => format!(
                 "is read by {reader} before the filter, which therefore sees frames that are then dropped"
             ),
-            Self::Moved { .. } => {
+            Self::Moved => {
                 "is in another network namespace, where the filter goes on dropping everything"
                     .into()
             }
@@ -131,13 +132,9 @@ impl Trouble {
                  <bandwidth> or Open vSwitch's ingress_policing_rate, makes it again until told not to. \
                  With tcx (Linux 6.6, `--attach tcx`) both go together."
             ),
-            Self::NotFirst { other, .. } => {
+            Self::NotFirst { other, .. } | Self::Contended { other } => {
                 format!("Find out who attaches it: {}.", other.question(interface))
             }
-            Self::Contended => format!(
-                "Find out who that is: `bpftool prog list`, `tc filter show dev {interface} ingress` and \
-                 the log of this daemon; it is put back every five seconds until then."
-            ),
             Self::OtherFilter { .. } => {
                 "`sgd detach --bpffs DIR`, with the directory of the other one, takes it off."
                     .into()
@@ -148,7 +145,7 @@ impl Trouble {
                     .into()
             }
             Self::Captured { .. } => "A capture is harmless; a switch that works so is not.".into(),
-            Self::Moved { .. } => {
+            Self::Moved => {
                 "Moved back it is filtered as before; `sgd detach` takes the filter off.".into()
             }
         }
@@ -185,14 +182,6 @@ impl fmt::Display for Other {
 
 /// The index under which trouble is told that all interfaces have; no interface has it.
 pub const EVERY_INTERFACE: u32 = 0;
-impl FromIterator<(u32, Trouble)> for Troubles {
-    fn from_iter<T: IntoIterator<Item = (u32, Trouble)>>(all: T) -> Self {
-        let mut troubles = Self::default();
-        all.into_iter()
-            .for_each(|(ifindex, trouble)| troubles.insert(ifindex, trouble));
-        troubles
-    }
-}
 
 /// The troubles of all interfaces, by index.
 #[derive(Debug, Default)]
@@ -202,13 +191,6 @@ impl Troubles {
     /// Notes one.
     pub fn insert(&mut self, ifindex: u32, trouble: Trouble) {
         self.0.entry(ifindex).or_default().insert(trouble);
-    }
-
-    /// Keeps those that are wanted.
-    pub fn retain(&mut self, is_wanted: impl Fn(u32, &Trouble) -> bool) {
-        for (ifindex, troubles) in &mut self.0 {
-            troubles.retain(|trouble| is_wanted(*ifindex, trouble));
-        }
     }
 
     /// All of them.
@@ -247,12 +229,12 @@ mod tests {
         };
         let (mut before, mut after) = (Troubles::default(), Troubles::default());
         before.insert(7, refused("no memory"));
-        before.insert(7, Trouble::Contended);
-        after.insert(7, Trouble::Contended);
-        after.insert(8, Trouble::Contended);
+        before.insert(7, Trouble::Moved);
+        after.insert(7, Trouble::Moved);
+        after.insert(8, Trouble::Moved);
         assert_eq!(
             after.since(&before).collect::<Vec<_>>(),
-            [(8, &Trouble::Contended)]
+            [(8, &Trouble::Moved)]
         );
         let over: Vec<_> = before.since(&after).collect();
         assert_eq!(over, [(7, &refused("no memory"))]);

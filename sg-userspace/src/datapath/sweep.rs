@@ -8,6 +8,7 @@ use aya::programs::{ProgramError, SchedClassifier};
 use aya::{TestRun, TestRunOptions};
 
 use super::error::{Error, Result};
+use super::verify;
 
 /// The program that starts the timer, and the one that takes a step.
 const START: &str = "sweep_start";
@@ -84,7 +85,7 @@ pub(super) fn load(
 ) -> std::result::Result<SchedClassifier, ProgramError> {
     let program = object.program_mut(name).ok_or(ProgramError::NotLoaded)?;
     let program: &mut SchedClassifier = program.try_into()?;
-    program.load()?;
+    verify::load(program)?;
     again(program, name)
 }
 
