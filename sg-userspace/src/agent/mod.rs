@@ -40,8 +40,8 @@ use pause::Pause;
 use ports::Seen;
 pub use readers::{Process, Reader};
 use settings::Operator;
+pub use trouble::Trouble;
 use trouble::{EVERY_INTERFACE, Troubles};
-pub use trouble::{Other, Trouble};
 
 use crate::{
     api::ApplyReport,

@@ -88,7 +88,7 @@ impl Agent {
         let interface = |ifindex| self.interface_name(ifindex);
         for (ifindex, trouble) in now.since(before) {
             let (interface, kind) = (interface(ifindex), trouble.as_str());
-            let (problem, remedy) = (trouble.problem(), trouble.remedy(interface));
+            let (problem, remedy) = (trouble.problem(), trouble.remedy());
             match trouble.opens() {
                 true => tracing::error!(kind, ifindex, "{interface} {problem}. {remedy}"),
                 false => tracing::warn!(kind, ifindex, "{interface} {problem}. {remedy}"),

@@ -1,9 +1,6 @@
 //! What is wrong at an interface, in words, with what mends it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is wrong at an interface. It is looked for again and again, and is over as soon as it is not found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,25 +9,6 @@ pub enum Trouble {
     Refused {
         /// What it says.
         error: String,
-    },
-    /// A qdisc of kind `ingress` stands where clsact, which has both hooks, has to be.
-    IngressQdisc,
-    /// A program of another runs before ours: what it lets pass, ours does not see.
-    NotFirst {
-        /// Where, and what.
-        other: Other,
-        /// Why the first place was not taken again.
-        error: String,
-    },
-    /// The first place was taken again some times, and each time another program came before ours anew.
-    Contended {
-        /// Where, and which it is now, or was last.
-        other: Other,
-    },
-    /// A filter of another sgd, which drops by its own policy what ours lets pass.
-    OtherFilter {
-        /// Where, and what.
-        other: Other,
     },
     /// What carries the frames of the VM on reads them before the filter.
     Bypassed {
@@ -42,21 +20,6 @@ pub enum Trouble {
         /// Who.
         reader: String,
     },
-    /// The interface was moved to another network namespace; the filter is on it, and drops everything.
-    Moved,
-}
-
-/// A program at a hook that is not ours.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Other {
-    /// Where, in tc's words.
-    pub direction: &'static str,
-    /// How it hangs there: `tcx` or `clsact`.
-    pub way: &'static str,
-    /// Its number.
-    pub program: u32,
-    /// Its name, possibly empty.
-    pub name: String,
 }
 
 impl Trouble {
@@ -64,25 +27,16 @@ impl Trouble {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Refused { .. } => "refused",
-            Self::IngressQdisc => "ingress_qdisc",
-            Self::NotFirst { .. } => "not_first",
-            Self::Contended { .. } => "contended",
-            Self::OtherFilter { .. } => "other_filter",
             Self::Bypassed { .. } => "bypassed",
             Self::Captured { .. } => "captured",
-            Self::Moved => "moved",
         }
     }
 
     /// Whether frames can pass that the port's rules forbid. A port with such trouble is not enforced.
     pub const fn opens(&self) -> bool {
         match self {
-            Self::Refused { .. }
-            | Self::IngressQdisc
-            | Self::NotFirst { .. }
-            | Self::Contended { .. }
-            | Self::Bypassed { .. } => true,
-            Self::OtherFilter { .. } | Self::Captured { .. } | Self::Moved => false,
+            Self::Refused { .. } | Self::Bypassed { .. } => true,
+            Self::Captured { .. } => false,
         }
     }
 
@@ -90,25 +44,6 @@ impl Trouble {
     pub fn problem(&self) -> String {
         match self {
             Self::Refused { error } => format!("is not filtered: {error}"),
-            Self::IngressQdisc => {
-                "has a qdisc of kind `ingress` in the place of clsact: frames to the VM \
-                 are not filtered, and all frames from it are dropped"
-                    .into()
-            }
-            Self::NotFirst { other, error } => {
-                format!(
-                    "has {other} before our filter, which does not see what that lets pass: {error}"
-                )
-            }
-            Self::Contended { other } => format!(
-                "has {other} put before our filter as often as ours takes the first place again; while it \
-                 is first, ours does not see what it lets pass"
-            ),
-            Self::OtherFilter { other } => {
-                format!(
-                    "has the filter of another sgd beside ours, {other}, which drops by its own policy"
-                )
-            }
             Self::Bypassed { reader } => format!(
                 "is read by {reader} before the filter, and its frames go on from there: what is forwarded \
                  so, the filter cannot drop"
@@ -116,67 +51,19 @@ impl Trouble {
             Self::Captured { reader } => format!(
                 "is read by {reader} before the filter, which therefore sees frames that are then dropped"
             ),
-            Self::Moved => {
-                "is in another network namespace, where the filter goes on dropping everything"
-                    .into()
-            }
         }
     }
 
     /// What mends it, as a sentence.
-    pub fn remedy(&self, interface: &str) -> String {
+    pub const fn remedy(&self) -> &'static str {
         match self {
-            Self::Refused { .. } => "It is tried again.".into(),
-            Self::IngressQdisc => format!(
-                "`tc qdisc del dev {interface} ingress` removes it; whoever made it, such as libvirt's \
-                 <bandwidth> or Open vSwitch's ingress_policing_rate, makes it again until told not to. \
-                 With tcx (Linux 6.6, `--attach tcx`) both go together."
-            ),
-            Self::NotFirst { other, .. } | Self::Contended { other } => {
-                format!("Find out who attaches it: {}.", other.question(interface))
-            }
-            Self::OtherFilter { .. } => {
-                "`sgd detach --bpffs DIR`, with the directory of the other one, takes it off."
-                    .into()
-            }
+            Self::Refused { .. } => "It is tried again.",
             Self::Bypassed { .. } => {
                 "Let a bridge of the kernel carry its frames, or Open vSwitch with datapath_type=system; a \
                  capture is harmless, and this is over when it ends."
-                    .into()
             }
-            Self::Captured { .. } => "A capture is harmless; a switch that works so is not.".into(),
-            Self::Moved => {
-                "Moved back it is filtered as before; `sgd detach` takes the filter off.".into()
-            }
+            Self::Captured { .. } => "A capture is harmless; a switch that works so is not.",
         }
-    }
-}
-
-impl Other {
-    /// The command that shows it.
-    fn question(&self, interface: &str) -> String {
-        let Self {
-            direction, program, ..
-        } = self;
-        match self.way {
-            "clsact" => format!("`tc filter show dev {interface} {direction}`"),
-            _ => format!("`bpftool prog show id {program}`"),
-        }
-    }
-}
-
-impl fmt::Display for Other {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            direction,
-            way,
-            program,
-            name,
-        } = self;
-        write!(
-            f,
-            "the program {name:?} (id {program}, by {way} at {direction})"
-        )
     }
 }
 
@@ -206,8 +93,7 @@ impl Troubles {
 
     /// Whether any interface has one that may be over when it is tried again.
     pub fn is_refused_anywhere(&self) -> bool {
-        let is_refused =
-            |trouble: &Trouble| matches!(trouble, Trouble::Refused { .. } | Trouble::IngressQdisc);
+        let is_refused = |trouble: &Trouble| matches!(trouble, Trouble::Refused { .. });
         self.all().any(|(_, trouble)| is_refused(trouble))
     }
 
@@ -227,26 +113,16 @@ mod tests {
         let refused = |error: &str| Trouble::Refused {
             error: error.into(),
         };
+        let captured = || Trouble::Captured {
+            reader: "tcpdump".into(),
+        };
         let (mut before, mut after) = (Troubles::default(), Troubles::default());
         before.insert(7, refused("no memory"));
-        before.insert(7, Trouble::Moved);
-        after.insert(7, Trouble::Moved);
-        after.insert(8, Trouble::Moved);
-        assert_eq!(
-            after.since(&before).collect::<Vec<_>>(),
-            [(8, &Trouble::Moved)]
-        );
+        before.insert(7, captured());
+        after.insert(7, captured());
+        after.insert(8, captured());
+        assert_eq!(after.since(&before).collect::<Vec<_>>(), [(8, &captured())]);
         let over: Vec<_> = before.since(&after).collect();
         assert_eq!(over, [(7, &refused("no memory"))]);
-    }
-
-    #[test]
-    fn an_ingress_qdisc_is_told_with_the_command_that_removes_it() {
-        let remedy = Trouble::IngressQdisc.remedy("tap0");
-        assert!(
-            remedy.contains("`tc qdisc del dev tap0 ingress`"),
-            "{remedy}"
-        );
-        assert!(Trouble::IngressQdisc.opens());
     }
 }

@@ -102,13 +102,12 @@ impl Agent {
     }
 
     fn trouble_view(&self, ifindex: u32, trouble: &Trouble) -> TroubleView {
-        let interface = self.interface_name(ifindex);
         TroubleView {
-            interface: interface.into(),
+            interface: self.interface_name(ifindex).into(),
             kind: trouble.as_str().into(),
             opens: trouble.opens(),
             problem: trouble.problem(),
-            remedy: trouble.remedy(interface),
+            remedy: trouble.remedy().into(),
         }
     }
 

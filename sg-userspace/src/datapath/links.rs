@@ -8,6 +8,7 @@ use sg_common::hook::Hook;
 
 use super::error::{Error, Result};
 use super::pins::{Pins, Way};
+use super::place::interface;
 use super::{clsact, tcx, verify};
 use crate::agent::{Attachment, Hooked};
 
@@ -189,5 +190,5 @@ fn program(programs: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier> {
 }
 
 fn is_gone(ifindex: u32) -> bool {
-    nix::net::if_::if_indextoname(ifindex).is_err()
+    interface(ifindex).is_err()
 }

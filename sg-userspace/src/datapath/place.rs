@@ -20,10 +20,25 @@ pub const fn place(hook: Hook) -> TcAttachType {
 /// The interface is gone.
 pub fn interface(ifindex: u32) -> Result<String, ProgramError> {
     let name = nix::net::if_::if_indextoname(ifindex).map_err(io::Error::from)?;
-    Ok(name.to_string_lossy().into_owned())
+    // nix 0.31.3 takes the null pointer that says "no such interface" for an empty name.
+    match name.is_empty() {
+        true => Err(io::Error::from_raw_os_error(libc::ENXIO).into()),
+        false => Ok(name.to_string_lossy().into_owned()),
+    }
 }
 
 /// What is wrong with a link, as a program that cannot be attached.
 pub fn link_error(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ProgramError {
     ProgramError::IOError(io::Error::other(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::interface;
+
+    #[test]
+    fn an_interface_that_is_gone_has_no_name() {
+        assert_eq!(interface(1).unwrap(), "lo");
+        assert!(interface(i32::MAX.cast_unsigned()).is_err());
+    }
 }
