@@ -99,7 +99,7 @@ fn run(workspace: &Workspace, command: &[&str]) -> Result<()> {
 /// A program some verb runs, and the package that has it.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
-    /// Its name.
+    /// Its name; the path of a file that is no program.
     pub name: &'static str,
     /// Debian's package.
     pub package: &'static str,
@@ -167,7 +167,7 @@ pub fn ensure(workspace: &Workspace, programs: &[Program]) -> Result<()> {
     }
 }
 
-/// Where a program is, on [`search_path`].
+/// Where a program is, on [`search_path`]. A path stands for itself.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     search_folders()
         .into_iter()

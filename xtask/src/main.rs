@@ -1,4 +1,4 @@
-//! Everything a person runs: `cargo xtask build|load|demo|bench|test|parity|lint|doctor`.
+//! Everything a person runs: `cargo xtask build|load|demo|bench|test|parity|guests|lint|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -8,9 +8,11 @@ mod build;
 mod debian;
 mod doctor;
 mod environment;
+mod guests;
 mod host;
 mod lint;
 mod load;
+mod neutron;
 mod parity;
 mod show;
 mod test;
@@ -45,6 +47,8 @@ enum Verb {
     Test(test::Options),
     /// Compare every verdict with Neutron's own iptables rules, in two labs side by side (root).
     Parity(parity::Options),
+    /// Boot real guests behind the filter and behind Neutron's iptables, and compare what fell (root).
+    Guests(guests::Options),
     /// Check formatting, clippy and the house rules.
     Lint,
     /// Check the house rules alone.
@@ -77,6 +81,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Bench(options) => show::run(&workspace, "bench", &options),
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Parity(options) => parity::run(&workspace, &options),
+        Verb::Guests(options) => guests::run(&workspace, &options),
         Verb::Lint => lint::run(&workspace),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Doctor(options) => doctor::run(&workspace, &options),

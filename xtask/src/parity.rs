@@ -1,7 +1,7 @@
 //! `cargo xtask parity`: the same frames through Neutron's iptables rules, or through the kernel's own
 //! conntrack, and through this filter.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use xshell::cmd;
@@ -9,28 +9,9 @@ use xshell::cmd;
 use crate::{
     build,
     debian::{self, Program},
-    doctor, host,
+    doctor, host, neutron,
     workspace::Workspace,
 };
-
-/// The release of Neutron whose rules are compared with.
-const NEUTRON: &str = "neutron==29.0.0";
-
-/// What Neutron's firewall runs beside the programs of the tests, and what its Python needs.
-const PROGRAMS: [Program; 3] = [
-    Program {
-        name: "ipset",
-        package: "ipset",
-    },
-    Program {
-        name: "ebtables",
-        package: "ebtables",
-    },
-    Program {
-        name: "python3",
-        package: "python3",
-    },
-];
 
 /// What the router with the kernel's own conntrack is made with.
 const ROUTER: [Program; 1] = [Program {
@@ -71,10 +52,17 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .arguments
         .iter()
         .any(|argument| argument == "--conntrack");
-    debian::ensure(workspace, if conntrack { &ROUTER } else { &PROGRAMS })?;
+    debian::ensure(
+        workspace,
+        if conntrack {
+            &ROUTER
+        } else {
+            &neutron::PROGRAMS
+        },
+    )?;
     let python = match conntrack {
         true => PathBuf::new(),
-        false => neutron(workspace)?,
+        false => neutron::python(workspace)?,
     };
     build::all(workspace, false)?;
     let shell = workspace.shell()?;
@@ -101,43 +89,4 @@ fn help(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     .quiet()
     .run()?;
     Ok(())
-}
-
-/// The Python of an environment that has Neutron, made on first use.
-fn neutron(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.target.join("oracle");
-    let (venv, done) = (folder.join("venv"), folder.join(NEUTRON));
-    let python = venv.join("bin").join("python");
-    if done.is_file() && python.is_file() {
-        return Ok(python);
-    }
-    eprintln!(
-        "Installing {NEUTRON} into {}.",
-        workspace.short(&venv).display()
-    );
-    let shell = workspace.shell()?;
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    if cmd!(shell, "python3 -m venv --clear {venv}")
-        .quiet()
-        .run()
-        .is_err()
-    {
-        // Debian's python3 has the module, but not what it installs.
-        let apt = debian::Apt::here();
-        apt.install(workspace, &["python3-venv".to_owned()])?;
-        cmd!(shell, "python3 -m venv --clear {venv}")
-            .quiet()
-            .run()
-            .context("python3 cannot make a virtual environment: its modules venv and ensurepip are missing")?;
-    }
-    cmd!(
-        shell,
-        "{python} -m pip install --quiet --disable-pip-version-check {NEUTRON}"
-    )
-    .quiet()
-    .run()
-    .with_context(|| format!("{NEUTRON} cannot be installed from the Python package index"))?;
-    // Only a whole installation is marked: one that was cut off is made again.
-    fs::write(&done, "").with_context(|| format!("cannot write {}", done.display()))?;
-    Ok(python)
 }
