@@ -1,7 +1,7 @@
 //! Where a program runs, and which way a packet goes.
 
 /// The two places where a frame meets the filter on a tap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Hook {
     /// The tap receives what the VM sends: tc ingress of the tap, security-group **egress**.

@@ -58,6 +58,12 @@ mod programs {
         judge(Hook::ToVm, ctx)
     }
 
+    /// Drops everything, on either hook: for the moment in which the filter changes its place.
+    #[classifier]
+    pub fn closed(_: TcContext) -> i32 {
+        TC_ACT_SHOT
+    }
+
     /// One step of the sweep, for a daemon on a kernel that lets no program have a timer. Returns the
     /// milliseconds until the next.
     #[classifier]

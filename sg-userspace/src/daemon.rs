@@ -42,7 +42,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     model::parse(&document)?;
     host::check_capabilities()?;
     host::check_bpffs(&args.bpffs)?;
-    let _lock = host::lock(&args.bpffs)?;
+    let lock = host::lock(&args.bpffs)?;
     let (listener, _socket) = api::bind(&args.socket)?;
     let mut links = Links::watch().await?;
 
@@ -56,6 +56,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         flows: args.sizes.max_flows.unwrap_or_else(host::default_flows),
     };
     let (mut kernel, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
+    kernel.keep_locked(lock);
     if let Some(log) = log {
         tokio::spawn(pass_on(log));
     }
@@ -99,6 +100,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         }
     }
     server.abort();
+    agent.lock().await.leave();
     tracing::info!("stopped; the filters stay in place");
     Ok(())
 }

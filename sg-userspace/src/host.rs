@@ -84,10 +84,13 @@ pub fn check_bpffs(directory: &Path) -> Result<(), HostError> {
     }
 }
 
+/// Makes a directory ours alone as long as it lives.
+pub type Lock = Flock<fs::File>;
+
 /// Makes a directory of pins ours alone, as long as the lock is held.
 ///
 /// Files on a BPF file system cannot be opened, but its directories can, and locked.
-pub fn lock(directory: &Path) -> Result<Flock<fs::File>, HostError> {
+pub fn lock(directory: &Path) -> Result<Lock, HostError> {
     let wrong = |source| HostError::Directory {
         path: directory.into(),
         source,

@@ -9,6 +9,7 @@ use rtnetlink::{
     packet_route::{
         AddressFamily, RouteNetlinkMessage,
         link::{LinkAttribute, LinkMessage},
+        tc::TcHandle,
     },
 };
 
@@ -39,6 +40,8 @@ pub enum LinkEvent {
     Present(Link),
     /// The one with this number is gone.
     Gone(u32),
+    /// Somebody has changed what hangs on a qdisc with filters, clsact or `ingress`.
+    Stirred,
 }
 
 /// Watches the interfaces of the namespace that the calling thread was in when it started.
@@ -56,7 +59,8 @@ impl Links {
     /// Subscribes. The first thing to be told is all that there is.
     pub async fn watch() -> Result<Self> {
         let (connection, handle, messages) =
-            new_multicast_connection(&[MulticastGroup::Link]).map_err(failed)?;
+            new_multicast_connection(&[MulticastGroup::Link, MulticastGroup::Tc])
+                .map_err(failed)?;
         tokio::spawn(connection);
         Ok(Self {
             handle,
@@ -158,9 +162,22 @@ impl Meaning {
                     Self::Event(LinkEvent::Gone(link.ifindex))
                 })
             }
+            NetlinkPayload::InnerMessage(
+                RouteNetlinkMessage::NewQueueDiscipline(message)
+                | RouteNetlinkMessage::DelQueueDiscipline(message)
+                | RouteNetlinkMessage::NewTrafficFilter(message)
+                | RouteNetlinkMessage::DelTrafficFilter(message),
+            ) if has_filters(message.header.parent) => Self::Event(LinkEvent::Stirred),
             _ => Self::Nothing,
         }
     }
+}
+
+/// Whether something hangs on a qdisc with filters, or is one; the other qdiscs only order what leaves.
+fn has_filters(parent: TcHandle) -> bool {
+    parent == TcHandle::CLSACT
+        || parent.major == TcHandle::CLSACT.major
+            && [TcHandle::MIN_INGRESS, TcHandle::MIN_EGRESS].contains(&parent.minor)
 }
 
 /// The interface of a message. A bridge reports its ports under its own family: a `DelLink` of

@@ -34,12 +34,22 @@ impl Other {
     /// If the kernel refuses.
     #[must_use]
     pub fn new(node: &Node, interface: &str, hook: TcAttachType, code: i32) -> Self {
+        Self::at(node, interface, hook, code, LinkOrder::last())
+    }
+
+    /// As [`Other::new`], before those that are there.
+    #[must_use]
+    pub fn first(node: &Node, interface: &str, hook: TcAttachType, code: i32) -> Self {
+        Self::at(node, interface, hook, code, LinkOrder::first())
+    }
+
+    fn at(node: &Node, interface: &str, hook: TcAttachType, code: i32, order: LinkOrder) -> Self {
         let pin = node.bpffs().join("other");
         empty::pin_saying(&pin, code);
         let program = SchedClassifier::from_pin(&pin);
         let mut program = program.unwrap_or_else(|e| panic!("cannot open {pin:?}: {e}"));
         fs::remove_file(&pin).unwrap_or_else(|e| panic!("cannot remove {pin:?}: {e}"));
-        let options = TcAttachOptions::TcxOrder(LinkOrder::last());
+        let options = TcAttachOptions::TcxOrder(order);
         let attach = || {
             let id = program.attach_with_options(interface, hook, options)?;
             program.take_link(id)

@@ -19,15 +19,32 @@ use crate::{
     plan::{Change, State},
 };
 
+/// What a look at the interfaces has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The interfaces that were attached to, also by a former process.
+    pub attached: BTreeMap<u32, Attachment>,
+    /// What is wrong at which, besides what [`Datapath::attach`] may mend.
+    pub troubles: Vec<(u32, Trouble)>,
+    /// How many pins somebody had removed, which are back.
+    pub pinned_again: usize,
+    /// Why pins cannot be put back: what is in force ends with this process.
+    pub unpinned: Option<String>,
+}
+
 /// What became of an interface that was attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attachment {
-    /// Our programs are at both hooks.
+    /// Our programs are at both hooks, before all others.
     InForce,
+    /// Our programs are at both hooks, but another is before one of them.
+    Behind,
     /// A program is missing: taken off by somebody, or not put on to the end.
     Lost,
     /// The interface does not exist any more.
     Gone,
+    /// The interface is in another network namespace, or about to be gone.
+    Moved,
 }
 
 /// A program of ours at a hook, by the numbers and names that bpftool takes.
@@ -72,22 +89,26 @@ pub trait Datapath: Send {
     /// How programs are attached: `tcx` or `clsact`.
     fn attach_mode(&self) -> &'static str;
 
-    /// The interfaces that were attached to, also by a former process, and whether the kernel still has
-    /// our programs there.
-    fn attached(&self) -> Result<BTreeMap<u32, Attachment>>;
+    /// Asks the kernel what became of all that was attached to, and puts back pins.
+    fn look(&mut self) -> Result<Look>;
 
     /// The packet sockets for all protocols, which the kernel serves before our programs.
     fn readers(&mut self) -> Result<Vec<Reader>>;
 
-    /// Puts the programs on an interface, or back there. It is closed until its port is written.
+    /// Puts the programs on an interface, or back there and before all others if they can be. It is closed
+    /// until its port is written.
     ///
     /// # Errors
     ///
     /// What is in the way; then a part of the interface may be closed, and nothing of it is enforced.
-    fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble>;
+    fn attach(&mut self, link: &Link) -> std::result::Result<Attachment, Trouble>;
 
-    /// Forgets an interface that is gone, or takes the programs off one that is there.
-    fn detach(&mut self, ifindex: u32) -> Result<()>;
+    /// Forgets an interface that is gone.
+    fn forget(&mut self, ifindex: u32) -> Result<()>;
+
+    /// Takes the programs off an interface that was moved, by the name that it had here. From no other that
+    /// lives they are ever taken off.
+    fn release(&mut self, interface: &str) -> Result<()>;
 
     /// How much the tables hold.
     fn limits(&self) -> Limits;

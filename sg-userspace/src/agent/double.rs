@@ -14,7 +14,7 @@ use sg_common::{
 };
 
 use super::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, PortCounts, Reader, SweptBy,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, PortCounts, Reader, SweptBy,
     TableFill, Trouble, Visit,
 };
 use crate::{
@@ -33,6 +33,8 @@ pub struct Double(Arc<Mutex<Kernel>>);
 pub struct Kernel {
     /// Interfaces with programs.
     pub attached: BTreeMap<u32, Attachment>,
+    /// What is wrong at interfaces.
+    pub troubles: Vec<(u32, Trouble)>,
     /// The tables.
     pub state: State,
     /// The first unused generation.
@@ -86,15 +88,20 @@ impl Datapath for Double {
         "tcx"
     }
 
-    fn attached(&self) -> Result<BTreeMap<u32, Attachment>> {
-        Ok(self.kernel().attached.clone())
+    fn look(&mut self) -> Result<Look> {
+        let kernel = self.kernel();
+        Ok(Look {
+            attached: kernel.attached.clone(),
+            troubles: kernel.troubles.clone(),
+            ..Look::default()
+        })
     }
 
     fn readers(&mut self) -> Result<Vec<Reader>> {
         Ok(self.kernel().readers.clone())
     }
 
-    fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble> {
+    fn attach(&mut self, link: &Link) -> std::result::Result<Attachment, Trouble> {
         let mut kernel = self.kernel();
         if kernel.refuses.contains(&link.ifindex) {
             let error = format!("{}: no such device", link.name);
@@ -104,13 +111,21 @@ impl Datapath for Double {
             .calls
             .push(format!("attach {} {}", link.ifindex, link.name));
         kernel.attached.insert(link.ifindex, Attachment::InForce);
+        Ok(Attachment::InForce)
+    }
+
+    fn forget(&mut self, ifindex: u32) -> Result<()> {
+        let mut kernel = self.kernel();
+        kernel.calls.push(format!("forget {ifindex}"));
+        kernel.attached.remove(&ifindex);
         Ok(())
     }
 
-    fn detach(&mut self, ifindex: u32) -> Result<()> {
+    fn release(&mut self, interface: &str) -> Result<()> {
         let mut kernel = self.kernel();
-        kernel.calls.push(format!("detach {ifindex}"));
-        kernel.attached.remove(&ifindex);
+        kernel.calls.push(format!("release {interface}"));
+        let is_it = |trouble: &Trouble| matches!(trouble, Trouble::Moved { interface: it, .. } if it == interface);
+        kernel.troubles.retain(|(_, trouble)| !is_it(trouble));
         Ok(())
     }
 

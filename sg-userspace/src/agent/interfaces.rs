@@ -31,6 +31,7 @@ impl Interfaces {
                 true
             }
             LinkEvent::Gone(ifindex) => self.remove(ifindex),
+            LinkEvent::Stirred => false,
         }
     }
 

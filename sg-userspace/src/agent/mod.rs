@@ -5,6 +5,7 @@
 //! done. Nothing is remembered of how it came to be, so a lost event, an error or a restart heals
 //! at the next one.
 
+mod contest;
 mod datapath;
 #[cfg(test)]
 pub(crate) mod double;
@@ -23,6 +24,7 @@ mod reconcile;
 mod settings;
 mod stages;
 mod state;
+mod tell;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trouble;
@@ -30,8 +32,10 @@ mod views;
 
 use std::path::PathBuf;
 
+use contest::Contests;
 pub use datapath::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, PortCounts, SweptBy, TableFill, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, PortCounts, SweptBy, TableFill,
+    Visit,
 };
 use enforce::{Enforced, Tables};
 pub use flows::{FlowImport, FlowReader};
@@ -39,9 +43,10 @@ use interfaces::Interfaces;
 use pause::Pause;
 use ports::Seen;
 pub use readers::{Process, Reader};
+use reconcile::Occasion;
 use settings::Operator;
-pub use trouble::Trouble;
-use trouble::{EVERY_INTERFACE, Troubles};
+use trouble::Troubles;
+pub use trouble::{Other, Trouble};
 
 use crate::{
     api::ApplyReport,
@@ -61,8 +66,8 @@ pub struct Agent {
     operator: Operator,
     /// What the kernel said when it was last asked.
     seen: Seen,
-    /// How many times a filter that was gone was put back.
-    restored: u64,
+    put_back: PutBack,
+    contests: Contests,
     failures: Failures,
     troubles: Troubles,
     pause: Pause,
@@ -88,6 +93,17 @@ struct Desired {
     revision: u64,
 }
 
+/// What somebody had undone, and how many times.
+#[derive(Default)]
+struct PutBack {
+    /// A filter was taken off.
+    filters: u64,
+    /// A program was put before a filter.
+    places: u64,
+    /// Pins were removed.
+    pins: u64,
+}
+
 /// What has failed, until it works. What is wrong at an interface is a [`Trouble`].
 #[derive(Default)]
 struct Failures {
@@ -95,6 +111,8 @@ struct Failures {
     document: Option<String>,
     /// Interfaces are not watched.
     links: Option<String>,
+    /// Pins are gone and cannot be put back.
+    pins: Option<String>,
     /// The kernel refused a table entry.
     enforce: Option<String>,
 }
@@ -111,7 +129,8 @@ impl Agent {
             enforced: Enforced::default(),
             operator: Operator::default(),
             seen: Seen::default(),
-            restored: 0,
+            put_back: PutBack::default(),
+            contests: Contests::default(),
             failures: Failures::default(),
             troubles: Troubles::default(),
             pause: Pause::default(),
@@ -202,13 +221,15 @@ impl Agent {
     /// As [`Agent::links`], for what happened at once: what follows is done once.
     pub fn burst(&mut self, events: impl IntoIterator<Item = LinkEvent>) -> Result<()> {
         self.failures.links = None;
-        let mut changed = false;
+        let (mut changed, mut stirred) = (false, false);
         for event in events {
+            stirred |= matches!(event, LinkEvent::Stirred);
             changed |= self.links.note(event);
         }
-        match changed {
-            true => self.reconcile().map(drop),
-            false => Ok(()),
+        match (changed, stirred) {
+            (true, _) => self.reconcile().map(drop),
+            (false, true) => self.tend(Occasion::News),
+            (false, false) => Ok(()),
         }
     }
 
@@ -218,19 +239,23 @@ impl Agent {
         self.failures.links = Some(error.to_string());
     }
 
-    /// To be called every few seconds: puts back filters that somebody has taken off, and tries again
-    /// what has failed, at first at once and then ever more seldom.
+    /// To be called every few seconds: puts back filters that somebody has taken off or got before, and tries
+    /// again what has failed, at first at once and then ever more seldom.
     pub fn check(&mut self) -> Result<()> {
-        if self.desired.document.is_none() {
-            return Ok(());
-        }
-        let troubled = self.failures.enforce.is_some() || self.troubles.is_refused_anywhere();
-        if troubled && self.pause.is_over() {
+        self.contests.next_round();
+        if self.failures.enforce.is_some() && self.pause.is_over() {
             return self.reconcile().map(drop);
         }
-        let closed = self.close_interfaces().map(drop);
-        self.look();
-        closed
+        self.tend(Occasion::Clock)
+    }
+
+    /// Puts back whatever pins can be before the process ends: the filters outlive it by them.
+    pub fn leave(&mut self) {
+        let tended = self.tend(Occasion::News).err();
+        let failed = tended.map(|error| error.to_string());
+        if let Some(error) = failed.or(self.failures.pins.take()) {
+            tracing::error!("filters may end with this process: {error}");
+        }
     }
 
     /// All that was left out: what could not be read, and what does not fit.
@@ -245,14 +270,6 @@ impl Agent {
 
     fn ifindex(&self, name: &str) -> Option<u32> {
         self.links.index(name)
-    }
-
-    /// An interface as it is called in the log and in answers.
-    fn interface_name(&self, ifindex: u32) -> &str {
-        match ifindex {
-            EVERY_INTERFACE => "every interface",
-            _ => self.links.name(ifindex).unwrap_or("?"),
-        }
     }
 
     /// The port's place, if its filter is in force there.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Agent, Attachment, Trouble, Troubles,
+    Agent, Attachment, Look, Trouble, Troubles,
     lookup::{self, AnyPort},
     phrase, readers,
     state::Facts,
@@ -19,8 +19,8 @@ use crate::{
 pub struct Seen {
     /// Interfaces that we have attached to, and what became of it.
     attached: BTreeMap<u32, Attachment>,
-    /// What readers of frames mean to the interfaces that they read.
-    pub(super) readers: Troubles,
+    /// What is wrong at interfaces, besides what keeps the programs from their places.
+    pub(super) troubles: Troubles,
     /// What the tables have entries for, and whose.
     written: BTreeMap<(u32, u16), [u8; 16]>,
     /// What could not be asked.
@@ -53,10 +53,11 @@ impl Agent {
             return;
         }
         let mut errors = Vec::new();
-        let attached = self.datapath.attached().unwrap_or_else(|error| {
+        let look = self.datapath.look().unwrap_or_else(|error| {
             errors.push(format!("it is not known what is attached: {error}"));
-            BTreeMap::new()
+            Look::default()
         });
+        self.tell_pins(&look);
         let readers = self.datapath.readers().unwrap_or_else(|error| {
             errors.push(error.to_string());
             Vec::new()
@@ -74,14 +75,22 @@ impl Agent {
         };
         let before = std::mem::take(&mut self.seen);
         self.seen = Seen {
-            attached,
-            readers: Troubles::default(),
+            attached: look.attached,
+            troubles: Troubles::default(),
             written,
             errors,
         };
         let links = self.spots().filter_map(|spot| spot.link);
-        self.seen.readers = readers::troubles(&readers, links);
-        self.tell_troubles(&before.readers, &self.seen.readers);
+        let mut troubles = readers::troubles(&readers, links);
+        for (ifindex, trouble) in look.troubles {
+            // One that is being deleted looks like one that was moved until netlink has told.
+            let is_here = |name: &String| self.links.name(ifindex) == Some(name);
+            if !matches!(&trouble, Trouble::Moved { interface, .. } if is_here(interface)) {
+                troubles.insert(ifindex, trouble);
+            }
+        }
+        self.seen.troubles = troubles;
+        self.tell_troubles(&before.troubles, &self.seen.troubles);
     }
 
     /// Every port, and the filtered interfaces whose ports have left the inventory; as of the last look.
@@ -167,7 +176,7 @@ impl Agent {
         };
         if let Some(link) = spot.link {
             let attachment = self.attachment(link);
-            facts.here = attachment != Some(Attachment::Gone);
+            facts.here = !matches!(attachment, Some(Attachment::Gone | Attachment::Moved));
             let is_open = self.opening(link).is_some();
             facts.attached = attachment == Some(Attachment::InForce) && !is_open;
             facts.written = self.is_written(spot.port, link.ifindex, facts.current);
@@ -196,14 +205,15 @@ impl Agent {
 
     /// What lets frames pass at the hooks of an interface.
     fn opening(&self, link: &Link) -> Option<&Trouble> {
-        let mut troubles = self.troubles.of(link.ifindex);
-        troubles.find(|trouble| trouble.opens())
+        let tried = self.troubles.of(link.ifindex);
+        let mut troubles = tried.chain(self.seen.troubles.of(link.ifindex));
+        troubles.find(|trouble| trouble.opens() && !trouble.is_bypass())
     }
 
     /// What carries the frames of an interface past the filter.
     fn bypass(&self, link: &Link) -> Option<&Trouble> {
-        let mut troubles = self.seen.readers.of(link.ifindex);
-        troubles.find(|trouble| trouble.opens())
+        let mut troubles = self.seen.troubles.of(link.ifindex);
+        troubles.find(|trouble| trouble.is_bypass())
     }
 
     /// Why the state is no better one.

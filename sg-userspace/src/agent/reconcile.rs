@@ -3,14 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Agent, Attachment, Troubles,
+    Agent, Attachment, Look, Trouble, Troubles,
     enforce::{Enforced, Places},
+    lookup,
 };
 use crate::{
     error::Result,
-    model::{Interface, PortId},
+    model::{Interface, PortId, Security},
     netlink::Link,
 };
+
+/// Why the filters are tended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// It is time.
+    Clock,
+    /// Something has happened.
+    News,
+}
 
 /// Interfaces that were attached to, and what became of it.
 type Attached = BTreeMap<u32, Attachment>;
@@ -30,9 +40,7 @@ impl Agent {
             Ok(enforced) => {
                 self.failures.enforce = None;
                 self.enforced = enforced;
-                if !self.troubles.is_refused_anywhere() {
-                    self.pause.reset();
-                }
+                self.pause.reset();
                 Ok(self.enforced.changes)
             }
             Err(error) => {
@@ -45,8 +53,27 @@ impl Agent {
         done
     }
 
+    /// Puts filters back where they are not, or not first, and writes what now can be written.
+    pub(super) fn tend(&mut self, occasion: Occasion) -> Result<()> {
+        if self.desired.document.is_none() {
+            return Ok(());
+        }
+        let attached = self.close_interfaces(occasion);
+        let is_written = |(port, ifindex): (&PortId, &u32)| {
+            self.enforced.closed.contains(port) || self.enforced.places.get(port) == Some(ifindex)
+        };
+        let places = attached.as_ref().map(|attached| self.places(attached));
+        let is_all_written = places.is_ok_and(|places| places.iter().all(is_written));
+        // What the kernel has refused waits for its turn.
+        if attached.is_ok() && !is_all_written && self.failures.enforce.is_none() {
+            return self.reconcile().map(drop);
+        }
+        self.look();
+        attached.map(drop)
+    }
+
     fn enforce(&mut self, expected: Option<PortId>) -> Result<Enforced> {
-        let attached = self.close_interfaces()?;
+        let attached = self.close_interfaces(Occasion::News)?;
         let places = self.places(&attached);
         let inventory = &self.desired.inventory;
         let enforced = self
@@ -57,60 +84,72 @@ impl Agent {
     }
 
     /// Attaches to the interface of every port of the inventory, also of those that are closed; and puts
-    /// back what somebody has taken off, also where the port has left the inventory.
-    pub(super) fn close_interfaces(&mut self) -> Result<Attached> {
-        let mut attached = self.datapath.attached()?;
+    /// back, and before all others, what somebody has taken off or got before, also where the port has left
+    /// the inventory.
+    fn close_interfaces(&mut self, occasion: Occasion) -> Result<Attached> {
+        use Attachment::{Behind, Gone, InForce, Lost, Moved};
+        let look = self.datapath.look()?;
+        self.tell_pins(&look);
+        self.release_unfiltered(&look);
+        let mut attached = look.attached;
         let mut troubles = Troubles::default();
-        let is_lost = |link: &Link| attached.get(&link.ifindex) == Some(&Attachment::Lost);
+        let is_lost = |link: &Link| matches!(attached.get(&link.ifindex), Some(Lost | Behind));
         let lost = self.links.all().filter(|link| is_lost(link));
         let links: BTreeSet<_> = lost.chain(self.wanted_links()).cloned().collect();
         for link in links {
             let before = attached.get(&link.ifindex).copied();
-            if matches!(before, Some(Attachment::InForce | Attachment::Gone)) {
+            if matches!(before, Some(InForce | Gone | Moved)) {
+                continue;
+            }
+            let contested = self.contests.is_on(link.ifindex);
+            if contested && before.is_some() && occasion == Occasion::News {
                 continue;
             }
             match self.datapath.attach(&link) {
-                Ok(()) => {
-                    attached.insert(link.ifindex, Attachment::InForce);
-                    self.tell_attached(&link, before.is_some());
+                Ok(now) => {
+                    attached.insert(link.ifindex, now);
+                    // Behind a program that it cannot get before, it stays there.
+                    if before != Some(now) {
+                        self.tell_attached(&link, before);
+                    }
                 }
                 // It may have gone meanwhile; then the next look does not find it.
                 Err(trouble) => troubles.insert(link.ifindex, trouble),
             }
+        }
+        for ifindex in attached.keys().filter(|at| self.contests.is_on(**at)) {
+            troubles.insert(*ifindex, Trouble::Contended);
         }
         self.tell_troubles(&self.troubles, &troubles);
         self.troubles = troubles;
         Ok(attached)
     }
 
-    /// Logs the troubles that are new and those that are over.
-    pub(super) fn tell_troubles(&self, before: &Troubles, now: &Troubles) {
-        let interface = |ifindex| self.interface_name(ifindex);
-        for (ifindex, trouble) in now.since(before) {
-            let (interface, kind) = (interface(ifindex), trouble.as_str());
-            let (problem, remedy) = (trouble.problem(), trouble.remedy());
-            match trouble.opens() {
-                true => tracing::error!(kind, ifindex, "{interface} {problem}. {remedy}"),
-                false => tracing::warn!(kind, ifindex, "{interface} {problem}. {remedy}"),
+    /// Takes the filters off interfaces that were moved to another namespace and that the inventory does not
+    /// want filtered: so Open vSwitch's ports of DHCP servers get to where they work.
+    fn release_unfiltered(&mut self, look: &Look) {
+        for (_, trouble) in &look.troubles {
+            let Trouble::Moved { interface, .. } = trouble else {
+                continue;
+            };
+            let ports = lookup::all(&self.desired.inventory);
+            let ports =
+                ports.filter(|port| port.interface().is_some_and(|at| at.as_str() == interface));
+            let unfiltered = ports.map(|port| {
+                port.read()
+                    .is_some_and(|port| port.security != Security::Filtered)
+            });
+            let unfiltered: Vec<_> = unfiltered.collect();
+            if unfiltered.is_empty() || unfiltered.contains(&false) {
+                continue;
             }
-        }
-        for (ifindex, trouble) in before.since(now) {
-            let (interface, kind) = (interface(ifindex), trouble.as_str());
-            tracing::info!(interface, ifindex, kind, "this trouble is over");
-        }
-    }
-
-    fn tell_attached(&mut self, link: &Link, was_lost: bool) {
-        let (interface, ifindex) = (&link.name, link.ifindex);
-        if was_lost {
-            self.restored += 1;
-            tracing::warn!(
-                interface,
-                ifindex,
-                "the filter was gone and is back; until now the interface was open: find out who took it off"
-            );
-        } else {
-            tracing::info!(interface, ifindex, "attached");
+            match self.datapath.release(interface) {
+                Ok(()) => tracing::info!(
+                    interface,
+                    "it is in another network namespace and its port is unfiltered: the filter was taken off"
+                ),
+                Err(error) => tracing::warn!(interface, "cannot take the filter off: {error}"),
+            }
         }
     }
 
@@ -126,18 +165,20 @@ impl Agent {
         let places =
             ports.filter_map(|port| Some((port.id, self.ifindex(port.interface.as_str())?)));
         places
-            .filter(|(_, ifindex)| attached.get(ifindex) == Some(&Attachment::InForce))
+            .filter(|(_, ifindex)| {
+                let there = attached.get(ifindex);
+                matches!(there, Some(Attachment::InForce | Attachment::Behind))
+            })
             .collect()
     }
 
     /// Gives up interfaces that are gone. One that is there but whose port left the inventory
     /// stays attached, and so is closed: a shortened inventory must not open anything.
     fn forget_interfaces(&mut self, attached: &Attached) {
-        let is_gone = |(ifindex, attachment): &(&u32, &Attachment)| {
-            **attachment == Attachment::Gone || self.links.name(**ifindex).is_none()
-        };
+        // What netlink says is not enough: an interface that was moved away lives on.
+        let is_gone = |(_, attachment): &(&u32, &Attachment)| **attachment == Attachment::Gone;
         for (ifindex, _) in attached.iter().filter(is_gone) {
-            match self.datapath.detach(*ifindex) {
+            match self.datapath.forget(*ifindex) {
                 Ok(()) => tracing::info!(ifindex, "the interface is gone"),
                 Err(error) => tracing::warn!(ifindex, "cannot forget an interface: {error}"),
             }

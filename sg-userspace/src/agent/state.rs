@@ -7,7 +7,7 @@ use crate::api::PortState;
 pub struct Facts {
     /// Its interface is here.
     pub here: bool,
-    /// Our programs are at both hooks of the interface.
+    /// Our programs are at both hooks of the interface, before all others.
     pub attached: bool,
     /// The tables have an entry for it.
     pub written: bool,

@@ -71,11 +71,12 @@ fn a_tap_that_comes_back_with_another_index_is_closed_and_enforced_again() {
         .unwrap();
     kernel.calls();
 
+    kernel.kernel().attached.insert(7, Attachment::Gone);
     agent.links(LinkEvent::Gone(7)).unwrap();
     assert_eq!(state(&agent, "WEB1"), PortState::Elsewhere);
     assert_eq!(
         kernel.calls(),
-        ["remove port at 7", "park port", "detach 7"]
+        ["remove port at 7", "park port", "forget 7"]
     );
 
     agent.links(present(9, "tapweb1")).unwrap();
@@ -96,6 +97,32 @@ fn a_tap_that_comes_back_with_another_index_is_closed_and_enforced_again() {
         "connections must be judged again"
     );
     assert_eq!(before.slot, after.slot, "they are kept");
+}
+
+#[test]
+fn an_interface_that_lives_elsewhere_is_not_forgotten() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    kernel.calls();
+
+    kernel.kernel().attached.insert(7, Attachment::Moved);
+    let interface = LINK.name.clone();
+    let links = vec![448, 449];
+    kernel.kernel().troubles = vec![(7, Trouble::Moved { interface, links })];
+    agent.links(LinkEvent::Gone(7)).unwrap();
+    assert_eq!(state(&agent, "WEB1"), PortState::Elsewhere);
+    assert_eq!(kernel.calls(), ["remove port at 7", "park port"]);
+    let status = agent.status(Vec::new()).unwrap();
+    let [trouble] = &status.interfaces[..] else {
+        panic!("one trouble, not {:?}", status.interfaces);
+    };
+    assert_eq!((&*trouble.interface, &*trouble.kind), ("tapweb1", "moved"));
+
+    let unfiltered = json!({"device_owner": "network:dhcp", "port_security_enabled": false});
+    agent.apply(&inventory(unfiltered)).unwrap();
+    assert_eq!(kernel.calls(), ["release tapweb1", "park port"]);
+    assert!(agent.status(Vec::new()).unwrap().interfaces.is_empty());
 }
 
 #[test]
@@ -140,7 +167,7 @@ fn a_restarted_agent_adopts_what_it_finds() {
 #[test]
 fn a_restarted_agent_forgets_interfaces_that_went_meanwhile() {
     let (_, kernel) = agent();
-    kernel.kernel().attached.insert(5, Attachment::InForce);
+    kernel.kernel().attached.insert(5, Attachment::Gone);
     let mut agent = fixture::agent_on(&kernel);
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     assert!(
@@ -150,7 +177,7 @@ fn a_restarted_agent_forgets_interfaces_that_went_meanwhile() {
     agent.apply(&inventory(json!({}))).unwrap();
     assert_eq!(
         kernel.calls(),
-        ["attach 7 tapweb1", "write port at 7", "detach 5"]
+        ["attach 7 tapweb1", "write port at 7", "forget 5"]
     );
 }
 

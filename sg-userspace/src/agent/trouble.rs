@@ -1,6 +1,9 @@
 //! What is wrong at an interface, in words, with what mends it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// What is wrong at an interface. It is looked for again and again, and is over as soon as it is not found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,6 +12,20 @@ pub enum Trouble {
     Refused {
         /// What it says.
         error: String,
+    },
+    /// A qdisc of kind `ingress` stands where clsact, which has both hooks, has to be.
+    IngressQdisc,
+    /// A program of another runs before ours: what it lets pass, ours does not see.
+    NotFirst {
+        /// Where, and what.
+        other: Other,
+    },
+    /// The filter was put back some times, and each time it was taken off or got before anew.
+    Contended,
+    /// A filter of another sgd, which drops by its own policy what ours lets pass.
+    OtherFilter {
+        /// Where, and what.
+        other: Other,
     },
     /// What carries the frames of the VM on reads them before the filter.
     Bypassed {
@@ -20,6 +37,28 @@ pub enum Trouble {
         /// Who.
         reader: String,
     },
+    /// The interface was moved to another network namespace, where it is closed.
+    Moved {
+        /// The name that it had here; empty if only a former process knew.
+        interface: String,
+        /// The numbers of the links of tcx that keep it closed.
+        links: Vec<u32>,
+    },
+}
+
+/// A program at a hook that is not ours.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Other {
+    /// Where, in tc's words.
+    pub direction: &'static str,
+    /// How it hangs there: `tcx` or `clsact`.
+    pub way: &'static str,
+    /// Its number.
+    pub program: u32,
+    /// The number of the link of tcx that holds it there; 0 if none does.
+    pub link: u32,
+    /// Its name, possibly empty.
+    pub name: String,
 }
 
 impl Trouble {
@@ -27,23 +66,55 @@ impl Trouble {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Refused { .. } => "refused",
+            Self::IngressQdisc => "ingress_qdisc",
+            Self::NotFirst { .. } => "not_first",
+            Self::Contended => "contended",
+            Self::OtherFilter { .. } => "other_filter",
             Self::Bypassed { .. } => "bypassed",
             Self::Captured { .. } => "captured",
+            Self::Moved { .. } => "moved",
         }
     }
 
     /// Whether frames can pass that the port's rules forbid. A port with such trouble is not enforced.
     pub const fn opens(&self) -> bool {
         match self {
-            Self::Refused { .. } | Self::Bypassed { .. } => true,
-            Self::Captured { .. } => false,
+            Self::Refused { .. }
+            | Self::IngressQdisc
+            | Self::NotFirst { .. }
+            | Self::Contended
+            | Self::Bypassed { .. } => true,
+            Self::OtherFilter { .. } | Self::Captured { .. } | Self::Moved { .. } => false,
         }
+    }
+
+    /// Whether frames go past the filter, whatever is at the hooks.
+    pub const fn is_bypass(&self) -> bool {
+        matches!(self, Self::Bypassed { .. })
     }
 
     /// What is wrong, as the rest of a sentence that begins with the interface.
     pub fn problem(&self) -> String {
         match self {
             Self::Refused { error } => format!("is not filtered: {error}"),
+            Self::IngressQdisc => {
+                "has a qdisc of kind `ingress` in the place of clsact: frames to the VM \
+                 are not filtered, and all frames from it are dropped"
+                    .into()
+            }
+            Self::NotFirst { other } => {
+                format!("has {other} before our filter, which does not see what that lets pass")
+            }
+            Self::Contended => {
+                "is contended: as often as its filter is put back, somebody takes it off or \
+                 puts another program before it, and frames pass in between"
+                    .into()
+            }
+            Self::OtherFilter { other } => {
+                format!(
+                    "has the filter of another sgd beside ours, {other}, which drops by its own policy"
+                )
+            }
             Self::Bypassed { reader } => format!(
                 "is read by {reader} before the filter, and its frames go on from there: what is forwarded \
                  so, the filter cannot drop"
@@ -51,19 +122,78 @@ impl Trouble {
             Self::Captured { reader } => format!(
                 "is read by {reader} before the filter, which therefore sees frames that are then dropped"
             ),
+            Self::Moved { .. } => {
+                "was moved to another network namespace, where it is kept closed".into()
+            }
         }
     }
 
     /// What mends it, as a sentence.
-    pub const fn remedy(&self) -> &'static str {
+    pub fn remedy(&self, interface: &str) -> String {
         match self {
-            Self::Refused { .. } => "It is tried again.",
+            Self::Refused { .. } => "It is tried again.".into(),
+            Self::IngressQdisc => format!(
+                "`tc qdisc del dev {interface} ingress` removes it; whoever made it, such as libvirt's \
+                 <bandwidth> or Open vSwitch's ingress_policing_rate, makes it again until told not to. \
+                 With tcx (Linux 6.6, `--attach tcx`) both go together."
+            ),
+            Self::NotFirst { other } => format!(
+                "The filter takes the first place again, but by clsact it cannot get before a program of \
+                 tcx: find out who attaches it ({}).",
+                other.question(interface)
+            ),
+            Self::Contended => format!(
+                "Find out who that is: `bpftool prog list`, `tc filter show dev {interface} ingress` and \
+                 the log of this daemon; it is put back every five seconds until then."
+            ),
+            Self::OtherFilter { other } => format!(
+                "`sgd detach --bpffs DIR` takes it off, with the directory of the other one{}.",
+                match other.link {
+                    0 => String::new(),
+                    link => format!(", in which is the pin that `bpftool -f link show id {link}` names"),
+                }
+            ),
             Self::Bypassed { .. } => {
                 "Let a bridge of the kernel carry its frames, or Open vSwitch with datapath_type=system; a \
                  capture is harmless, and this is over when it ends."
+                    .into()
             }
-            Self::Captured { .. } => "A capture is harmless; a switch that works so is not.",
+            Self::Captured { .. } => "A capture is harmless; a switch that works so is not.".into(),
+            Self::Moved { links, .. } => {
+                let detach = links.iter().map(|link| format!("`bpftool link detach id {link}`"));
+                let detach: Vec<_> = detach.collect();
+                format!("Moved back it is filtered as before; to open it there: {}.", detach.join(" and "))
+            }
         }
+    }
+}
+
+impl Other {
+    /// The command that shows it.
+    fn question(&self, interface: &str) -> String {
+        let Self {
+            direction, program, ..
+        } = self;
+        match self.way {
+            "clsact" => format!("`tc filter show dev {interface} {direction}`"),
+            _ => format!("`bpftool prog show id {program}`"),
+        }
+    }
+}
+
+impl fmt::Display for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            direction,
+            way,
+            program,
+            name,
+            ..
+        } = self;
+        write!(
+            f,
+            "the program {name:?} (id {program}, by {way} at {direction})"
+        )
     }
 }
 
@@ -91,12 +221,6 @@ impl Troubles {
         self.0.get(&ifindex).into_iter().flatten()
     }
 
-    /// Whether any interface has one that may be over when it is tried again.
-    pub fn is_refused_anywhere(&self) -> bool {
-        let is_refused = |trouble: &Trouble| matches!(trouble, Trouble::Refused { .. });
-        self.all().any(|(_, trouble)| is_refused(trouble))
-    }
-
     /// Those that `older` does not have.
     pub fn since<'a>(&'a self, older: &'a Self) -> impl Iterator<Item = (u32, &'a Trouble)> {
         self.all()
@@ -113,16 +237,26 @@ mod tests {
         let refused = |error: &str| Trouble::Refused {
             error: error.into(),
         };
-        let captured = || Trouble::Captured {
-            reader: "tcpdump".into(),
-        };
         let (mut before, mut after) = (Troubles::default(), Troubles::default());
         before.insert(7, refused("no memory"));
-        before.insert(7, captured());
-        after.insert(7, captured());
-        after.insert(8, captured());
-        assert_eq!(after.since(&before).collect::<Vec<_>>(), [(8, &captured())]);
+        before.insert(7, Trouble::Contended);
+        after.insert(7, Trouble::Contended);
+        after.insert(8, Trouble::Contended);
+        assert_eq!(
+            after.since(&before).collect::<Vec<_>>(),
+            [(8, &Trouble::Contended)]
+        );
         let over: Vec<_> = before.since(&after).collect();
         assert_eq!(over, [(7, &refused("no memory"))]);
+    }
+
+    #[test]
+    fn an_ingress_qdisc_is_told_with_the_command_that_removes_it() {
+        let remedy = Trouble::IngressQdisc.remedy("tap0");
+        assert!(
+            remedy.contains("`tc qdisc del dev tap0 ingress`"),
+            "{remedy}"
+        );
+        assert!(Trouble::IngressQdisc.opens());
     }
 }

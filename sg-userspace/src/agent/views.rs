@@ -10,6 +10,7 @@ use super::{
     Agent, FlowTables, Hanging, Hooked, PortCounts, SweptBy, TableFill, Trouble,
     lookup::{self, AnyPort},
     phrase, stages,
+    tell::unpinned,
     trouble::EVERY_INTERFACE,
 };
 use crate::{
@@ -61,7 +62,9 @@ impl Agent {
                 last_error: self.failures.document.clone(),
                 apply_error: self.failures.enforce.clone(),
             },
-            restored: self.restored,
+            restored: self.put_back.filters,
+            retaken: self.put_back.places,
+            pinned_again: self.put_back.pins,
             troubles: self.failed(),
             interfaces: self.troubled(),
             ports: self.tally(),
@@ -76,12 +79,13 @@ impl Agent {
     /// What has failed besides the inventory.
     fn failed(&self) -> Vec<String> {
         let failed = self.failures.links.iter().chain(&self.seen.errors);
-        failed.cloned().collect()
+        let pins = self.failures.pins.as_deref().map(unpinned);
+        failed.cloned().chain(pins).collect()
     }
 
     /// What is wrong at interfaces.
     fn troubled(&self) -> Vec<TroubleView> {
-        let all = self.troubles.all().chain(self.seen.readers.all());
+        let all = self.troubles.all().chain(self.seen.troubles.all());
         all.map(|(ifindex, trouble)| self.trouble_view(ifindex, trouble))
             .collect()
     }
@@ -91,8 +95,8 @@ impl Agent {
             let troubles = self
                 .troubles
                 .of(ifindex)
-                .chain(self.seen.readers.of(ifindex));
-            let of_all = self.seen.readers.of(EVERY_INTERFACE);
+                .chain(self.seen.troubles.of(ifindex));
+            let of_all = self.seen.troubles.of(EVERY_INTERFACE);
             let troubles = troubles.map(move |trouble| (ifindex, trouble));
             troubles.chain(of_all.map(|trouble| (EVERY_INTERFACE, trouble)))
         });
@@ -102,12 +106,13 @@ impl Agent {
     }
 
     fn trouble_view(&self, ifindex: u32, trouble: &Trouble) -> TroubleView {
+        let interface = self.interface_of(ifindex, trouble);
         TroubleView {
-            interface: self.interface_name(ifindex).into(),
+            interface: interface.into(),
             kind: trouble.as_str().into(),
             opens: trouble.opens(),
             problem: trouble.problem(),
-            remedy: trouble.remedy().into(),
+            remedy: trouble.remedy(interface),
         }
     }
 

@@ -40,6 +40,12 @@ pub struct StatusView {
     /// How many times a filter was put back that somebody else had taken off.
     #[serde(default)]
     pub restored: u64,
+    /// How many times the first place was taken again that another program had taken.
+    #[serde(default)]
+    pub retaken: u64,
+    /// How many times pins were put back that somebody else had removed.
+    #[serde(default)]
+    pub pinned_again: u64,
     /// What is not as it should be with the node and is tried again, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub troubles: Vec<String>,

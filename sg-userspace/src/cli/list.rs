@@ -3,8 +3,9 @@
 use clap::{Args, ValueEnum};
 
 use super::{
-    Context, flows, output,
+    Context, flows,
     table::{dash, table},
+    troubles,
 };
 use crate::{
     api::{GroupView, PortView},
@@ -67,10 +68,8 @@ fn ports(ports: &[PortView]) -> String {
             port.state.as_str().into(),
         ]
     });
-    let troubles: Vec<_> = ports
-        .iter()
-        .flat_map(|port| port.troubles.clone())
-        .collect();
+    let all = ports.iter().flat_map(|port| port.troubles.clone());
+    let all: Vec<_> = all.collect();
     let table = table(
         [
             "ID",
@@ -84,7 +83,7 @@ fn ports(ports: &[PortView]) -> String {
         ],
         rows,
     );
-    table + &output::troubles(&troubles)
+    table + &troubles::lines(&all)
 }
 
 fn groups(groups: &[GroupView]) -> String {

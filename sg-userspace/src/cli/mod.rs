@@ -14,6 +14,7 @@ mod sgd;
 mod show;
 mod status;
 mod table;
+mod troubles;
 
 use std::path::PathBuf;
 

@@ -11,7 +11,6 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Context, Format};
 use crate::{
-    api::TroubleView,
     error::{Error, Result},
     model::Fault,
     plain::{plain, plain_answer, plain_lines},
@@ -76,23 +75,6 @@ pub fn faults(faults: &[Fault]) -> String {
         format!("{level}: {fault}\n")
     };
     faults.iter().map(line).collect()
-}
-
-/// Troubles as lines, each once: the ports of a trunk share those of its interface.
-pub fn troubles(troubles: &[TroubleView]) -> String {
-    let line = |trouble: &TroubleView| {
-        let level = if trouble.opens { "open" } else { "warning" };
-        let TroubleView {
-            interface,
-            problem,
-            remedy,
-            ..
-        } = trouble;
-        format!("{level}: {interface} {problem}. {remedy}\n")
-    };
-    let mut lines: Vec<_> = troubles.iter().map(line).collect();
-    lines.dedup();
-    lines.concat()
 }
 
 /// Reads a file, or the standard input for `-`.

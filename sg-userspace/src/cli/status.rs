@@ -1,6 +1,6 @@
 //! `sgctl status`
 
-use super::{Context, apply::tally, output, table::table};
+use super::{Context, apply::tally, output, table::table, troubles};
 use crate::{
     api::{SettingView, SettingsView, StatusView, SweepView},
     error::Result,
@@ -39,12 +39,20 @@ fn text(status: &StatusView) -> String {
     for trouble in &status.troubles {
         text.push_str(&format!("{trouble}\n"));
     }
-    text.push_str(&output::troubles(&status.interfaces));
-    if status.restored > 0 {
-        text.push_str(&format!(
-            "filters put back that somebody else had taken off: {}\n",
-            status.restored
-        ));
+    text.push_str(&troubles::lines(&status.interfaces));
+    let put_back = [
+        (
+            "filters put back that somebody else had taken off",
+            status.restored,
+        ),
+        (
+            "first places taken again from other programs",
+            status.retaken,
+        ),
+        ("times that removed pins were put back", status.pinned_again),
+    ];
+    for (what, times) in put_back.iter().filter(|(_, times)| *times > 0) {
+        text.push_str(&format!("{what}: {times}\n"));
     }
     text.push_str(&sweep(&status.sweep));
     text.push_str(&output::faults(&status.faults));

@@ -12,6 +12,7 @@ use super::netns;
 use super::pins::{Pins, Way};
 use super::sys::TcxLink;
 use super::tables::{Raw, Tables};
+use super::tcx;
 
 /// Takes the pins for this namespace. Those of another one are taken over when none of its interfaces is
 /// filtered by them any more, as when that namespace is gone: there is nothing left to protect.
@@ -77,7 +78,9 @@ fn owner(pins: &Pins) -> Option<u64> {
 /// Whether any interface anywhere is filtered by what is pinned here.
 fn is_in_force(pins: &Pins) -> Result<bool> {
     let is_attached = |pin: PathBuf| TcxLink::of(&pin).is_ok_and(|link| link.ifindex != 0);
-    if pins.marks(Way::Tcx)?.any(is_attached) {
+    if pins.marks(Way::Tcx)?.any(is_attached)
+        || pins.away()?.any(|held| tcx::attached(&held).is_some())
+    {
         return Ok(true);
     }
     if pins.marks(Way::Clsact)?.next().is_none() {

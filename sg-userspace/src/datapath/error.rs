@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aya::maps::MapError;
-use aya::pin::PinError;
 use aya::programs::ProgramError;
 
 /// Why the kernel side could not do something.
@@ -104,17 +103,28 @@ pub enum Error {
         /// What the kernel said.
         source: ProgramError,
     },
-    /// A link could not be pinned.
-    #[error("cannot pin the link at {}: {}", .pin.display(), chain(.source))]
+    /// A map or a link could not be pinned.
+    #[error("cannot pin {}: {source}", .pin.display())]
     PinLink {
         /// Where.
         pin: PathBuf,
         /// What the kernel said.
-        source: PinError,
+        source: io::Error,
     },
     /// The packet sockets of the namespace could not be listed.
     #[error("cannot tell who reads frames before the filter: /proc/thread-self/net/packet: {0}")]
     Sockets(#[source] io::Error),
+    /// There is a qdisc of kind `ingress` where clsact has to be.
+    #[error(
+        "the interface with index {ifindex} has a qdisc of kind `ingress` in the place of clsact"
+    )]
+    IngressQdisc {
+        /// The interface.
+        ifindex: u32,
+    },
+    /// The kernel does not say what is attached.
+    #[error("cannot ask what is attached: {0}")]
+    Attached(#[source] io::Error),
     /// A directory or a pin could not be made, read or removed.
     #[error("cannot {action} {}: {source}", .path.display())]
     Directory {

@@ -1,54 +1,60 @@
 //! Programs on interfaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aya::Ebpf;
-use aya::programs::{SchedClassifier, loaded_programs};
 use sg_common::hook::Hook;
 
+use super::away::Away;
 use super::error::{Error, Result};
+use super::held::Held;
+use super::order::{self, Place};
 use super::pins::{Pins, Way};
 use super::place::interface;
-use super::{clsact, tcx, verify};
-use crate::agent::{Attachment, Hooked};
-
-/// Both hooks.
-const HOOKS: [Hook; 2] = [Hook::FromVm, Hook::ToVm];
+use super::programs::{HOOKS, Programs};
+use super::{clsact, tcx};
+use crate::agent::{Attachment, Trouble};
+use crate::netlink::Link;
 
 /// The programs of the object, and where they hang.
 ///
-/// Pins say what was attached once. What is attached now is asked of the kernel each time: anybody with
-/// the right to can take a program off an interface, and an interface takes its programs along when it
-/// goes.
+/// What was attached once is remembered by pins, for the next process, and by this one itself. What is
+/// attached now, and in which place, is asked of the kernel each time: anybody with the right to can take
+/// a program off an interface, or put another before it.
 pub struct Links {
-    pins: Pins,
-    programs: Ebpf,
+    pub(super) pins: Pins,
+    pub(super) programs: Programs,
     /// How new interfaces are attached to.
     way: Way,
     /// Whether another way may be taken when this one is refused.
     may_change: bool,
+    /// The links of tcx.
+    pub(super) held: BTreeMap<(u32, Hook), Held>,
+    /// The filters of clsact.
+    pub(super) marked: BTreeSet<(u32, Hook)>,
+    /// The links on interfaces that are in another namespace.
+    pub(super) away: Away,
+    /// The names of the interfaces.
+    pub(super) names: BTreeMap<u32, String>,
 }
 
 impl Links {
     /// Loads the programs, and puts them in the place of those that a former process has attached: each
     /// replacement is atomic.
-    pub fn open(pins: Pins, way: Option<Way>, programs: Ebpf) -> Result<Links> {
+    pub fn open(pins: Pins, way: Option<Way>, object: Ebpf) -> Result<Links> {
+        let programs = Programs::load(object)?;
+        let (held, marked) = (pins.held()?, pins.marked()?);
         let mut links = Links {
+            away: Away::open(&pins)?,
             pins,
             programs,
             way: way.unwrap_or(Way::Tcx),
             may_change: way.is_none(),
+            held,
+            marked,
+            names: BTreeMap::new(),
         };
-        for hook in HOOKS {
-            let name = hook.as_str();
-            let program = program(&mut links.programs, hook)?;
-            verify::load(program).map_err(|source| Error::Program { name, source })?;
-        }
-        for ifindex in links.pins.interfaces()? {
-            if let Err(error) = links.replace(ifindex) {
-                tracing::warn!("{error}; the program of the former sgd stays there, if any");
-            }
-        }
+        links.replace_all();
         Ok(links)
     }
 
@@ -57,82 +63,95 @@ impl Links {
         self.way
     }
 
-    /// The interfaces that we have attached to, and whether our programs are still at both hooks.
-    pub fn attached(&self) -> Result<BTreeMap<u32, Attachment>> {
-        let mut ids = [0; HOOKS.len()];
-        for (hook, id) in HOOKS.into_iter().zip(&mut ids) {
-            *id = self.id(hook)?;
+    /// Attaches to an interface at both hooks, or replaces what we have there, and takes the first place.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way.
+    pub fn attach(&mut self, link: &Link) -> std::result::Result<Attachment, Trouble> {
+        self.names.insert(link.ifindex, link.name.clone());
+        self.attach_at_both(link.ifindex).map_err(trouble)
+    }
+
+    /// Forgets an interface that is gone.
+    ///
+    /// # Errors
+    ///
+    /// A pin cannot be removed.
+    pub fn forget(&mut self, ifindex: u32) -> Result<()> {
+        for hook in HOOKS {
+            self.held.remove(&(ifindex, hook));
+            self.marked.remove(&(ifindex, hook));
         }
-        let state = |ifindex| {
-            let in_force = |(hook, id)| match self.found(ifindex, hook) {
-                Some(Way::Tcx) => tcx::program(&self.pins, ifindex, hook) == Some(id),
-                Some(Way::Clsact) => clsact::program(ifindex, hook) == Some(id),
-                None => false,
-            };
-            match HOOKS.into_iter().zip(ids).all(in_force) {
-                true => Attachment::InForce,
-                false if is_gone(ifindex) => Attachment::Gone,
-                false => Attachment::Lost,
-            }
-        };
-        let interfaces = self.pins.interfaces()?.into_iter();
-        Ok(interfaces
-            .map(|ifindex| (ifindex, state(ifindex)))
-            .collect())
-    }
-
-    /// The programs of ours that are at an interface, and how they hang there.
-    pub fn hooks(&self, ifindex: u32) -> Vec<Hooked> {
-        let at = |hook| {
-            let (program, by) = match self.found(ifindex, hook)? {
-                Way::Tcx => tcx::hanging(&self.pins, ifindex, hook)?,
-                Way::Clsact => (clsact::program(ifindex, hook)?, clsact::HANGING),
-            };
-            let mut programs = loaded_programs().flatten();
-            let info = programs.find(|info| info.id() == program)?;
-            Some(Hooked {
-                hook,
-                program,
-                name: info.name_as_str().unwrap_or_default().into(),
-                tag: info.tag(),
-                by,
-            })
-        };
-        HOOKS.into_iter().filter_map(at).collect()
-    }
-
-    /// Attaches to an interface at both hooks, or replaces what we have there.
-    pub fn attach(&mut self, ifindex: u32) -> Result<()> {
-        HOOKS
-            .into_iter()
-            .try_for_each(|hook| self.attach_at(ifindex, hook))
-    }
-
-    /// Takes the programs off an interface, which may be gone.
-    pub fn detach(&mut self, ifindex: u32) -> Result<()> {
+        self.names.remove(&ifindex);
         detach(&self.pins, ifindex)
     }
 
-    /// Replaces what a former process has attached. What is not there any more is left to whoever asks
-    /// for it.
-    fn replace(&mut self, ifindex: u32) -> Result<()> {
-        for hook in HOOKS {
-            let is_there = match self.found(ifindex, hook) {
-                Some(Way::Tcx) => tcx::program(&self.pins, ifindex, hook).is_some(),
-                Some(Way::Clsact) => clsact::program(ifindex, hook).is_some(),
-                None => false,
-            };
-            if is_there {
-                self.attach_at(ifindex, hook)?;
+    /// The links whose pins somebody has removed, and the filters without their marks.
+    pub fn unpinned(&self) -> Unpinned<'_> {
+        let links = self.held.values().chain(self.away.all());
+        let is_marked = |at: &(u32, Hook)| self.pins.link(at.0, at.1, Way::Clsact).exists();
+        Unpinned {
+            links: links.filter(|held| !held.is_pinned()).collect(),
+            filters: self.marked.iter().filter(|at| !is_marked(at)).collect(),
+            pins: &self.pins,
+        }
+    }
+
+    /// Takes the programs off an interface that is in another namespace, whose name this was here.
+    ///
+    /// # Errors
+    ///
+    /// A pin cannot be removed.
+    pub fn release(&mut self, interface: &str) -> Result<()> {
+        self.away.release(interface)
+    }
+
+    pub(super) fn interfaces(&self) -> BTreeSet<u32> {
+        let all = self.held.keys().chain(&self.marked);
+        all.map(|(ifindex, _)| *ifindex).collect()
+    }
+
+    /// Replaces what a former process has attached. What is not there any more is left to whoever asks for
+    /// it.
+    fn replace_all(&mut self) {
+        for ((ifindex, hook), held) in &self.held {
+            let ours = self.programs.filter(*hook);
+            let replaced = ours.and_then(|ours| tcx::replace(held, ours, *ifindex, *hook));
+            if let (Err(error), true) = (replaced, tcx::attached(held).is_some()) {
+                tracing::warn!("{error}; the program of the former sgd stays there");
             }
         }
-        Ok(())
+        for (ifindex, hook) in self.marked.clone() {
+            if clsact::is_there(ifindex, hook)
+                && let Err(error) = self.attach_by(Way::Clsact, ifindex, hook)
+            {
+                tracing::warn!("{error}; the program of the former sgd stays there, if any");
+            }
+        }
+    }
+
+    fn attach_at_both(&mut self, ifindex: u32) -> Result<Attachment> {
+        for hook in HOOKS {
+            self.attach_at(ifindex, hook)?;
+        }
+        let place = |hook| {
+            let order = order::at(ifindex, hook, true).map_err(Error::Attached)?;
+            Ok(Place::of(self.programs.id(hook)?, &order))
+        };
+        let places: Result<Vec<_>> = HOOKS.into_iter().map(place).collect();
+        Ok(Place::attachment(&places?))
     }
 
     fn attach_at(&mut self, ifindex: u32, hook: Hook) -> Result<()> {
-        let way = self.found(ifindex, hook).unwrap_or(self.way);
+        let at = (ifindex, hook);
+        let way = match self.marked.contains(&at) {
+            true => Way::Clsact,
+            false if self.held.contains_key(&at) => Way::Tcx,
+            false => self.way,
+        };
         let refused = match self.attach_by(way, ifindex, hook) {
-            Err(error) if way == Way::Tcx && self.may_change && !is_gone(ifindex) => error,
+            Err(error) if way == Way::Tcx && self.may_change && !self.is_settled(at) => error,
             done => return done,
         };
         // The other way is worth a try, and if it fails too, the first refusal says more.
@@ -146,49 +165,95 @@ impl Links {
         Ok(())
     }
 
+    /// Whether there is a filter already, or nothing to be filtered any more: then there is no other way.
+    fn is_settled(&self, at: (u32, Hook)) -> bool {
+        let held = self.held.get(&at);
+        held.is_some_and(|held| tcx::attached(held).is_some()) || is_gone(at.0)
+    }
+
     fn attach_by(&mut self, way: Way, ifindex: u32, hook: Hook) -> Result<()> {
-        let program = program(&mut self.programs, hook)?;
         match way {
-            Way::Tcx => tcx::attach(&self.pins, program, ifindex, hook),
-            Way::Clsact => clsact::attach(&self.pins, program, ifindex, hook),
+            Way::Tcx => self.attach_by_tcx(ifindex, hook),
+            Way::Clsact => {
+                let ours = self.programs.filter_mut(hook)?;
+                clsact::attach(&self.pins, ours, ifindex, hook)?;
+                self.marked.insert((ifindex, hook));
+                Ok(())
+            }
         }
     }
 
-    /// The number of the loaded program of a hook; the kernel gives none twice.
-    fn id(&self, hook: Hook) -> Result<u32> {
-        let name = hook.as_str();
-        let program = self.programs.program(name).ok_or(Error::NoObject)?;
-        let program: std::result::Result<&SchedClassifier, _> = program.try_into();
-        let info = program.and_then(|program| program.info());
-        info.map(|info| info.id())
-            .map_err(|source| Error::Program { name, source })
+    fn attach_by_tcx(&mut self, ifindex: u32, hook: Hook) -> Result<()> {
+        let ours = self.programs.filter(hook)?;
+        let held = self.held.get(&(ifindex, hook));
+        let held = held.filter(|held| tcx::attached(*held).is_some());
+        let fresh = match held {
+            None => tcx::attach(&self.pins, ours, ifindex, hook)?,
+            Some(held) => {
+                tcx::replace(held, ours, ifindex, hook)?;
+                let order = order::at(ifindex, hook, false).map_err(Error::Attached)?;
+                if Place::of(self.programs.id(hook)?, &order) == Place::First {
+                    return Ok(());
+                }
+                let closed = self.programs.closed()?;
+                tcx::take_first_place(&self.pins, held, [ours, closed], ifindex, hook)?
+            }
+        };
+        self.held.insert((ifindex, hook), fresh);
+        Ok(())
+    }
+}
+
+/// What the next process would not find.
+pub struct Unpinned<'a> {
+    links: Vec<&'a Held>,
+    filters: Vec<&'a (u32, Hook)>,
+    pins: &'a Pins,
+}
+
+impl Unpinned<'_> {
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.links.len() + self.filters.len()
     }
 
-    /// How a hook of an interface was attached to, if it was.
-    fn found(&self, ifindex: u32, hook: Hook) -> Option<Way> {
-        [Way::Clsact, Way::Tcx]
-            .into_iter()
-            .find(|way| self.pins.link(ifindex, hook, *way).exists())
+    /// Pins and marks them.
+    ///
+    /// # Errors
+    ///
+    /// Those of the first that cannot be.
+    pub fn pin(self) -> Result<()> {
+        self.links.into_iter().try_for_each(Held::pin)?;
+        let mut filters = self.filters.into_iter();
+        filters.try_for_each(|(ifindex, hook)| clsact::mark(self.pins, *ifindex, *hook))
     }
 }
 
 /// Takes the programs off an interface, which may be gone.
 pub fn detach(pins: &Pins, ifindex: u32) -> Result<()> {
     HOOKS.into_iter().try_for_each(|hook| {
-        tcx::detach(pins, ifindex, hook)?;
+        pins.remove_link(ifindex, hook)?;
         clsact::detach(pins, ifindex, hook)
     })
 }
 
-/// The program of a hook.
-fn program(programs: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier> {
-    let name = hook.as_str();
-    let program = programs.program_mut(name).ok_or(Error::NoObject)?;
-    program
-        .try_into()
-        .map_err(|source| Error::Program { name, source })
+fn trouble(error: Error) -> Trouble {
+    match error {
+        Error::IngressQdisc { .. } => Trouble::IngressQdisc,
+        error => Trouble::Refused {
+            error: error.to_string(),
+        },
+    }
 }
 
-fn is_gone(ifindex: u32) -> bool {
+/// Logs what failed of what is tried again at each look.
+pub fn tell(done: Result<()>) {
+    if let Err(error) = done {
+        tracing::warn!("{error}; it is tried again");
+    }
+}
+
+/// Whether no interface of this namespace has this number.
+pub fn is_gone(ifindex: u32) -> bool {
     interface(ifindex).is_err()
 }

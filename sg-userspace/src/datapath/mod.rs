@@ -1,20 +1,28 @@
 //! The kernel side: loads the object, pins maps and links, attaches, writes. The only place that names
 //! aya.
 
+mod away;
 mod batch;
 mod claim;
 mod clock;
 mod clsact;
+mod dump;
 mod error;
 mod filters;
 mod flow_tables;
+mod held;
+mod keeper;
 mod links;
+mod look;
 mod memory;
 mod netns;
 mod object;
 mod occupancy;
+mod order;
 mod pins;
 mod place;
+mod programs;
+mod qdiscs;
 mod readers;
 mod removal;
 mod sweep;
@@ -23,7 +31,6 @@ mod tables;
 mod tcx;
 mod verify;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,13 +47,15 @@ pub use pins::Way;
 pub use sweep::Sweeper;
 
 use crate::agent::{
-    Attachment, Datapath, FlowTables, Hooked, PortCounts, Reader, SweptBy, Trouble,
+    Attachment, Datapath, FlowTables, Hooked, Look, PortCounts, Reader, SweptBy, Trouble,
 };
 use crate::compile::{Limits, Table};
+use crate::host::Lock;
 use crate::netlink::Link;
 use crate::plan::{Change, State};
 use error::Result;
 use flow_tables::KernelFlows;
+use keeper::Keeper;
 use links::Links;
 use memory::MapMemory;
 use pins::Pins;
@@ -66,6 +75,7 @@ pub struct Kernel {
     swept_by: SweptBy,
     links: Links,
     owners: Owners,
+    keeper: Keeper,
 }
 
 impl Kernel {
@@ -99,6 +109,7 @@ impl Kernel {
         if tables.settings()? == Settings::zeroed() {
             tables.set_settings(&Settings::DEFAULT)?;
         }
+        let keeper = Keeper::open(root, &pins)?;
         let links = Links::open(pins, way, object)?;
         memory.find_others();
         let kernel = Kernel {
@@ -109,8 +120,14 @@ impl Kernel {
             swept_by: SweptBy::Daemon,
             links,
             owners: Owners::default(),
+            keeper,
         };
         Ok((kernel, log))
+    }
+
+    /// Keeps the directory of the pins locked, also when somebody has removed it and it is made again.
+    pub fn keep_locked(&mut self, lock: Lock) {
+        self.keeper.keep_locked(lock);
     }
 
     /// Starts the sweep of expired connections: in the kernel, where it outlives this process; or, if
@@ -160,23 +177,30 @@ impl Datapath for Kernel {
         self.links.way().as_str()
     }
 
-    fn attached(&self) -> crate::error::Result<BTreeMap<u32, Attachment>> {
-        Ok(self.links.attached()?)
+    fn look(&mut self) -> crate::error::Result<Look> {
+        let pinned = self.keeper.pin_again(&self.links);
+        let mut look = self.links.look()?;
+        match pinned {
+            Ok(count) => look.pinned_again = count,
+            Err(error) => look.unpinned = Some(error.to_string()),
+        }
+        Ok(look)
     }
 
     fn readers(&mut self) -> crate::error::Result<Vec<Reader>> {
         Ok(self.owners.readers()?)
     }
 
-    fn attach(&mut self, link: &Link) -> std::result::Result<(), Trouble> {
-        let attached = self.links.attach(link.ifindex);
-        attached.map_err(|error| Trouble::Refused {
-            error: error.to_string(),
-        })
+    fn attach(&mut self, link: &Link) -> std::result::Result<Attachment, Trouble> {
+        self.links.attach(link)
     }
 
-    fn detach(&mut self, ifindex: u32) -> crate::error::Result<()> {
-        Ok(self.links.detach(ifindex)?)
+    fn forget(&mut self, ifindex: u32) -> crate::error::Result<()> {
+        Ok(self.links.forget(ifindex)?)
+    }
+
+    fn release(&mut self, interface: &str) -> crate::error::Result<()> {
+        Ok(self.links.release(interface)?)
     }
 
     fn limits(&self) -> Limits {

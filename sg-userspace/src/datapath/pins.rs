@@ -1,6 +1,7 @@
-//! Where maps and links are pinned: `DIR/v<ABI>/maps/NAME` and `DIR/v<ABI>/links/IFINDEX-HOOK`.
+//! Where maps and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/links/IFINDEX-HOOK`, and
+//! `DIR/v<ABI>/away/LINK` for links whose interface is in another namespace.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,9 +10,16 @@ use sg_common::hook::Hook;
 use sg_common::layout::maps::ABI;
 
 use super::error::{Error, Result};
+use super::held::Held;
 
 /// How the name of a mark ends.
 const CLSACT: &str = "-clsact";
+
+/// How the name of a pin ends that is to take the place of another.
+const FRESH: &str = "-fresh";
+
+/// The directory of links whose interfaces are in another namespace.
+const AWAY: &str = "away";
 
 /// The pins of one version of the layout.
 #[derive(Clone, Debug)]
@@ -35,10 +43,17 @@ impl Pins {
                 wanted: format!("v{ABI}"),
             });
         }
-        for directory in [ours.maps(), ours.links()] {
-            fs::create_dir_all(&directory).map_err(Error::directory("make", &directory))?;
-        }
+        ours.make_directories()?;
         Ok(ours)
+    }
+
+    /// Makes the directories that are not there.
+    pub fn make_directories(&self) -> Result<()> {
+        [self.maps(), self.links(), self.directory.join(AWAY)]
+            .iter()
+            .try_for_each(|directory| {
+                fs::create_dir_all(directory).map_err(Error::directory("make", directory))
+            })
     }
 
     /// The pins of every version below a directory.
@@ -67,10 +82,36 @@ impl Pins {
             .join(format!("{ifindex}-{}{suffix}", hook.as_str()))
     }
 
-    /// Where a tcx link is pinned before it takes the place of another.
-    pub fn fresh_link(&self, ifindex: u32, hook: Hook) -> PathBuf {
-        self.links()
-            .join(format!("{ifindex}-{}-fresh", hook.as_str()))
+    /// The pin of a link of this number whose interface is in another namespace.
+    pub fn link_away(&self, id: u32) -> PathBuf {
+        self.directory.join(AWAY).join(id.to_string())
+    }
+
+    /// The pinned links. What cannot be opened is none, and is replaced when its interface is attached to.
+    pub fn held(&self) -> Result<BTreeMap<(u32, Hook), Held>> {
+        let pins = self.marks(Way::Tcx)?;
+        let held = pins.filter_map(|pin| Some((place(&pin)?, open(pin)?)));
+        Ok(held.collect())
+    }
+
+    /// The marked filters.
+    pub fn marked(&self) -> Result<BTreeSet<(u32, Hook)>> {
+        Ok(self
+            .marks(Way::Clsact)?
+            .filter_map(|pin| place(&pin))
+            .collect())
+    }
+
+    /// The pinned links whose interfaces are in another namespace.
+    pub fn away(&self) -> Result<impl Iterator<Item = Held>> {
+        Ok(files(&self.directory.join(AWAY))?.filter_map(open))
+    }
+
+    /// Removes the pin of a tcx link, and with it the link unless something else holds it.
+    pub fn remove_link(&self, ifindex: u32, hook: Hook) -> Result<()> {
+        let pin = self.link(ifindex, hook, Way::Tcx);
+        remove(&fresh(&pin))?;
+        remove(&pin)
     }
 
     /// The directory of this version.
@@ -96,7 +137,10 @@ impl Pins {
 
     /// Forgets all links: those of tcx end with it.
     pub fn remove_links(&self) -> Result<()> {
-        files(&self.links())?.try_for_each(|pin| remove(&pin))
+        let away = files(&self.directory.join(AWAY))?;
+        files(&self.links())?
+            .chain(away)
+            .try_for_each(|pin| remove(&pin))
     }
 
     /// Removes every pin of this version, and nothing else: the directory above may be shared with others.
@@ -111,6 +155,31 @@ impl Pins {
     fn links(&self) -> PathBuf {
         self.directory.join("links")
     }
+}
+
+/// Where what is pinned is pinned before it takes the place of another.
+pub fn fresh(pin: &Path) -> PathBuf {
+    let mut fresh = pin.to_owned().into_os_string();
+    fresh.push(FRESH);
+    fresh.into()
+}
+
+/// The interface and the hook that a pin or a mark names.
+fn place(pin: &Path) -> Option<(u32, Hook)> {
+    let name = pin.file_name()?.to_str()?;
+    let (ifindex, hook) = name.split_once('-')?;
+    let hook = hook.strip_suffix(CLSACT).unwrap_or(hook);
+    let mut hooks = [Hook::FromVm, Hook::ToVm].into_iter();
+    Some((
+        ifindex.parse().ok()?,
+        hooks.find(|one| one.as_str() == hook)?,
+    ))
+}
+
+fn open(pin: PathBuf) -> Option<Held> {
+    let held = Held::open(pin.clone());
+    held.inspect_err(|error| tracing::warn!("cannot open {}: {error}", pin.display()))
+        .ok()
 }
 
 /// What is in a directory, which need not be there.

@@ -13,6 +13,14 @@ pub const fn place(hook: Hook) -> TcAttachType {
     }
 }
 
+/// A hook in tc's words on the command line.
+pub const fn direction(hook: Hook) -> &'static str {
+    match hook {
+        Hook::FromVm => "ingress",
+        Hook::ToVm => "egress",
+    }
+}
+
 /// The name of an interface, which aya attaches by.
 ///
 /// # Errors

@@ -1,14 +1,18 @@
-//! The questions to the kernel that aya has no answer to: what a pinned tcx link is attached to, and which
-//! maps are in a map.
+//! What the datapath asks of the kernel in its own words, because aya's do not say it: what a tcx link is
+//! attached to; which programs run at a hook; and links whose descriptor stays when a pin fails or goes
+//! (aya's `FdLink` is lost with a pin that fails, and its filter with it).
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_link_type};
+use aya_obj::generated::{BPF_F_BEFORE, bpf_attach_type, bpf_cmd, bpf_link_type, bpf_prog_info};
 use sg_common::hook::Hook;
+
+use super::order::Running;
+use super::pins::Way;
 
 /// A tcx link, as the kernel describes it (`tcx_link_fill_info`, `kernel/bpf/tcx.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,29 +35,125 @@ impl TcxLink {
     ///
     /// What the system says; `InvalidData` for what is not a tcx link.
     pub fn of(pin: &Path) -> io::Result<TcxLink> {
-        let link = get(pin)?;
+        TcxLink::behind(&get(pin)?)
+    }
+
+    /// Asks what a link is attached to. Errors are those of [`TcxLink::of`].
+    pub fn behind(link: &impl AsFd) -> io::Result<TcxLink> {
         let mut info = LinkInfo::default();
-        let mut attributes = InfoAttributes {
-            object: link.as_raw_fd().cast_unsigned(),
-            length: size_of::<LinkInfo>() as u32,
-            info: &raw mut info as u64,
-        };
-        bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attributes)?;
+        describe(link, &mut info)?;
         if info.kind != bpf_link_type::BPF_LINK_TYPE_TCX as u32 {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        const INGRESS: u32 = bpf_attach_type::BPF_TCX_INGRESS as u32;
-        const EGRESS: u32 = bpf_attach_type::BPF_TCX_EGRESS as u32;
+        let hooks = [Hook::FromVm, Hook::ToVm].into_iter();
         Ok(TcxLink {
             id: info.id,
             ifindex: info.ifindex,
             program: info.program,
-            hook: match info.attach_type {
-                INGRESS => Some(Hook::FromVm),
-                EGRESS => Some(Hook::ToVm),
-                _ => None,
-            },
+            hook: hooks
+                .into_iter()
+                .find(|hook| place(*hook) == info.attach_type),
         })
+    }
+}
+
+/// Attaches a program before all others at a hook of an interface. It stays as long as the link has a
+/// descriptor or a pin.
+pub fn create_link(program: &impl AsFd, ifindex: u32, hook: Hook) -> io::Result<OwnedFd> {
+    object(
+        bpf_cmd::BPF_LINK_CREATE,
+        &mut CreateAttributes {
+            program: raw(program),
+            ifindex,
+            attach_type: place(hook),
+            flags: BPF_F_BEFORE,
+            ..CreateAttributes::default()
+        },
+    )
+}
+
+/// Puts another program in the place of a link's, at once and in the same place among others.
+pub fn update_link(link: &impl AsFd, program: &impl AsFd) -> io::Result<()> {
+    let mut attributes = UpdateAttributes {
+        link: raw(link),
+        program: raw(program),
+        ..UpdateAttributes::default()
+    };
+    bpf(bpf_cmd::BPF_LINK_UPDATE, &mut attributes).map(drop)
+}
+
+/// Takes the program of a link off its interface; the link stays, attached to nothing.
+pub fn detach_link(link: &impl AsFd) -> io::Result<()> {
+    bpf(bpf_cmd::BPF_LINK_DETACH, &mut raw(link)).map(drop)
+}
+
+/// Opens what is pinned.
+pub fn get(pin: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(pin.as_os_str().as_bytes())?;
+    object(
+        bpf_cmd::BPF_OBJ_GET,
+        &mut PinAttributes {
+            path: path.as_ptr() as u64,
+            ..PinAttributes::default()
+        },
+    )
+}
+
+/// Pins something.
+pub fn pin(what: &impl AsFd, pin: &Path) -> io::Result<()> {
+    let path = CString::new(pin.as_os_str().as_bytes())?;
+    let mut attributes = PinAttributes {
+        path: path.as_ptr() as u64,
+        object: raw(what),
+        flags: 0,
+    };
+    bpf(bpf_cmd::BPF_OBJ_PIN, &mut attributes).map(drop)
+}
+
+/// What tcx runs at a hook of an interface, in its order. Nothing where the kernel has no tcx.
+pub fn tcx_order(ifindex: u32, hook: Hook) -> io::Result<Vec<Running>> {
+    // `bpf_mprog_max`, `include/linux/bpf_mprog.h`.
+    let (mut programs, mut links) = ([0_u32; 64], [0_u32; 64]);
+    let mut attributes = QueryAttributes {
+        ifindex,
+        attach_type: place(hook),
+        programs: programs.as_mut_ptr() as u64,
+        count: programs.len() as u32,
+        links: links.as_mut_ptr() as u64,
+        ..QueryAttributes::default()
+    };
+    match bpf(bpf_cmd::BPF_PROG_QUERY, &mut attributes) {
+        Ok(_) => {
+            let running = programs.into_iter().zip(links);
+            let way = Way::Tcx;
+            let running = running.map(|(program, link)| Running { way, program, link });
+            Ok(running.take(attributes.count as usize).collect())
+        }
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The name of a program; `None` if it has ended, or if this process may not ask (CAP_SYS_ADMIN).
+pub fn program_name(id: u32) -> Option<String> {
+    let mut attributes = IdAttributes {
+        id,
+        ..IdAttributes::default()
+    };
+    let program = object(bpf_cmd::BPF_PROG_GET_FD_BY_ID, &mut attributes).ok()?;
+    // SAFETY: it is numbers and arrays of numbers.
+    let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
+    describe(&program, &mut info).ok()?;
+    let name = info.name.iter().map(|byte| byte.cast_unsigned());
+    let name: Vec<u8> = name.take_while(|byte| *byte != 0).collect();
+    Some(String::from_utf8_lossy(&name).into_owned())
+}
+
+/// A hook in tcx's words.
+const fn place(hook: Hook) -> u32 {
+    match hook {
+        Hook::FromVm => bpf_attach_type::BPF_TCX_INGRESS as u32,
+        Hook::ToVm => bpf_attach_type::BPF_TCX_EGRESS as u32,
     }
 }
 
@@ -126,22 +226,81 @@ impl ElementAttributes {
     }
 }
 
-/// The part of `union bpf_attr` of `BPF_OBJ_GET`.
+/// The part of `union bpf_attr` of `BPF_OBJ_GET` and `BPF_OBJ_PIN`.
 #[repr(C)]
-struct GetAttributes {
+#[derive(Default)]
+struct PinAttributes {
     path: u64,
     object: u32,
     flags: u32,
 }
 
-fn get(pin: &Path) -> io::Result<OwnedFd> {
-    let path = CString::new(pin.as_os_str().as_bytes())?;
-    let mut attributes = GetAttributes {
-        path: path.as_ptr() as u64,
-        object: 0,
-        flags: 0,
+/// The part of `union bpf_attr` of `BPF_PROG_GET_FD_BY_ID`.
+#[repr(C)]
+#[derive(Default)]
+struct IdAttributes {
+    id: u32,
+    next: u32,
+    flags: u32,
+}
+
+/// The part of `union bpf_attr` of `BPF_LINK_CREATE`, for tcx.
+#[repr(C)]
+#[derive(Default)]
+struct CreateAttributes {
+    program: u32,
+    ifindex: u32,
+    attach_type: u32,
+    flags: u32,
+    relative: u32,
+    padding: u32,
+    revision: u64,
+}
+
+/// The part of `union bpf_attr` of `BPF_LINK_UPDATE`.
+#[repr(C)]
+#[derive(Default)]
+struct UpdateAttributes {
+    link: u32,
+    program: u32,
+    flags: u32,
+    old_program: u32,
+}
+
+/// The part of `union bpf_attr` of `BPF_PROG_QUERY`, as far as it is used. The kernel writes the revision
+/// behind the rest.
+#[repr(C)]
+#[derive(Default)]
+struct QueryAttributes {
+    ifindex: u32,
+    attach_type: u32,
+    flags: u32,
+    attach_flags: u32,
+    programs: u64,
+    count: u32,
+    padding: u32,
+    program_flags: u64,
+    links: u64,
+    link_flags: u64,
+    revision: u64,
+}
+
+fn describe<T>(what: &impl AsFd, info: &mut T) -> io::Result<()> {
+    let mut attributes = InfoAttributes {
+        object: raw(what),
+        length: size_of::<T>() as u32,
+        info: &raw mut *info as u64,
     };
-    let object = bpf(bpf_cmd::BPF_OBJ_GET, &mut attributes)?;
+    bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attributes).map(drop)
+}
+
+fn raw(what: &impl AsFd) -> u32 {
+    what.as_fd().as_raw_fd().cast_unsigned()
+}
+
+/// For the commands that return a descriptor.
+fn object<T>(command: bpf_cmd, attributes: &mut T) -> io::Result<OwnedFd> {
+    let object = bpf(command, attributes)?;
     // SAFETY: the kernel has just given this descriptor to nobody else.
     Ok(unsafe { OwnedFd::from_raw_fd(object) })
 }

@@ -1,81 +1,92 @@
 //! Attaching by tcx links (Linux 6.6), which outlive the process by their pins.
 
-use std::fs;
+use std::os::fd::AsFd;
 
-use aya::programs::SchedClassifier;
-use aya::programs::links::{FdLink, LinkOrder, PinnedLink};
-use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
+use aya::programs::{ProgramError, SchedClassifier};
 use sg_common::hook::Hook;
 
 use super::error::{Error, Result};
-use super::pins::{Pins, Way, remove};
-use super::place::{interface, link_error, place};
-use super::sys::TcxLink;
-use crate::agent::Hanging;
+use super::held::Held;
+use super::pins::{Pins, Way};
+use super::sys::{self, TcxLink};
 
-/// The program behind the pinned link, if the kernel still has it at this hook of this interface.
-pub fn program(pins: &Pins, ifindex: u32, hook: Hook) -> Option<u32> {
-    let link = TcxLink::of(&pins.link(ifindex, hook, Way::Tcx)).ok()?;
-    ((link.ifindex, link.hook) == (ifindex, Some(hook))).then_some(link.program)
-}
-
-/// The same, with the link.
-pub fn hanging(pins: &Pins, ifindex: u32, hook: Hook) -> Option<(u32, Hanging)> {
-    let pin = pins.link(ifindex, hook, Way::Tcx);
-    let link = TcxLink::of(&pin).ok()?;
-    let hanging = Hanging::Tcx { link: link.id, pin };
-    ((link.ifindex, link.hook) == (ifindex, Some(hook))).then_some((link.program, hanging))
-}
-
-/// Attaches, or replaces the program of the link that is there, which is atomic.
+/// Attaches before all others, and pins. A link whose pin fails is held by its descriptor.
 ///
 /// Of all programs at the hook ours is to run first: they run until one has spoken, so one before ours
-/// could let through what ours would drop. One that is put before ours later is not ours to forbid.
-pub fn attach(pins: &Pins, ours: &mut SchedClassifier, ifindex: u32, hook: Hook) -> Result<()> {
-    let pin = pins.link(ifindex, hook, Way::Tcx);
-    if program(pins, ifindex, hook).is_some() && replace(pins, ours, ifindex, hook).is_ok() {
-        return Ok(());
+/// could let through what ours would drop.
+pub fn attach(pins: &Pins, ours: &SchedClassifier, ifindex: u32, hook: Hook) -> Result<Held> {
+    let failed = failed(ifindex, hook);
+    let program = ours.fd().map_err(&failed)?;
+    let link = sys::create_link(program, ifindex, hook);
+    let link = link.map_err(|error| failed(error.into()))?;
+    let held = Held::new(pins.link(ifindex, hook, Way::Tcx), link);
+    tell(held.pin());
+    Ok(held)
+}
+
+/// Puts this program in the place of the one that the link has, which is atomic.
+pub fn replace(link: &Held, ours: &SchedClassifier, ifindex: u32, hook: Hook) -> Result<()> {
+    let failed = failed(ifindex, hook);
+    let program = ours.fd().map_err(&failed)?;
+    sys::update_link(link, program).map_err(|error| failed(error.into()))
+}
+
+/// Takes the first place again. A link keeps its place for life, and no program may be twice at a hook: so
+/// the old link gets a program that drops everything, then there is a new link before all others, and then
+/// the old one goes. For these microseconds what comes is dropped rather than passed.
+pub fn take_first_place(
+    pins: &Pins,
+    old: &Held,
+    [ours, closed]: [&SchedClassifier; 2],
+    ifindex: u32,
+    hook: Hook,
+) -> Result<Held> {
+    replace(old, closed, ifindex, hook)?;
+    let fresh = attach(pins, ours, ifindex, hook);
+    match &fresh {
+        // The kernel has nothing against it.
+        Ok(_) => drop(sys::detach_link(old)),
+        Err(_) => replace(old, ours, ifindex, hook)?,
     }
-    let failed = |source| Error::Attach {
+    fresh
+}
+
+/// What a link is attached to, in whatever namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// The link's number.
+    pub id: u32,
+    /// The interface's number, in its own namespace.
+    pub ifindex: u32,
+    /// Where.
+    pub hook: Hook,
+}
+
+/// Asks what a link is attached to: to nothing if its interface is gone, or somebody has detached it.
+pub fn attached(link: &impl AsFd) -> Option<Attached> {
+    let TcxLink {
+        id, ifindex, hook, ..
+    } = TcxLink::behind(link).ok()?;
+    let hook = hook.filter(|_| ifindex != 0)?;
+    Some(Attached { id, ifindex, hook })
+}
+
+/// Whether the interface is in this namespace: the same number may be another's here.
+pub fn is_here(link: &Attached) -> bool {
+    let running = sys::tcx_order(link.ifindex, link.hook).unwrap_or_default();
+    running.iter().any(|one| one.link == link.id)
+}
+
+fn failed(ifindex: u32, hook: Hook) -> impl Fn(ProgramError) -> Error {
+    move |source| Error::Attach {
         hook: hook.as_str(),
         ifindex,
         source,
-    };
-    let options = TcAttachOptions::TcxOrder(LinkOrder::first());
-    let name = interface(ifindex).map_err(failed)?;
-    let id = ours
-        .attach_with_options(&name, place(hook), options)
-        .map_err(failed)?;
-    let link = ours.take_link(id).map_err(failed)?;
-    let link = FdLink::try_from(link).map_err(|source| failed(link_error(source)))?;
-    // Pinned beside the old one, if there is one, and then moved over it: at no moment is there none.
-    let fresh = pins.fresh_link(ifindex, hook);
-    remove(&fresh)?;
-    let pinned = link.pin(&fresh);
-    pinned.map(drop).map_err(|source| Error::PinLink {
-        pin: fresh.clone(),
-        source,
-    })?;
-    fs::rename(&fresh, &pin).map_err(Error::directory("replace", &pin))
+    }
 }
 
-/// Removes the pin, and with it the link.
-pub fn detach(pins: &Pins, ifindex: u32, hook: Hook) -> Result<()> {
-    remove(&pins.fresh_link(ifindex, hook))?;
-    remove(&pins.link(ifindex, hook, Way::Tcx))
-}
-
-fn replace(pins: &Pins, ours: &mut SchedClassifier, ifindex: u32, hook: Hook) -> Result<()> {
-    let failed = |source| Error::Attach {
-        hook: hook.as_str(),
-        ifindex,
-        source,
-    };
-    let pinned = PinnedLink::from_pin(pins.link(ifindex, hook, Way::Tcx));
-    let pinned = pinned.map_err(|source| failed(link_error(source)))?;
-    let link = SchedClassifierLink::try_from(FdLink::from(pinned));
-    let link = link.map_err(|source| failed(link_error(source)))?;
-    let id = ours.attach_to_link(link).map_err(failed)?;
-    // The pin goes on holding the link. Nothing else does, so that a removed pin is a removed link.
-    ours.take_link(id).map(drop).map_err(failed)
+fn tell(pinned: Result<()>) {
+    if let Err(error) = pinned {
+        tracing::error!("{error}; the filter is in force as long as this process holds it");
+    }
 }

@@ -1,7 +1,7 @@
 use std::{future::Future, thread, time::Duration};
 
 use nix::sched::{CloneFlags, unshare};
-use rtnetlink::{LinkBridge, LinkMessageBuilder};
+use rtnetlink::{LinkBridge, LinkMessageBuilder, packet_route::tc::TcMessage};
 
 use super::*;
 
@@ -45,6 +45,25 @@ fn a_tap_that_leaves_its_bridge_is_not_gone() {
     let mut left = message(7, "tap0");
     left.header.interface_family = AddressFamily::Bridge;
     assert_eq!(Meaning::of(del_link(left)), Meaning::Nothing);
+}
+
+#[test]
+fn a_change_at_a_qdisc_with_filters_is_told_and_one_at_another_is_not() {
+    let mut qdisc = TcMessage::with_index(7);
+    qdisc.header.parent = TcHandle::CLSACT;
+    let gone = RouteNetlinkMessage::DelQueueDiscipline(qdisc.clone());
+    let gone = NetlinkPayload::InnerMessage(gone);
+    assert_eq!(Meaning::of(gone), Meaning::Event(LinkEvent::Stirred));
+
+    qdisc.header.parent = TcHandle::ROOT;
+    let root = RouteNetlinkMessage::NewQueueDiscipline(qdisc.clone());
+    let root = NetlinkPayload::InnerMessage(root);
+    assert_eq!(Meaning::of(root), Meaning::Nothing);
+
+    qdisc.header.parent.minor = TcHandle::MIN_EGRESS;
+    let filter = RouteNetlinkMessage::NewTrafficFilter(qdisc);
+    let filter = NetlinkPayload::InnerMessage(filter);
+    assert_eq!(Meaning::of(filter), Meaning::Event(LinkEvent::Stirred));
 }
 
 #[test]

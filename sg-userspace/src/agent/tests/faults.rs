@@ -197,8 +197,60 @@ fn an_interface_that_the_kernel_has_no_more_is_forgotten_and_not_attached_to() {
     agent.links(LinkEvent::Gone(7)).unwrap();
     assert_eq!(
         kernel.calls(),
-        ["remove port at 7", "park port", "detach 7"]
+        ["remove port at 7", "park port", "forget 7"]
     );
+}
+
+#[test]
+fn a_place_that_another_program_took_is_taken_again_and_counted() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    kernel.calls();
+
+    kernel.kernel().attached.insert(7, Attachment::Behind);
+    agent.links(LinkEvent::Stirred).unwrap();
+    assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
+    let status = agent.status(Vec::new()).unwrap();
+    assert_eq!((status.retaken, status.restored), (1, 0));
+    assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
+}
+
+#[test]
+fn a_contested_place_is_taken_by_the_clock_alone_and_its_port_is_called_open() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    kernel.calls();
+
+    for _ in 0..100 {
+        kernel.kernel().attached.insert(7, Attachment::Behind);
+        agent.links(LinkEvent::Stirred).unwrap();
+    }
+    assert_eq!(kernel.calls().len(), 3);
+    assert_eq!(state(&agent, "WEB1"), PortState::Open);
+    agent.check().unwrap();
+    assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
+    assert_eq!(state(&agent, "WEB1"), PortState::Open, "it will go on");
+
+    for _ in 0..12 {
+        agent.check().unwrap();
+    }
+    assert_eq!(state(&agent, "WEB1"), PortState::Enforcing, "it has ended");
+}
+
+#[test]
+fn an_interface_that_could_be_attached_to_in_between_is_written_at_once() {
+    let (mut agent, kernel) = agent();
+    kernel.kernel().refuses.insert(7);
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    // The second try comes a round later than the first.
+    agent.check().unwrap();
+    kernel.kernel().refuses.clear();
+    agent.links(LinkEvent::Stirred).unwrap();
+    assert_eq!(kernel.calls(), ["attach 7 tapweb1", "write port at 7"]);
+    assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
 }
 
 #[test]

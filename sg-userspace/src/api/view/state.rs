@@ -19,7 +19,7 @@ pub enum PortState {
     Outdated,
     /// The filter is in force, but what carries the frames of the VM on takes them before it.
     Bypassed,
-    /// A program of the filter is missing at its interface, so that frames pass unseen.
+    /// A program of the filter is missing at its interface, or behind another's, so that frames pass unseen.
     Open,
     /// It has no interface here: it counts as a member of its groups only.
     Elsewhere,

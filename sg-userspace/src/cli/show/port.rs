@@ -3,8 +3,8 @@
 use crate::{
     api::{Count, HookView, LinkView, Outcome, PortDetail, ProgramView, RuleView, StageView},
     cli::{
-        output,
         table::{dash, table},
+        troubles,
     },
 };
 
@@ -51,7 +51,7 @@ fn header(detail: &PortDetail) -> String {
     let fields: String = fields
         .map(|(field, value)| format!("{field:<11}{value}\n"))
         .collect();
-    fields + &output::troubles(&port.troubles)
+    fields + &troubles::lines(&port.troubles)
 }
 
 /// A program and how it hangs, with the numbers to go on with in bpftool and tc.
