@@ -7,6 +7,7 @@ use crate::reason::{Accept, DropReason, Verdict};
 use crate::scratch::Scratch;
 use crate::stage::connection::{self, Tracking};
 use crate::stage::fragment::Known;
+use crate::stage::lane::{self, Lane};
 use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source};
 use crate::tables::Tables;
 use crate::wire::ethernet;
@@ -25,14 +26,45 @@ where
     F: Frame + ?Sized,
     T: Tables,
 {
+    judge_and_count::<F, T, true>(hook, ifindex, frame, tables, scratch)
+}
+
+/// As [`filter`], but without the short lane: what that one is compared with.
+#[cfg(any(test, feature = "memory"))]
+pub fn filter_the_long_way<F, T>(
+    hook: Hook,
+    ifindex: u32,
+    frame: &F,
+    tables: &T,
+    scratch: &mut Scratch,
+) -> Verdict
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    judge_and_count::<F, T, false>(hook, ifindex, frame, tables, scratch)
+}
+
+#[inline(always)]
+fn judge_and_count<F, T, const LANE: bool>(
+    hook: Hook,
+    ifindex: u32,
+    frame: &F,
+    tables: &T,
+    scratch: &mut Scratch,
+) -> Verdict
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
     let mut slot = 0;
-    let verdict = judge(hook, ifindex, frame, tables, scratch, &mut slot);
+    let verdict = judge::<F, T, LANE>(hook, ifindex, frame, tables, scratch, &mut slot);
     tables.count(slot, hook.direction(), &verdict, frame.len());
     verdict
 }
 
 #[inline(always)]
-fn judge<F, T>(
+fn judge<F, T, const LANE: bool>(
     hook: Hook,
     ifindex: u32,
     frame: &F,
@@ -71,15 +103,28 @@ where
     if ethernet.vlan != key.vlan {
         return source::check_mac(tables, &context).map(|()| Accept::Tagged);
     }
+    let lane = match LANE {
+        true => lane::take(tables, &context, frame, &ethernet, scratch),
+        false => Lane::Left,
+    };
+    if lane == Lane::Taken {
+        return Ok(Accept::Established);
+    }
     match packet::body(frame, &ethernet, &mut scratch.ip)? {
-        Body::Ip => judge_ip(tables, &context, frame, scratch),
+        Body::Ip => judge_ip(tables, &context, frame, lane == Lane::Absent, scratch),
         Body::Arp => arp::check(tables, &context, frame, ethernet.payload),
         Body::Other => ethertype::check(tables, &context, ethernet.ethertype),
     }
 }
 
 #[inline(always)]
-fn judge_ip<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Verdict
+fn judge_ip<F, T>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    absent: bool,
+    scratch: &mut Scratch,
+) -> Verdict
 where
     F: Frame + ?Sized,
     T: Tables,
@@ -88,9 +133,10 @@ where
     let transport = packet::transport(frame, &scratch.ip);
     scratch.opening = Opening::new(context.slot, context.hook, &scratch.ip, transport);
     let tracking = connection::tracking(context, frame, scratch);
-    let found = connection::find(tables, context, tracking, scratch);
+    let found = connection::find(tables, context, tracking, absent, scratch);
 
-    if !(found.is_some() && connection::vouches(context, tracking, &scratch.flow)) {
+    let own = found.is_some() && tracking == Tracking::Connection;
+    if !(own && connection::vouches(context, &scratch.flow)) {
         source::check(tables, context, &scratch.opening)?;
     }
     source::check_neighbor(tables, context, frame, scratch)?;

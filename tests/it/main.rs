@@ -12,6 +12,7 @@ mod foreign_text;
 mod frames;
 mod harness;
 mod hosts;
+mod lane;
 mod layouts;
 mod leak;
 mod lifecycle;

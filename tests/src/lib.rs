@@ -15,6 +15,7 @@ pub mod demo;
 pub mod guests;
 mod interrupt;
 pub mod inventory;
+pub mod lane;
 pub mod leftovers;
 pub mod mac;
 pub mod netns;

@@ -36,6 +36,7 @@ pub struct Node {
     bpffs: Bpffs,
     directory: TempDir,
     netns: Netns,
+    programs: Option<PathBuf>,
 }
 
 /// What a command printed and how it ended.
@@ -71,7 +72,15 @@ impl Node {
             bpffs,
             directory,
             netns,
+            programs: None,
         }
+    }
+
+    /// The same, but with the programs in this directory: those of another build.
+    #[must_use]
+    pub fn with_programs(mut self, directory: &Path) -> Self {
+        self.programs = Some(directory.to_owned());
+        self
     }
 
     /// Its namespace.
@@ -134,7 +143,7 @@ impl Node {
 
     /// As [`Node::sgctl`], for arguments with spaces.
     pub fn sgctl_args(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(program("sgctl"));
+        let mut command = Command::new(self.program("sgctl"));
         command.arg("--socket").arg(self.socket()).args(arguments);
         self.output(command)
     }
@@ -276,7 +285,7 @@ impl Node {
     }
 
     fn sgd_command(&self, verb: &str) -> Command {
-        let mut command = Command::new(program("sgd"));
+        let mut command = Command::new(self.program("sgd"));
         command.arg(verb).arg("--bpffs").arg(self.pins());
         if verb == "run" {
             command.arg("--socket").arg(self.socket());
@@ -291,6 +300,13 @@ impl Node {
         let output = self.netns.run(|| command.output());
         let output = output.unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"));
         Output::from(output)
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        match &self.programs {
+            Some(directory) => directory.join(name),
+            None => program(name),
+        }
     }
 
     fn socket(&self) -> PathBuf {

@@ -207,6 +207,12 @@ impl<const K: usize, const V: usize> PinnedHash<K, V> {
         }
     }
 
+    /// Gives a key a value.
+    pub fn insert(&mut self, key: [u8; K], value: [u8; V]) {
+        let inserted = self.map.insert(key, value, 0);
+        inserted.unwrap_or_else(|e| panic!("cannot write an entry: {e}"));
+    }
+
     /// Gives a key that has a value another one, or none. A key that has none is left alone.
     pub fn change(&mut self, key: [u8; K], value: Option<[u8; V]>) {
         if self.get(key).is_none() {

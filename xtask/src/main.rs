@@ -4,6 +4,7 @@
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
 //! machine can do).
 
+mod bench;
 mod build;
 mod debian;
 mod doctor;
@@ -41,8 +42,8 @@ enum Verb {
     Load(load::Options),
     /// Show security groups being enforced on a real tap, in namespaces of its own (root).
     Demo(show::Options),
-    /// Measure what the filter costs, against an empty program in the same run (root).
-    Bench(show::Options),
+    /// Measure what the filter costs, against an empty program and an older build in the same run (root).
+    Bench(bench::Options),
     /// Run every layer of the tests, or the host's layers alone with `--host`.
     Test(test::Options),
     /// Compare every verdict with Neutron's own iptables rules, in two labs side by side (root).
@@ -78,7 +79,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Build(options) => build::run(&workspace, &options),
         Verb::Load(options) => load::run(&workspace, &options),
         Verb::Demo(options) => show::run(&workspace, "demo", &options),
-        Verb::Bench(options) => show::run(&workspace, "bench", &options),
+        Verb::Bench(options) => bench::run(&workspace, &options),
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Guests(options) => guests::run(&workspace, &options),

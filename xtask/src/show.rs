@@ -1,4 +1,4 @@
-//! `cargo xtask demo` and `cargo xtask bench`: build everything and run a program of the tests crate.
+//! Build everything and run a program of the tests crate: `cargo xtask demo`, and what `bench` runs.
 
 use anyhow::{Context, Result, ensure};
 use xshell::cmd;
@@ -10,7 +10,7 @@ use crate::{build, debian, doctor, host, workspace::Workspace};
 pub struct Options {
     /// Arguments of the program.
     #[arg(last = true)]
-    arguments: Vec<String>,
+    pub arguments: Vec<String>,
 }
 
 /// Installs what is missing, builds everything and runs the program of this name.

@@ -51,6 +51,13 @@ pub fn next<F: Frame + ?Sized>(
     Next::Refresh(settings.udp_stream)
 }
 
+/// Whether a datagram of UDP that is no fragment is sound; `length` is its packet's payload.
+#[inline(always)]
+pub const fn is_whole(udp: &Udp, length: u32) -> bool {
+    let said = u16::from_be_bytes(udp.length) as u32;
+    said >= size_of::<Udp>() as u32 && said <= length
+}
+
 /// Moves the moment from which an answered flow is a stream.
 pub(super) const fn shift(flow: &mut Flow, by: Ticks) {
     flow.end[0] = flow.end[0].wrapping_add(by);

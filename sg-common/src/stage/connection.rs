@@ -52,12 +52,14 @@ pub fn tracking<F: Frame + ?Sized>(
     }
 }
 
-/// Looks for the connection of a packet, and copies it into `scratch.flow`.
+/// Looks for the connection of a packet, and copies it into `scratch.flow`. `absent`: it is known not to be
+/// among the assured ones.
 #[inline(always)]
 pub fn find<T: Tables>(
     tables: &T,
     context: &Context<'_>,
     tracking: Tracking,
+    absent: bool,
     scratch: &mut Scratch,
 ) -> Option<T::Entry> {
     let key = match tracking {
@@ -66,7 +68,11 @@ pub fn find<T: Tables>(
         Tracking::Invalid(_) | Tracking::None => return None,
     };
     let flow = &mut scratch.flow;
-    let entry = match living(tables.assured(key), flow, context.now) {
+    let assured = match absent {
+        true => None,
+        false => living(tables.assured(key), flow, context.now),
+    };
+    let entry = match assured {
         Some(entry) => entry,
         None => living(tables.embryo(key), flow, context.now)?,
     };
@@ -85,9 +91,8 @@ fn living<E: FlowEntry>(entry: Option<E>, flow: &mut Flow, now: Ticks) -> Option
 /// The VM has sent from its own MAC on this connection, in this generation, and not lost the address
 /// since: it needs no look-up.
 #[inline(always)]
-pub fn vouches(context: &Context<'_>, tracking: Tracking, flow: &Flow) -> bool {
+pub fn vouches(context: &Context<'_>, flow: &Flow) -> bool {
     context.is_from_own_mac()
-        && matches!(tracking, Tracking::Connection)
         && flow.word().source_vouched()
         && !flow.word().revoked()
         && flow.generation == context.generation
@@ -324,7 +329,7 @@ pub fn invalid<T: Tables>(
 
 /// Writes an expiry only when it has moved: most packets leave it as it is.
 #[inline(always)]
-fn refresh(flow: &mut Flow, lifetime: Ticks, now: Ticks) {
+pub fn refresh(flow: &mut Flow, lifetime: Ticks, now: Ticks) {
     let expires = now.wrapping_add(lifetime);
     let moved = expires.wrapping_sub(flow.expires) as i32;
     if moved < 0 || moved >= EXPIRY_STEP as i32 {

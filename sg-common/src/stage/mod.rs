@@ -5,6 +5,7 @@ pub mod builtin;
 pub mod connection;
 pub mod ethertype;
 pub mod fragment;
+pub mod lane;
 pub mod permission;
 pub mod policy;
 pub mod port;

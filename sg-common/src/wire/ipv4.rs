@@ -34,6 +34,9 @@ header! {
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET: u16 = 0x1fff;
 
+/// The bits of [`Header::fragment`] that make a fragment.
+pub const FRAGMENT: u16 = MORE_FRAGMENTS | OFFSET;
+
 /// Parses an IPv4 header at an offset; false if it is cut short or contradicts itself
 /// (`net/bridge/br_netfilter_hooks.c`, `br_validate_ipv4`).
 #[inline(always)]

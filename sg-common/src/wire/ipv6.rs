@@ -54,18 +54,28 @@ const MORE_FRAGMENTS: u16 = 1;
 /// The walk skips hop-by-hop, routing, fragment and destination options, and stops at any other header:
 /// the authentication header (51) is thus a protocol of its own, as for nftables
 /// (`net/ipv6/exthdrs_core.c`, `ipv6_find_hdr` with `IP6_FH_F_AUTH`).
-///
-/// A subprogram of its own in the kernel, for its stack.
-#[cfg_attr(target_arch = "bpf", inline(never))]
+#[inline(always)]
 pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, extent: Extent, ip: &mut Ip) -> Walk {
+    match extent {
+        Extent::Whole => parse_until(frame, offset, frame.len(), false, ip),
+        Extent::Until(end) => parse_until(frame, offset, end, true, ip),
+    }
+}
+
+/// A subprogram of its own in the kernel, for its stack. It takes no [`Extent`]: half of one may be
+/// undefined, which the kernel's verifier does not let be handed on.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn parse_until<F: Frame + ?Sized>(
+    frame: &F,
+    offset: u32,
+    end: u32,
+    quoted: bool,
+    ip: &mut Ip,
+) -> Walk {
     let Some(header) = frame.read::<Header>(offset) else {
         return Walk::CutShort;
     };
     let payload = offset + size_of::<Header>() as u32;
-    let (end, quoted) = match extent {
-        Extent::Whole => (frame.len(), false),
-        Extent::Until(end) => (end, true),
-    };
     if end < payload {
         return Walk::CutShort;
     }

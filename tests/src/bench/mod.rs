@@ -5,6 +5,8 @@
 
 pub mod empty;
 pub mod established;
+pub mod paths;
+pub mod programs;
 pub mod stream;
 
 /// Median and quartiles.
@@ -39,8 +41,10 @@ impl Spread {
 impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let places = f.precision().unwrap_or(2);
+        let width = f.width().unwrap_or(0);
         let Self { low, median, high } = self;
-        write!(f, "{median:.places$} [{low:.places$} .. {high:.places$}]")
+        let text = format!("{median:.places$} [{low:.places$} .. {high:.places$}]");
+        write!(f, "{text:>width$}")
     }
 }
 
@@ -52,5 +56,6 @@ mod tests {
     fn the_spread_is_median_and_quartiles() {
         let spread = Spread::of(vec![5.0, 1.0, 3.0, 2.0, 4.0]);
         assert_eq!(format!("{spread:.0}"), "3 [2 .. 4]");
+        assert_eq!(format!("{spread:12.0}"), "  3 [2 .. 4]");
     }
 }

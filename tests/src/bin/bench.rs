@@ -1,10 +1,13 @@
 //! `cargo xtask bench`: what the filter costs, against an empty program in the same run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use sg_common::hook::Hook;
 use sg_tests::bench::empty;
 use sg_tests::bench::established::{self, Established};
+use sg_tests::bench::paths;
+use sg_tests::bench::programs::{self, Build, Cost};
 use sg_tests::bench::stream::{self, Places, Stream, Throughput};
 use sg_tests::inventory::{Inventory, Port, group, port};
 use sg_tests::netns::Netns;
@@ -19,8 +22,29 @@ const SERVER: &str = "10.0.0.5:80";
 const CLIENT6: &str = "[2001:db8:9::7]:40000";
 const SERVER6: &str = "[2001:db8::5]:80";
 
+/// Measures what the filter costs.
+#[derive(Parser)]
+struct Options {
+    /// Only the programs alone, by way of the packet.
+    #[arg(long)]
+    programs: bool,
+    /// Where `sgd` and `sgctl` of the build to compare with are.
+    #[arg(long, value_name = "DIR")]
+    base: Option<PathBuf>,
+    /// Only ways whose name has this in it.
+    #[arg(long, value_name = "WORD", default_value = "")]
+    only: String,
+    /// Samples of each.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+}
+
 fn main() {
-    let rounds = 15;
+    let options = Options::parse();
+    if options.programs {
+        return by_way(&options);
+    }
+    let rounds = options.rounds;
     let web1 = port("WEB1")
         .ip("10.0.0.5")
         .ip("2001:db8::5")
@@ -51,6 +75,44 @@ fn main() {
         "veths, super-packets",
         &through_veths(&inventory, &web1, &client, rounds),
     );
+}
+
+/// Prints what each way costs in the build to compare with, in this one, and their ratio.
+fn by_way(options: &Options) {
+    let build = |mut node: Node| {
+        let tap = node.tap(&paths::server().interface());
+        node.start(&paths::inventory());
+        Build::of(node, tap)
+    };
+    let base = match &options.base {
+        Some(directory) => Node::new("base").with_programs(directory),
+        None => Node::new("base"),
+    };
+    let ours = Node::new("ours");
+    let pin = ours.directory().join("bpf/empty");
+    empty::pin(&pin);
+    let empty = Program::pinned(&pin);
+    let mut builds = [build(base), build(ours)];
+    let [before, now] = [0, 1].map(|build: usize| builds[build].verified_instructions());
+    println!("verified instructions (from_vm, to_vm): {before:?} to {now:?}");
+    println!(
+        "{:36} {:8} {:>22} {:>22} {:>20} {:>16}",
+        "way", "hook", "base, ns over empty", "this build", "ratio", "base to itself"
+    );
+    for cost in programs::measure(&mut builds, &empty, &options.only, options.rounds) {
+        let Cost {
+            name,
+            hook,
+            base,
+            ours,
+            control,
+            ratio,
+        } = cost;
+        println!(
+            "{name:36} {:8} {base:>22.0} {ours:>22.0} {ratio:>20.2} {control:>16.0}",
+            hook.as_str()
+        );
+    }
 }
 
 fn program_alone(inventory: &Inventory, web1: &Port, rounds: usize) {

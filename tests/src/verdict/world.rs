@@ -1,10 +1,13 @@
 //! One interface with the real programs on it, and the same policy and packets on the host.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::rc::Rc;
 
-use sg_common::filter::filter;
+use sg_common::filter::{filter, filter_the_long_way};
 use sg_common::hook::Hook;
+use sg_common::layout::counter::{Counter, counter_index};
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::maps::name;
@@ -12,8 +15,9 @@ use sg_common::layout::port::PortKey;
 use sg_common::layout::settings::{Settings, Ticks};
 use sg_common::memory::Memory;
 use sg_common::packet::Opening;
-use sg_common::reason::Verdict;
+use sg_common::reason::{Verdict, verdict_counter};
 use sg_common::scratch::Scratch;
+use sg_common::wire::addr::Family;
 use sg_common::wire::ip::Fragment;
 use sg_userspace::agent::Datapath;
 use sg_userspace::compile::{Limits, compile};
@@ -30,7 +34,7 @@ use crate::bpffs::Bpffs;
 use crate::leftovers;
 use crate::netns::Netns;
 use crate::tap::Tap;
-use crate::testrun::{self, PinnedHash, Program};
+use crate::testrun::{self, PinnedHash, PinnedPerCpu, Program};
 
 const INTERFACE: &str = "tap-world";
 
@@ -232,6 +236,56 @@ impl World {
         }
     }
 
+    /// Puts an assured connection, or none, in the place of what is stored under a key, on both sides.
+    fn put(&mut self, key: &FlowKey, flow: Option<&Flow>) {
+        let mut flows = self.memory.flows.borrow_mut();
+        flows.remove(key);
+        self.memory.embryos.borrow_mut().remove(key);
+        self.stored.forget(key);
+        if let Some(flow) = flow {
+            flows.insert(*key, Rc::new(Cell::new(*flow)));
+            self.stored.put(key, flow);
+        }
+    }
+
+    /// What is stored of an assured connection, on the host and in the kernel.
+    #[must_use]
+    pub fn assured(&self, key: &FlowKey) -> [Option<Flow>; 2] {
+        let host = self.memory.flows.borrow().get(key).map(|flow| flow.get());
+        [host, self.stored.assured(key)]
+    }
+
+    /// Sends a frame through the host's filter the long way and through the kernel's, until no tick of the
+    /// clock falls between; before each attempt the connection is put there. Returns the host's verdict,
+    /// whether the kernel's filter let the frame pass, and by how much its counter of that verdict moved.
+    pub fn send_the_long_way(
+        &mut self,
+        hook: Hook,
+        frame: &[u8],
+        mut connection: impl FnMut(Ticks) -> (FlowKey, Option<Flow>),
+    ) -> (Verdict, bool, Counter) {
+        loop {
+            let now = self.kernel.now();
+            let (key, flow) = connection(now);
+            self.put(&key, flow.as_ref());
+            self.memory.clock.set(now);
+            let (mut scratch, ifindex) = (Scratch::EMPTY, self.ifindex);
+            let verdict = filter_the_long_way(hook, ifindex, frame, &self.memory, &mut scratch);
+            let slot = self.slot();
+            let before = self.stored.counted(slot, hook, &verdict);
+            let ran = self.program(hook).run(&self.netns, ifindex, frame);
+            if self.kernel.now() == now {
+                let after = self.stored.counted(slot, hook, &verdict);
+                let counted = Counter {
+                    packets: after.packets - before.packets,
+                    bytes: after.bytes - before.bytes,
+                };
+                return (verdict, ran == testrun::Verdict::Accept, counted);
+            }
+            self.forget();
+        }
+    }
+
     /// Where the interface is.
     #[must_use]
     pub fn netns(&self) -> &Netns {
@@ -278,6 +332,19 @@ impl World {
         self.slots().first().copied().unwrap_or_default()
     }
 
+    /// The generation in which the first port's connections were judged, 0 without one.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        let mut ports = self.state.ports.values();
+        ports.next().map_or(0, |port| port.generation)
+    }
+
+    /// The host's tables.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     fn host_flows(&self) -> impl Iterator<Item = (FlowKey, Flow)> {
         let of = |table: &sg_common::memory::FlowMemory| -> Vec<_> {
             let table = table.borrow();
@@ -319,6 +386,7 @@ struct Stored {
     flows4: [PinnedHash<{ size_of::<FlowKey4>() }, { size_of::<Flow>() }>; 2],
     flows6: [PinnedHash<{ size_of::<FlowKey>() }, { size_of::<Flow>() }>; 2],
     fragments: PinnedHash<{ size_of::<FragmentKey>() }, { size_of::<FragmentValue>() }>,
+    counters: PinnedPerCpu<{ size_of::<Counter>() }>,
 }
 
 impl Stored {
@@ -328,6 +396,7 @@ impl Stored {
             flows4: [name::FLOWS4, name::EMBRYOS4].map(|name| PinnedHash::open(&pin(name))),
             flows6: [name::FLOWS6, name::EMBRYOS6].map(|name| PinnedHash::open(&pin(name))),
             fragments: PinnedHash::open(&pin(name::FRAGMENTS)),
+            counters: PinnedPerCpu::open(&pin(name::COUNTERS)),
         }
     }
 
@@ -335,5 +404,46 @@ impl Stored {
         self.flows4.iter_mut().for_each(PinnedHash::clear);
         self.flows6.iter_mut().for_each(PinnedHash::clear);
         self.fragments.clear();
+    }
+    fn put(&mut self, key: &FlowKey, flow: &Flow) {
+        let flow = bytemuck::cast(*flow);
+        match key.family() {
+            Family::V4 => self.flows4[0].insert(bytemuck::cast(key.narrow()), flow),
+            Family::V6 => self.flows6[0].insert(bytemuck::cast(*key), flow),
+        }
+    }
+
+    fn forget(&mut self, key: &FlowKey) {
+        match key.family() {
+            Family::V4 => {
+                let key = bytemuck::cast(key.narrow());
+                self.flows4.iter_mut().for_each(|map| map.change(key, None));
+            }
+            Family::V6 => {
+                let key = bytemuck::cast(*key);
+                self.flows6.iter_mut().for_each(|map| map.change(key, None));
+            }
+        }
+    }
+
+    fn assured(&self, key: &FlowKey) -> Option<Flow> {
+        match key.family() {
+            Family::V4 => self.flows4[0].get(bytemuck::cast(key.narrow())),
+            Family::V6 => self.flows6[0].get(bytemuck::cast(*key)),
+        }
+        .map(bytemuck::cast)
+    }
+
+    /// Of a port, and of no port.
+    fn counted(&self, slot: u32, hook: Hook, verdict: &Verdict) -> Counter {
+        let of_slot = |slot| {
+            let index = counter_index(slot, hook.direction(), verdict_counter(verdict));
+            self.counters.get::<Counter>(index)
+        };
+        let counters: Vec<_> = [0, slot].into_iter().flat_map(of_slot).collect();
+        Counter {
+            packets: counters.iter().map(|counter| counter.packets).sum(),
+            bytes: counters.iter().map(|counter| counter.bytes).sum(),
+        }
     }
 }

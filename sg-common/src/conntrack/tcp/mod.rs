@@ -18,11 +18,13 @@ use crate::layout::shared::obscure;
 use crate::reason::DropReason;
 use crate::wire::frame::Frame;
 use crate::wire::ip::Ip;
+use crate::wire::transport::Tcp;
 use exception::{
     Reset, is_challenge_ack, note_ignored, reopens, reset, resynchronise, resynchronises,
 };
 use lifetime::{lifetime, shorten};
-use segment::{Segment, read, read_options};
+pub use segment::Segment;
+use segment::{read, read_options};
 use state::{Class, IGNORE, INVALID, answer};
 use window::{Fit, begin, fit};
 
@@ -102,6 +104,38 @@ pub fn next<F: Frame + ?Sized>(
         read_options(&mut room.segment, frame, ip, selectively, &mut room.cursor);
     }
     step(flow, side, room, terms)
+}
+
+/// Whether a connection is established; of one that is, the tables say so after every segment that only
+/// acknowledges.
+#[inline(always)]
+pub const fn is_established(flow: &Flow) -> bool {
+    flow.word().state() == State::Established as u8
+}
+
+/// Whether a segment's options are the timestamp and nothing else; its header is at an offset.
+#[inline(always)]
+pub fn has_only_timestamp<F: Frame + ?Sized>(frame: &F, header: u32, segment: &Segment) -> bool {
+    let options = header + size_of::<Tcp>() as u32;
+    options::is_timestamp(frame, options, segment.options as u32)
+}
+
+/// What [`next`] makes of an established and answered connection by a segment that only acknowledges, and
+/// how long it then lives; `None` if the segment does not fit, and there is more to be said.
+#[inline(always)]
+pub fn acknowledged(
+    flow: &mut Flow,
+    side: Side,
+    segment: &Segment,
+    settings: &Settings,
+) -> Option<Ticks> {
+    if fit(flow, side, segment, settings) != Fit::Taken {
+        return None;
+    }
+    match take(flow, side, segment, State::Established as u8, settings) {
+        Next::Refresh(lifetime) => Some(lifetime),
+        _ => None,
+    }
 }
 
 /// A subprogram of its own in the kernel, like [`step`], for its stack.

@@ -80,12 +80,16 @@ pub(super) fn highest_acknowledged<F: Frame + ?Sized>(
     acknowledgement: u32,
     cursor: &mut u32,
 ) -> u32 {
-    let only_timestamp =
-        end - options == TIMESTAMP_LENGTH && frame.read::<[u8; 4]>(options) == Some(TIMESTAMP);
-    match only_timestamp {
+    match is_timestamp(frame, options, end - options) {
         true => acknowledgement,
         false => selective(frame, options, end, acknowledgement, cursor),
     }
+}
+
+/// Whether options are the timestamp and nothing else, as all stacks align it.
+#[inline(always)]
+pub(super) fn is_timestamp<F: Frame + ?Sized>(frame: &F, options: u32, length: u32) -> bool {
+    length == TIMESTAMP_LENGTH && frame.read::<[u8; 4]>(options) == Some(TIMESTAMP)
 }
 
 /// The first option of selective acknowledgements counts; it has up to four blocks.

@@ -47,13 +47,40 @@ impl Segment {
         options: 0,
     };
 
+    /// A whole segment that only acknowledges, with data or without, of so many bytes of payload; `None`
+    /// for any other, and for one that is malformed.
+    #[inline(always)]
+    pub fn acknowledging(tcp: &Tcp, payload_length: u32) -> Option<Segment> {
+        let header = (tcp.data_offset >> 4) as u32 * 4;
+        let fixed = size_of::<Tcp>() as u32;
+        let acknowledges = matches!(class(tcp.flags), Some(Class::Ack));
+        if !acknowledges || header < fixed || header > payload_length {
+            return None;
+        }
+        let sequence = u32::from_be_bytes(tcp.sequence);
+        let acknowledgement = u32::from_be_bytes(tcp.acknowledgement);
+        Some(Segment {
+            sequence,
+            acknowledgement,
+            highest: acknowledgement,
+            end: sequence.wrapping_add(payload_length - header),
+            window: u16::from_be_bytes(tcp.window),
+            class: Class::Ack as u8,
+            acknowledges: true,
+            offer: None,
+            is_fragment: false,
+            options: (header - fixed) as u8,
+        })
+    }
+
     #[inline(always)]
     pub(super) const fn is(&self, class: Class) -> bool {
         self.class == class as u8
     }
 
+    /// Whether it has options.
     #[inline(always)]
-    pub(super) const fn has_options(&self) -> bool {
+    pub const fn has_options(&self) -> bool {
         self.options != 0
     }
 

@@ -1,0 +1,281 @@
+//! The short lane: what nearly every packet is, judged in one go.
+//!
+//! It takes whole IPv4 packets without options and IPv6 packets without extension headers, of assured
+//! connections that have been answered, have not expired and were judged since the port last changed:
+//!
+//! - TCP segments that only acknowledge, with data or without, of established connections, within the
+//!   windows; their options are none, or need not be read, or are the timestamp as all stacks align it;
+//! - UDP datagrams.
+//!
+//! From the VM, only from its own MAC and of a connection that vouches for its source. Everything else it
+//! leaves as it was to the stages behind it, which would say the same of what it takes, and remember the
+//! same: they follow the connection by the same functions.
+
+use crate::conntrack::{tcp, udp};
+use crate::hook::Hook;
+use crate::layout::flow::{Flow, FlowKey, Side};
+use crate::layout::port::flags;
+use crate::layout::settings::Ticks;
+use crate::layout::shared::put;
+use crate::scratch::Scratch;
+use crate::stage::Context;
+use crate::stage::connection::{refresh, vouches};
+use crate::tables::{FlowEntry, Note, Tables};
+use crate::wire::addr::{Address, Family, from_v4};
+use crate::wire::ethernet::{self, Ethernet, ethertype};
+use crate::wire::frame::Frame;
+use crate::wire::transport::{Tcp, Udp};
+use crate::wire::{ipv4, ipv6, protocol};
+
+/// What the lane did with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Lane {
+    /// It belongs to its connection, which was followed.
+    Taken = 0,
+    /// Nothing.
+    Left = 1,
+    /// Nothing but to see that its connection is not among the assured ones.
+    Absent = 2,
+}
+
+/// A packet as the lane sees it: where its payload is, and whose it is.
+struct Packet {
+    family: Family,
+    protocol: u8,
+    source: Address,
+    destination: Address,
+    payload: u32,
+    payload_length: u32,
+}
+
+/// Takes a frame, or leaves it.
+#[inline(always)]
+pub fn take<F, T>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    ethernet: &Ethernet,
+    scratch: &mut Scratch,
+) -> Lane
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    if context.has(flags::STATELESS) || ethernet.payload != IP {
+        return Lane::Left;
+    }
+    match ethernet.ethertype {
+        ethertype::IPV4 => take4(tables, context, frame, scratch),
+        ethertype::IPV6 => take6(tables, context, frame, scratch),
+        _ => Lane::Left,
+    }
+}
+
+/// A subprogram of its own in the kernel, for its stack, like [`take6`]: all that follows is compiled for
+/// each family, whose offsets are then constants.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn take4<F: Frame + ?Sized, T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    scratch: &mut Scratch,
+) -> Lane {
+    match v4(frame) {
+        Some(packet) => of_packet(tables, context, frame, scratch, &packet),
+        None => Lane::Left,
+    }
+}
+
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn take6<F: Frame + ?Sized, T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    scratch: &mut Scratch,
+) -> Lane {
+    match v6(frame) {
+        Some(packet) => of_packet(tables, context, frame, scratch, &packet),
+        None => Lane::Left,
+    }
+}
+
+/// Where the IP header is: no tag stands in the frame.
+const IP: u32 = size_of::<ethernet::Header>() as u32;
+
+#[inline(always)]
+fn v4<F: Frame + ?Sized>(frame: &F) -> Option<Packet> {
+    const WITHOUT_OPTIONS: u8 = 0x45;
+    const HEADER: u32 = size_of::<ipv4::Header>() as u32;
+    let header: ipv4::Header = frame.read(IP)?;
+    let length = u16::from_be_bytes(header.total_length) as u32;
+    let whole = header.version_length == WITHOUT_OPTIONS
+        && u16::from_be_bytes(header.fragment) & ipv4::FRAGMENT == 0
+        && length >= HEADER
+        && length <= frame.len().saturating_sub(IP);
+    whole.then_some(Packet {
+        family: Family::V4,
+        protocol: header.protocol,
+        source: from_v4(header.source),
+        destination: from_v4(header.destination),
+        payload: IP + HEADER,
+        payload_length: length.wrapping_sub(HEADER),
+    })
+}
+
+#[inline(always)]
+fn v6<F: Frame + ?Sized>(frame: &F) -> Option<Packet> {
+    const HEADER: u32 = size_of::<ipv6::Header>() as u32;
+    let header: ipv6::Header = frame.read(IP)?;
+    let length = u16::from_be_bytes(header.payload_length) as u32;
+    let whole = header.version_class_label[0] >> 4 == 6
+        && length <= frame.len().saturating_sub(IP + HEADER);
+    whole.then_some(Packet {
+        family: Family::V6,
+        protocol: header.next_header,
+        source: header.source,
+        destination: header.destination,
+        payload: IP + HEADER,
+        payload_length: length,
+    })
+}
+
+#[inline(always)]
+fn of_packet<F, T>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    scratch: &mut Scratch,
+    packet: &Packet,
+) -> Lane
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    match packet.protocol {
+        protocol::TCP => of_tcp(tables, context, frame, scratch, packet),
+        protocol::UDP => of_udp(tables, context, frame, scratch, packet),
+        _ => Lane::Left,
+    }
+}
+
+#[inline(always)]
+fn of_tcp<F, T>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    scratch: &mut Scratch,
+    packet: &Packet,
+) -> Lane
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    let Some(header) = frame.read::<Tcp>(packet.payload) else {
+        return Lane::Left;
+    };
+    let Some(segment) = tcp::Segment::acknowledging(&header, packet.payload_length) else {
+        return Lane::Left;
+    };
+    let ports = [header.ports.source, header.ports.destination];
+    let Some(entry) = tables.assured(&key(context, packet, ports)) else {
+        return Lane::Absent;
+    };
+    let Scratch { before, flow, .. } = scratch;
+    put(before, entry.load());
+    if !is_current(context, before) || !tcp::is_established(before) {
+        return Lane::Left;
+    }
+    put(flow, *before);
+    let side = flow.side(context.hook);
+    if flow.word().sack_permitted(side.other())
+        && segment.has_options()
+        && !tcp::has_only_timestamp(frame, packet.payload, &segment)
+    {
+        return Lane::Left;
+    }
+    // Compiled for each side, whose elements of arrays are then at constant places.
+    let next = match side {
+        Side::Original => tcp::acknowledged(flow, Side::Original, &segment, context.settings),
+        Side::Reply => tcp::acknowledged(flow, Side::Reply, &segment, context.settings),
+    };
+    match next {
+        Some(lifetime) => follow(tables, context, &entry, before, flow, lifetime),
+        None => Lane::Left,
+    }
+}
+
+#[inline(always)]
+fn of_udp<F, T>(
+    tables: &T,
+    context: &Context<'_>,
+    frame: &F,
+    scratch: &mut Scratch,
+    packet: &Packet,
+) -> Lane
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    let Some(header) = frame.read::<Udp>(packet.payload) else {
+        return Lane::Left;
+    };
+    let server = match packet.family {
+        Family::V4 => 67,
+        Family::V6 => 547,
+    };
+    let source = u16::from_be_bytes(header.ports.source);
+    if !udp::is_whole(&header, packet.payload_length) || context.is_from_vm() && source == server {
+        return Lane::Left;
+    }
+    let ports = [header.ports.source, header.ports.destination];
+    let Some(entry) = tables.assured(&key(context, packet, ports)) else {
+        return Lane::Absent;
+    };
+    let Scratch { before, flow, .. } = scratch;
+    put(before, entry.load());
+    if !is_current(context, before) {
+        return Lane::Left;
+    }
+    put(flow, *before);
+    let lifetime = context.settings.udp_stream;
+    follow(tables, context, &entry, before, flow, lifetime)
+}
+
+#[inline(always)]
+fn key(context: &Context<'_>, packet: &Packet, ports: [[u8; 2]; 2]) -> FlowKey {
+    let [source, destination] = ports.map(u16::from_be_bytes);
+    let (addresses, ports) = match context.hook {
+        Hook::FromVm => ([packet.source, packet.destination], [source, destination]),
+        Hook::ToVm => ([packet.destination, packet.source], [destination, source]),
+    };
+    let kind = [packet.protocol, 0, 0, packet.family.number()];
+    FlowKey::new(context.slot, addresses, ports, kind)
+}
+
+/// Whether nothing has to be asked about a connection: it lives, has been answered, and was judged since
+/// the port last changed; and what the VM sends on it needs no look-up of its source.
+#[inline(always)]
+fn is_current(context: &Context<'_>, flow: &Flow) -> bool {
+    let word = flow.word();
+    flow.lives(context.now)
+        && flow.generation == context.generation
+        && word.seen_reply()
+        && !word.revoked()
+        && (!context.is_from_vm() || vouches(context, flow))
+}
+
+#[inline(always)]
+fn follow<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    entry: &T::Entry,
+    before: &Flow,
+    flow: &mut Flow,
+    lifetime: Ticks,
+) -> Lane {
+    tables.note(Note::Flow(*before));
+    refresh(flow, lifetime, context.now);
+    entry.store(before, flow);
+    Lane::Taken
+}
