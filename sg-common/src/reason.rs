@@ -86,6 +86,8 @@ closed_list! {
         FlowNotPromoted "flow_not_promoted" "The table of assured connections is full; this one stays evictable.",
         FlowOverQuota "flow_over_quota" "The port has its share of assured connections; this one stays evictable.",
         FragmentNotStored "fragment_not_stored" "A first fragment could not be stored; the later ones will be refused.",
+        FlowDisplaced "flow_displaced" "The port's table of unproven connections was full: the one longest without a packet gave way to a newer one of the same port.",
+        FragmentDisplaced "fragment_displaced" "The port's table of fragments was full: the datagram longest without one gave way to a newer one of the same port.",
     }
 }
 

@@ -9,6 +9,8 @@
 //! the work goes on where it stopped. nf_conntrack's worker does the same over its buckets (`gc_worker`,
 //! `net/netfilter/nf_conntrack_core.c`). Only the sweep removes assured connections, and it removes the
 //! turn with the entry: the number of turns is the number of entries.
+//!
+//! Tables that evict are walked through, slot by slot; that also finds what they have evicted.
 
 use crate::conntrack::tcp::State;
 use crate::layout::flow::Word;
@@ -31,19 +33,24 @@ pub const SLOWEST: u64 = 1_000_000_000;
 /// The shortest.
 pub const FASTEST: u64 = 1_000_000;
 
-/// Every so often one of the tables that evict is walked through, in turn.
-pub const WALK: Ticks = ticks(3);
+/// Every so often the tables of some slots are walked through.
+pub const WALK: Ticks = ticks(1);
 
-/// Entries that a walk looks at. It cannot go on where another stopped, but what it removes makes way
-/// for what comes after it, and these tables evict what is in nobody's way.
-pub const WALK_VISITS: u32 = 4096;
+/// Slots of one walk, at most.
+pub const WALK_SLOTS: u32 = 64;
 
-/// One in so many walks goes to the end of its table, long before the clock wraps. No multiple of the
-/// number of tables, so that each gets its turn.
-pub const WALKS_TO_END: u32 = 4096;
+/// What one walk costs, in entries: none is begun at a slot after so much.
+pub const WALK_COST: u32 = 8192;
 
-/// Entries that one walk removes at most.
-pub const WALK_REMOVES: u32 = 1024;
+/// What a table costs that is empty: its buckets are looked into.
+pub const TABLE_COST: u32 = 128;
+
+/// Entries of one table that a walk looks at. It cannot go on where another stopped, but what it removes
+/// makes way for what comes after it, and these tables evict what is in nobody's way.
+pub const TABLE_VISITS: u32 = 8192;
+
+/// In one of so many rounds it goes to the end of every table, long before the clock wraps.
+pub const ROUNDS_TO_END: u32 = 16;
 
 /// Whether room is to be made in a hurry.
 #[inline(always)]

@@ -11,8 +11,8 @@ use crate::reason::{Condition, Verdict};
 /// All that the filter looks up and writes.
 ///
 /// Each family has two flow tables. Assured connections are in `flows4` and `flows6`, hashes that no
-/// packet can evict; all others in `embryos4` and `embryos6`, LRUs that all ports share: a flood
-/// displaces no assured connection, but others that are new.
+/// packet can evict; all others in `embryos4` and `embryos6`, of which each port has LRUs of its own, as it
+/// has of `fragments`: a flood displaces no assured connection, and nothing of other ports.
 pub trait Tables {
     /// A stored connection.
     type Entry: FlowEntry;

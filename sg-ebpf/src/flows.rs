@@ -4,18 +4,20 @@
 //! word. So nobody's removal by key can hit a successor, and the entry that a look-up has found is not
 //! given to another key meanwhile.
 
-use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
+use core::intrinsics::{AtomicOrdering, atomic_cxchg};
 
 use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
 use sg_common::layout::flow::{Flow, FlowKey, Word};
 use sg_common::layout::settings::{Ticks, passed};
+use sg_common::layout::share::Kind;
 use sg_common::layout::sweep::adopted;
 use sg_common::reason::Condition;
 use sg_common::tables::{FlowEntry, Tables};
 use sg_common::wire::addr::Family;
 
 use crate::maps;
-use crate::tables::{KernelTables, by_family};
+use crate::share::{self, add};
+use crate::tables::{KernelTables, by_family, embryos};
 
 /// The error of an insert that found the key.
 const EEXIST: i32 = -17;
@@ -168,12 +170,14 @@ enum Seized {
 /// A subprogram of its own in the kernel: it writes to four maps.
 #[inline(never)]
 pub fn create(key: &FlowKey, flow: &Flow) -> bool {
-    let stored = by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
-        .insert(key, flow, BPF_NOEXIST.into()));
-    match stored {
-        Ok(()) => return true,
-        Err(EEXIST) => {}
-        Err(_) => return false,
+    match embryos!(key, |map, key| map.insert(key, flow, BPF_NOEXIST.into())) {
+        Some(Ok(())) => {
+            share::stored(key.slot, Kind::of(key.family()));
+            return true;
+        }
+        Some(Err(EEXIST)) => {}
+        // The slot has no table, or the table no memory.
+        _ => return false,
     }
     let now = KernelTables.now();
     let Some(entry) = KernelTables.embryo(key) else {
@@ -182,9 +186,9 @@ pub fn create(key: &FlowKey, flow: &Flow) -> bool {
     match entry.seize(now) {
         Seized::Lives => true,
         // Not written in place: the LRU may give the memory to another key at any time.
-        Seized::Ours => by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
-            .insert(key, flow, BPF_ANY.into()))
-        .is_ok(),
+        Seized::Ours => {
+            embryos!(key, |map, key| map.insert(key, flow, BPF_ANY.into())) == Some(Ok(()))
+        }
         Seized::Others => false,
     }
 }
@@ -201,8 +205,7 @@ pub fn promote(key: &FlowKey, flow: &Flow) -> Refusal {
     };
     match refusal {
         Refusal::None => {
-            let _ = by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
-                .remove(key));
+            dismiss(key);
         }
         Refusal::NoRoom => hurry(),
         Refusal::OverQuota => {}
@@ -210,13 +213,29 @@ pub fn promote(key: &FlowKey, flow: &Flow) -> Refusal {
     refusal
 }
 
-/// Stores an assured connection that comes from elsewhere. Returns one of [`adopted`].
+/// Removes a connection from those that are not assured; says whether it was there.
+#[inline(always)]
+pub fn dismiss(key: &FlowKey) -> bool {
+    let removed = embryos!(key, |map, key| map.remove(key)) == Some(Ok(()));
+    if removed {
+        share::gone(key.slot, Kind::of(key.family()), 1);
+    }
+    removed
+}
+
+/// Stores a connection that comes from elsewhere. Returns one of [`adopted`].
 #[inline(never)]
 pub fn adopt(key: &FlowKey, flow: &Flow) -> u32 {
     let now = KernelTables.now();
     let alive = |entry: Option<Entry>| entry.is_some_and(|entry| entry.lives(now));
     if alive(KernelTables.assured(key)) || alive(KernelTables.embryo(key)) {
         return adopted::EXISTS;
+    }
+    if !flow.word().assured() {
+        return match create(key, flow) {
+            true => adopted::STORED,
+            false => adopted::NO_ROOM,
+        };
     }
     match promote(key, flow) {
         Refusal::None => adopted::STORED,
@@ -363,10 +382,4 @@ unsafe fn take_one(count: *mut u32, most: u32) -> bool {
 unsafe fn give_back(count: *mut u32) {
     // SAFETY: the caller's. The target has no subtraction; this wraps.
     unsafe { add(count, u32::MAX) };
-}
-
-#[inline(always)]
-unsafe fn add(count: *mut u32, number: u32) {
-    // SAFETY: the caller's.
-    unsafe { atomic_xadd::<u32, u32, { AtomicOrdering::SeqCst }>(count, number) };
 }

@@ -78,5 +78,7 @@ fn name(condition: Condition) -> &'static str {
         Condition::FlowNotPromoted => "flow_not_promoted  ",
         Condition::FlowOverQuota => "flow_over_quota    ",
         Condition::FragmentNotStored => "fragment_not_stored",
+        Condition::FlowDisplaced => "flow_displaced     ",
+        Condition::FragmentDisplaced => "fragment_displaced ",
     }
 }

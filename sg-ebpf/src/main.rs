@@ -24,6 +24,8 @@ mod log;
 #[cfg(target_arch = "bpf")]
 mod maps;
 #[cfg(target_arch = "bpf")]
+mod share;
+#[cfg(target_arch = "bpf")]
 mod sweep;
 #[cfg(target_arch = "bpf")]
 mod tables;
@@ -77,7 +79,7 @@ mod programs {
         sweep::start()
     }
 
-    /// Stores the assured connection in its packet, an [`Adoption`], as if the filter had promoted it.
+    /// Stores the connection in its packet, an [`Adoption`], as if the filter had created or promoted it.
     /// Returns one of [`adopted`].
     #[classifier]
     pub fn adopt(ctx: TcContext) -> i32 {
@@ -92,6 +94,19 @@ mod programs {
             true => flows::adopt(&opening.key, flow) as i32,
             false => adopted::NO_ROOM as i32,
         }
+    }
+
+    /// Removes the connection whose key is in its packet, an [`Adoption`], from those that are not
+    /// assured. Returns 1 if it was there.
+    #[classifier]
+    pub fn dismiss(ctx: TcContext) -> i32 {
+        let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
+            return 0;
+        };
+        // SAFETY: as in `judge`.
+        let key = unsafe { &mut (*scratch).opening.key };
+        let removed = read(&ctx, offset_of!(Adoption, key), key) && flows::dismiss(key);
+        removed as i32
     }
 
     /// Reads bytes of a packet into their place: there is no room on the stack.

@@ -1,7 +1,9 @@
 //! Every map, and nothing else. Sizes are defaults that the loader may change.
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_timer};
-use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, Queue, RingBuf};
+use aya_ebpf::btf_maps::{
+    Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray, Queue, RingBuf,
+};
 use aya_ebpf::macros::btf_map;
 use sg_common::layout::capacity;
 use sg_common::layout::counter::Counter;
@@ -11,6 +13,7 @@ use sg_common::layout::maps::Node;
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
 use sg_common::layout::port::{AddressKey, Port, PortKey};
 use sg_common::layout::settings::Settings;
+use sg_common::layout::share::Share;
 use sg_common::layout::sweep::{Room, Sweep};
 use sg_common::scratch::Scratch;
 
@@ -57,16 +60,25 @@ pub static FLOWS4: HashMap<FlowKey4, Flow, { capacity::FLOWS4 as usize }> = Hash
 #[btf_map(name = "flows6")]
 pub static FLOWS6: HashMap<FlowKey, Flow, { capacity::FLOWS6 as usize }> = HashMap::new();
 
+/// Of each slot a table of its own, which the loader makes for its port.
+type OfSlots<M> = ArrayOfMaps<M, { capacity::slots(capacity::PORTS) as usize }>;
+
+pub type Embryos4 = LruHashMap<FlowKey4, Flow, { capacity::EMBRYOS4 as usize }>;
+pub type Embryos6 = LruHashMap<FlowKey, Flow, { capacity::EMBRYOS6 as usize }>;
+pub type Fragments = LruHashMap<FragmentKey, FragmentValue, { capacity::FRAGMENTS as usize }>;
+
 #[btf_map(name = "embryos4")]
-pub static EMBRYOS4: LruHashMap<FlowKey4, Flow, { capacity::EMBRYOS4 as usize }> =
-    LruHashMap::new();
+pub static EMBRYOS4: OfSlots<Embryos4> = ArrayOfMaps::new();
 
 #[btf_map(name = "embryos6")]
-pub static EMBRYOS6: LruHashMap<FlowKey, Flow, { capacity::EMBRYOS6 as usize }> = LruHashMap::new();
+pub static EMBRYOS6: OfSlots<Embryos6> = ArrayOfMaps::new();
 
 #[btf_map(name = "fragments")]
-pub static FRAGMENTS: LruHashMap<FragmentKey, FragmentValue, { capacity::FRAGMENTS as usize }> =
-    LruHashMap::new();
+pub static FRAGMENTS: OfSlots<Fragments> = ArrayOfMaps::new();
+
+/// What each slot has in its tables that evict, by count.
+#[btf_map(name = "shares")]
+pub static SHARES: Array<Share, { capacity::slots(capacity::PORTS) as usize }> = Array::new();
 
 #[btf_map(name = "counters")]
 pub static COUNTERS: PerCpuArray<Counter, { capacity::counters(capacity::PORTS) as usize }> =

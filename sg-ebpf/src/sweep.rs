@@ -3,21 +3,25 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::{
-    bpf_for_each_map_elem, bpf_timer_init, bpf_timer_set_callback, bpf_timer_start,
+    bpf_for_each_map_elem, bpf_map_delete_elem, bpf_timer_init, bpf_timer_set_callback,
+    bpf_timer_start,
 };
-use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::hook::Direction;
+use sg_common::layout::flow::{Flow, FlowKey, FlowKey4, Word};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::settings::{Ticks, passed};
+use sg_common::layout::share::{Kind, evicted};
 use sg_common::layout::sweep::{Room, Sweep};
 use sg_common::sweep::{
-    TURNS, WALK, WALK_REMOVES, WALK_VISITS, WALKS_TO_END, gives_way, is_over, is_pressed, pause,
+    ROUNDS_TO_END, TABLE_COST, TABLE_VISITS, TURNS, WALK, WALK_COST, WALK_SLOTS, gives_way,
+    is_over, is_pressed, pause,
 };
 use sg_common::tables::Tables;
 use sg_common::wire::addr::Family;
 
 use crate::flows::{Entry, release, room};
-use crate::maps;
-use crate::tables::KernelTables;
+use crate::tables::{KernelTables, conditions};
+use crate::{maps, share};
 
 /// `CLOCK_MONOTONIC`, which the kernel names in no header for BPF.
 const MONOTONIC: u64 = 1;
@@ -54,7 +58,7 @@ unsafe extern "C" fn tick(_map: *mut c_void, _key: *mut u32, value: *mut maps::T
     0
 }
 
-/// Looks at some connections of each family, and now and then walks through a table that evicts.
+/// Looks at some connections of each family, and now and then walks through tables that evict.
 /// Returns the nanoseconds until the next step.
 #[inline(never)]
 pub fn step() -> u64 {
@@ -137,56 +141,111 @@ fn read(family: Family) -> Room {
     }
 }
 
-/// What a walk knows and finds out.
+/// Walks through the tables of some slots, whose turn it is; returns how many entries were over.
+#[inline(never)]
+fn walk(sweep: &mut Sweep, now: Ticks) -> u32 {
+    let visits = match sweep.rounds % ROUNDS_TO_END {
+        0 => u32::MAX,
+        _ => TABLE_VISITS,
+    };
+    let (mut removed, mut cost, mut turn) = (0, 0, 0);
+    while turn < WALK_SLOTS && cost < WALK_COST {
+        turn += 1;
+        let slot = sweep.slot;
+        if share::pointer(slot).is_none() {
+            sweep.slot = 0;
+            sweep.rounds = sweep.rounds.wrapping_add(1);
+            continue;
+        }
+        sweep.slot = slot + 1;
+        let walks = [
+            walk_embryos4(slot, now, visits),
+            walk_embryos6(slot, now, visits),
+            walk_fragments(slot, now, visits),
+        ];
+        for walk in walks {
+            removed += walk as u32;
+            cost += (walk >> 32) as u32;
+        }
+    }
+    removed
+}
+
+/// What a walk through a table knows and finds out. The verifier forgets what whole words count, and sees
+/// that all calls of a visitor are alike; it would follow half a word to the end.
 #[repr(C)]
 struct Walk {
     now: Ticks,
     /// Entries to look at before it ends.
     visits: u32,
-    removed: u32,
+    /// Entries that were looked at, by direction.
+    seen: [u64; 2],
+    removed: u64,
 }
 
-/// Walks through the table that is next, or some of it; returns how many entries were over.
-#[inline(never)]
-fn walk(sweep: &mut Sweep, now: Ticks) -> u32 {
-    let visits = match sweep.walks % WALKS_TO_END {
-        0 => u32::MAX,
-        _ => WALK_VISITS,
-    };
-    let mut walk = Walk {
-        now,
-        visits,
-        removed: 0,
-    };
-    let context = (&raw mut walk).cast();
-    // The verifier wants one map at each call.
-    // SAFETY: the visitors take the keys and values of their maps, and a walk.
-    unsafe {
-        match sweep.walks % 3 {
-            0 => {
-                bpf_for_each_map_elem(address(&maps::EMBRYOS4), embryo4 as *mut c_void, context, 0)
+/// Defines a function that walks through one of a slot's tables. Returns what it cost and how many entries
+/// were over, in the upper and the lower half of a number. The kernel's verifier looks at it by itself and
+/// only once, which it would give up to do for every slot.
+macro_rules! walk {
+    ($name:ident, $maps:expr, $kind:expr, $visitor:ident) => {
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        extern "C" fn $name(slot: u32, now: Ticks, visits: u32) -> u64 {
+            let (Some(map), Some(share)) = ($maps.get(slot), share::pointer(slot)) else {
+                return 0;
+            };
+            let mut walk = Walk {
+                now,
+                visits,
+                seen: [0; 2],
+                removed: 0,
+            };
+            // SAFETY: a pointer into an array map, good for this run; each number is read whole.
+            let stored = unsafe { (&raw const (*share).stored[$kind as usize]).read_volatile() };
+            // SAFETY: the visitor takes the keys and values of this map, and a walk.
+            unsafe {
+                bpf_for_each_map_elem(
+                    (&raw const *map).cast_mut().cast(),
+                    $visitor as *mut c_void,
+                    (&raw mut walk).cast(),
+                    0,
+                )
+            };
+            // SAFETY: as above.
+            let gone = unsafe { (&raw const (*share).gone[$kind as usize]).read_volatile() };
+            let seen = (walk.seen[0] + walk.seen[1]) as u32;
+            share::gone(slot, $kind, walk.removed as u32);
+            if walk.visits != 0 {
+                let displaced = evicted(stored, gone, seen);
+                if displaced != 0 {
+                    share::gone(slot, $kind, displaced);
+                    conditions(slot, mostly(&walk.seen), $kind.displaced(), displaced);
+                }
             }
-            1 => {
-                bpf_for_each_map_elem(address(&maps::EMBRYOS6), embryo6 as *mut c_void, context, 0)
-            }
-            _ => bpf_for_each_map_elem(
-                address(&maps::FRAGMENTS),
-                fragment as *mut c_void,
-                context,
-                0,
-            ),
-        };
+            u64::from(TABLE_COST + seen) << 32 | walk.removed
+        }
+    };
+}
+
+walk!(walk_embryos4, maps::EMBRYOS4, Kind::Embryos4, embryo4);
+walk!(walk_embryos6, maps::EMBRYOS6, Kind::Embryos6, embryo6);
+walk!(walk_fragments, maps::FRAGMENTS, Kind::Fragments, fragment);
+
+/// The direction of most of what is in a table: nobody knows that of what it has evicted.
+#[inline(always)]
+fn mostly(seen: &[u64; 2]) -> Direction {
+    match seen[Direction::Egress as usize] > seen[Direction::Ingress as usize] {
+        true => Direction::Egress,
+        false => Direction::Ingress,
     }
-    sweep.walks = sweep.walks.wrapping_add(1);
-    walk.removed
 }
 
 /// Defines a visitor of a table of connections. Its memory may be given to another key at any time, so
 /// the key is copied before the entry is claimed.
 macro_rules! embryo {
-    ($name:ident, $key:ty, $map:expr) => {
+    ($name:ident, $key:ty) => {
         unsafe extern "C" fn $name(
-            _map: *mut c_void,
+            map: *mut c_void,
             key: *const $key,
             flow: *mut Flow,
             walk: *mut Walk,
@@ -197,35 +256,46 @@ macro_rules! embryo {
             let word = entry.word();
             let gone = is_over(word, entry.expires(), walk.now)
                 && entry.claim(word, walk.now)
-                && $map.remove(&key).is_ok();
-            walk.on(gone)
+                && remove(map, &key);
+            walk.on(Word(word).from_vm(), gone)
         }
     };
 }
 
-embryo!(embryo4, FlowKey4, maps::EMBRYOS4);
-embryo!(embryo6, FlowKey, maps::EMBRYOS6);
+embryo!(embryo4, FlowKey4);
+embryo!(embryo6, FlowKey);
 
 /// A fragment that is stored anew in the moment of its removal is missed: its datagram is sent again.
 unsafe extern "C" fn fragment(
-    _map: *mut c_void,
+    map: *mut c_void,
     key: *const FragmentKey,
     value: *const FragmentValue,
     walk: *mut Walk,
 ) -> u64 {
     // SAFETY: as for the connections.
     let (key, expires, walk) = unsafe { (key.read(), (*value).expires, &mut *walk) };
-    let gone = passed(expires, walk.now) && maps::FRAGMENTS.remove(&key).is_ok();
-    walk.on(gone)
+    let gone = passed(expires, walk.now) && remove(map, &key);
+    walk.on(key.direction == Direction::Egress as u8, gone)
+}
+
+/// Removes an entry of the map that is walked through.
+#[inline(always)]
+fn remove<K>(map: *mut c_void, key: &K) -> bool {
+    // SAFETY: the kernel has called the visitor with this map, whose keys these are.
+    unsafe { bpf_map_delete_elem(map, (&raw const *key).cast()) == 0 }
 }
 
 impl Walk {
     /// Counts an entry. 1 ends the walk.
     #[inline(always)]
-    fn on(&mut self, gone: bool) -> u64 {
+    fn on(&mut self, egress: bool, gone: bool) -> u64 {
         self.visits -= 1;
-        self.removed += u32::from(gone);
-        u64::from(self.visits == 0 || self.removed >= WALK_REMOVES)
+        match egress {
+            true => self.seen[Direction::Egress as usize] += 1,
+            false => self.seen[Direction::Ingress as usize] += 1,
+        }
+        self.removed += u64::from(gone);
+        u64::from(self.visits == 0)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The filter's tables over BPF maps.
 
-use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns};
 use sg_common::hook::Direction;
@@ -10,13 +10,14 @@ use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
 use sg_common::layout::port::{AddressKey, Port, PortKey};
 use sg_common::layout::settings::{Settings, TICK_SHIFT, Ticks};
+use sg_common::layout::share::Kind;
 use sg_common::layout::shared::tag_is;
 use sg_common::reason::{Condition, Verdict, condition_counter, verdict_counter};
 use sg_common::tables::Tables;
 use sg_common::wire::addr::Family;
 
 use crate::flows::{self, Entry};
-use crate::{log, maps};
+use crate::{log, maps, share};
 
 /// The pinned maps.
 pub struct KernelTables;
@@ -53,6 +54,25 @@ macro_rules! by_family {
 
 pub(crate) use by_family;
 
+/// Does with a port's own table of the connections of this family that are not proven yet; `None` if the
+/// slot has none.
+macro_rules! embryos {
+    ($key:expr, |$map:ident, $narrow:ident| $body:expr) => {
+        match $key.family() {
+            Family::V4 => {
+                let $narrow = &$key.narrow();
+                maps::EMBRYOS4.get($key.slot).map(|$map| $body)
+            }
+            Family::V6 => {
+                let $narrow = $key;
+                maps::EMBRYOS6.get($key.slot).map(|$map| $body)
+            }
+        }
+    };
+}
+
+pub(crate) use embryos;
+
 impl Tables for KernelTables {
     type Entry = Entry;
 
@@ -65,9 +85,9 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn embryo(&self, key: &FlowKey) -> Option<Entry> {
-        by_family!(key, (maps::EMBRYOS4, maps::EMBRYOS6), |map, key| map
-            .get_ptr_mut(key))
-        .map(Entry)
+        embryos!(key, |map, key| map.get_ptr_mut(key))
+            .flatten()
+            .map(Entry)
     }
 
     #[inline(always)]
@@ -141,39 +161,53 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue> {
-        get!(maps::FRAGMENTS, key).copied()
+        get!(maps::FRAGMENTS.get(key.slot)?, key).copied()
     }
 
     #[inline(always)]
     fn remember_fragment(&self, key: &FragmentKey, value: &FragmentValue) -> bool {
-        maps::FRAGMENTS.insert(key, value, BPF_ANY.into()).is_ok()
+        let Some(map) = maps::FRAGMENTS.get(key.slot) else {
+            return false;
+        };
+        match map.insert(key, value, BPF_NOEXIST.into()) {
+            Ok(()) => {
+                share::stored(key.slot, Kind::Fragments);
+                true
+            }
+            Err(_) => map.insert(key, value, BPF_ANY.into()).is_ok(),
+        }
     }
 
     #[inline(always)]
     fn count(&self, slot: u32, direction: Direction, verdict: &Verdict, bytes: u32) {
-        add(
+        count(
             counter_index(slot, direction, verdict_counter(verdict)),
-            bytes,
+            1,
+            bytes.into(),
         );
     }
 
     #[inline(always)]
     fn condition(&self, slot: u32, direction: Direction, condition: Condition) {
-        add(
-            counter_index(slot, direction, condition_counter(condition)),
-            0,
-        );
-        log::condition(self.now(), slot, condition);
+        conditions(slot, direction, condition, 1);
     }
 }
 
+/// Counts a condition that was met so many times, and may tell the operator.
 #[inline(always)]
-fn add(index: u32, bytes: u32) {
+pub fn conditions(slot: u32, direction: Direction, condition: Condition, times: u32) {
+    let counter = counter_index(slot, direction, condition_counter(condition));
+    count(counter, times.into(), 0);
+    log::condition(KernelTables.now(), slot, condition);
+}
+
+#[inline(always)]
+fn count(index: u32, packets: u64, bytes: u64) {
     if let Some(counter) = maps::COUNTERS.get_ptr_mut(index) {
         // SAFETY: the element is this CPU's own, and no other program interrupts this one to count.
         unsafe {
-            (*counter).packets += 1;
-            (*counter).bytes += u64::from(bytes);
+            (*counter).packets += packets;
+            (*counter).bytes += bytes;
         }
     }
 }

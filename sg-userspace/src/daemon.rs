@@ -54,6 +54,8 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let sizes = Sizes {
         limits: args.sizes.limits(),
         flows: args.sizes.max_flows.unwrap_or_else(host::default_flows),
+        unproven: args.sizes.max_unproven,
+        fragments: args.sizes.max_fragments,
     };
     let (mut kernel, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
     kernel.keep_locked(lock);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use sg_tests::crowd::{Crowd, assured, entries, wait_until};
+use sg_tests::crowd::{Crowd, assured, unproven, wait_until};
 use sg_tests::node::Node;
 use sg_tests::tap::Tap;
 
@@ -59,7 +59,7 @@ fn live_ones_stay(node: &Node) {
     });
     wait_until(SOON, "the half-open ones are gone", || {
         crowd.acknowledge(0..10);
-        entries(node, "embryos4") == 0
+        unproven(node).values().all(|unproven| *unproven == 0)
     });
     assert_eq!(assured(node), 10);
 }

@@ -39,6 +39,36 @@ fn a_table_keeps_its_size_and_whoever_asks_for_another_is_told_what_to_do() {
 }
 
 #[test]
+fn the_tables_of_each_port_keep_their_size_too() {
+    let mut site_ = Site::new("resized-port");
+    let document = site(&[HTTP]).json().to_string();
+    fs::write(site_.node.inventory_path(), document).unwrap();
+    let options = ["--max-unproven", "1000", "--max-fragments", "128"];
+    site_.node.start_with(&options);
+    site_.node.terminate();
+
+    for (map, option, found, wanted) in [
+        ("embryos4", "--max-unproven", "1024", "4096"),
+        ("fragments", "--max-fragments", "128", "256"),
+    ] {
+        let mut others = options;
+        let value = others.iter().position(|word| *word == option).unwrap() + 1;
+        others[value] = wanted;
+        let refused = site_.node.refused(site_.node.netns(), &others);
+        refused.expect(6);
+        for words in [map, option, found, wanted, "sgd detach"] {
+            assert!(
+                refused.stderr.contains(words),
+                "{words}: {}",
+                refused.stderr
+            );
+        }
+    }
+    site_.node.start_with(&options);
+    assert_eq!(site_.ask(80), Answered);
+}
+
+#[test]
 fn a_map_of_another_kind_under_our_name_is_not_used() {
     let node = Node::new("foreign-map");
     fs::write(node.inventory_path(), site(&[HTTP]).json().to_string()).unwrap();

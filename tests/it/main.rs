@@ -25,6 +25,7 @@ mod pins;
 mod program;
 mod revocation;
 mod settings;
+mod shares;
 mod site;
 mod stubborn;
 mod tally;

@@ -1,13 +1,15 @@
 //! Many connections to one port, packet by packet through the programs of the kernel.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use sg_common::hook::Hook;
+use sg_common::layout::flow::{Flow, FlowKey4};
 use sg_common::layout::maps::name;
 
 use crate::node::Node;
-use crate::packet::tcp;
+use crate::packet::{tcp, udp};
 use crate::testrun::{PinnedHash, Program};
 
 /// Where a frame has the addresses and ports of IPv4 without options.
@@ -59,11 +61,31 @@ impl<'a> Crowd<'a> {
         let mut passed = 0;
         for first in servers.clone().step_by(BATCH as usize) {
             let batch = first..servers.end.min(first + BATCH);
-            passed += self.answer(batch.clone(), |vm, peer| tcp(vm, peer).syn().bytes());
-            passed += self.to_vm(batch.clone(), |peer, vm| tcp(peer, vm).syn_ack().bytes());
+            passed += self.open(batch.clone());
+            passed += self.accept(batch.clone());
             passed += self.answer(batch, |vm, peer| tcp(vm, peer).ack().bytes());
         }
         passed
+    }
+
+    /// The VM opens a connection to each.
+    pub fn open(&self, servers: Range<u32>) -> u32 {
+        self.answer(servers, |vm, peer| tcp(vm, peer).syn().bytes())
+    }
+
+    /// Each accepts the connection that the VM has opened to it.
+    pub fn accept(&self, servers: Range<u32>) -> u32 {
+        self.to_vm(servers, |peer, vm| tcp(peer, vm).syn_ack().bytes())
+    }
+
+    /// The VM asks each by UDP.
+    pub fn ask(&self, servers: Range<u32>) -> u32 {
+        self.answer(servers, |vm, peer| udp(vm, peer).bytes())
+    }
+
+    /// Each answers by UDP.
+    pub fn tell(&self, servers: Range<u32>) -> u32 {
+        self.to_vm(servers, |peer, vm| udp(peer, vm).bytes())
     }
 
     /// A SYN of each client.
@@ -109,18 +131,23 @@ impl<'a> Crowd<'a> {
     }
 }
 
-/// Entries of an IPv4 flow table of a node.
-#[must_use]
-pub fn entries(node: &Node, map: &str) -> usize {
-    PinnedHash::<24, 64>::open(&node.map(map))
-        .keys::<[u8; 24]>()
-        .len()
-}
+/// A table of IPv4 connections.
+type Connections = PinnedHash<{ size_of::<FlowKey4>() }, { size_of::<Flow>() }>;
 
 /// Assured IPv4 connections of a node.
 #[must_use]
 pub fn assured(node: &Node) -> usize {
-    entries(node, name::FLOWS4)
+    let flows = Connections::open(&node.map(name::FLOWS4));
+    flows.keys::<FlowKey4>().len()
+}
+
+/// IPv4 connections of a node that are not assured, by the slot of their port.
+#[must_use]
+pub fn unproven(node: &Node) -> BTreeMap<u32, usize> {
+    let tables = Connections::within(&node.map(name::EMBRYOS4));
+    let counted = tables.iter();
+    let counted = counted.map(|(slot, table)| (*slot, table.keys::<FlowKey4>().len()));
+    counted.collect()
 }
 
 /// Waits until something is so.

@@ -8,6 +8,8 @@ use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::sweep::Room;
 
+use crate::testrun::PinnedHash;
+
 /// How full the table of assured IPv4 connections is, by the map of rooms.
 #[must_use]
 pub fn room(path: &Path) -> Room {
@@ -18,7 +20,7 @@ pub fn room(path: &Path) -> Room {
     Room { used, capacity }
 }
 
-/// Removes every entry of a flow table or of the table of fragments.
+/// Removes every entry of a flow table, or of the tables of all ports.
 pub fn clear(path: &Path) {
     const FLOW: usize = size_of::<Flow>();
     const NARROW: usize = size_of::<FlowKey4>();
@@ -26,9 +28,11 @@ pub fn clear(path: &Path) {
     const FRAGMENT: usize = size_of::<FragmentKey>();
 
     match path.file_name().and_then(|name| name.to_str()) {
-        Some("flows4" | "embryos4") => empty::<[u8; NARROW], [u8; FLOW]>(path),
-        Some("flows6" | "embryos6") => empty::<[u8; WIDE], [u8; FLOW]>(path),
-        Some("fragments") => empty::<[u8; FRAGMENT], [u8; size_of::<FragmentValue>()]>(path),
+        Some("flows4") => PinnedHash::<NARROW, FLOW>::open(path).clear(),
+        Some("flows6") => PinnedHash::<WIDE, FLOW>::open(path).clear(),
+        Some("embryos4") => empty::<NARROW, FLOW>(path),
+        Some("embryos6") => empty::<WIDE, FLOW>(path),
+        Some("fragments") => empty::<FRAGMENT, { size_of::<FragmentValue>() }>(path),
         _ => panic!("{} is no table that may be emptied", path.display()),
     }
 }
@@ -53,13 +57,10 @@ pub fn multiply(flows4: &Path, copies: u32) {
     }
 }
 
-fn empty<K: Pod, V: Pod>(path: &Path) {
-    let mut map = open::<K, V>(path);
-    // An entry that the kernel evicts meanwhile is gone as well.
-    let keys: Vec<K> = map.keys().filter_map(Result::ok).collect();
-    for key in keys {
-        let _ = map.remove(&key);
-    }
+fn empty<const K: usize, const V: usize>(path: &Path) {
+    PinnedHash::<K, V>::within(path)
+        .values_mut()
+        .for_each(PinnedHash::clear);
 }
 
 fn open<K: Pod, V: Pod>(path: &Path) -> HashMap<MapData, K, V> {

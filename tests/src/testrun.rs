@@ -3,10 +3,12 @@
 //! The kernel wants Ethernet and a whole IP header of a tc program's packet and answers EINVAL
 //! otherwise: shorter frames belong to host tests and real taps.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use aya::maps::of_maps::ArrayOfMaps;
 use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::programs::tc::{SchedClassifier, TcAttachType};
 use aya::{EbpfLoader, TestRun, TestRunOptions};
@@ -186,6 +188,23 @@ impl<const K: usize, const V: usize> PinnedHash<K, V> {
         Self {
             map: map.unwrap_or_else(|e| panic!("cannot open the map {}: {e}", pin.display())),
         }
+    }
+
+    /// Opens those within a pinned map of maps, by their slots.
+    #[must_use]
+    pub fn within(pin: &Path) -> BTreeMap<u32, Self> {
+        let map = MapData::from_pin(pin).and_then(Map::from_map_data);
+        let map = map.and_then(ArrayOfMaps::<MapData, _>::try_from);
+        let map = map.unwrap_or_else(|e| panic!("cannot open the map {}: {e}", pin.display()));
+        let slots = (0..map.len()).filter_map(|slot| match map.get(&slot, 0) {
+            Ok(map) => Some((slot, Self { map })),
+            Err(MapError::KeyNotFound) => None,
+            Err(e) => panic!(
+                "cannot open what is in slot {slot} of {}: {e}",
+                pin.display()
+            ),
+        });
+        slots.collect()
     }
 
     /// Its keys, as what they are.

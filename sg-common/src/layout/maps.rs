@@ -6,12 +6,13 @@ use crate::layout::fragment::{FragmentKey, FragmentValue};
 use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
 use crate::layout::port::{AddressKey, Port, PortKey};
 use crate::layout::settings::Settings;
+use crate::layout::share::Share;
 use crate::layout::shared::shared;
 use crate::layout::sweep::{Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 4;
+pub const ABI: u32 = 5;
 
 /// The names of the maps.
 pub mod name {
@@ -36,6 +37,7 @@ pub mod name {
     pub const COUNTERS: &str = "counters";
     pub const ROOMS: &str = "rooms";
     pub const PORT_FLOWS: &str = "port_flows";
+    pub const SHARES: &str = "shares";
     pub const TURNS4: &str = "turns4";
     pub const TURNS6: &str = "turns6";
     pub const SWEEP: &str = "sweep";
@@ -53,17 +55,25 @@ pub struct Layout {
     pub value: u32,
 }
 
+const fn of<K, V>(name: &'static str) -> Layout {
+    Layout {
+        name,
+        key: size_of::<K>() as u32,
+        value: size_of::<V>() as u32,
+    }
+}
+
+/// The layouts of the maps within the maps of maps, by [`crate::layout::share::Kind`].
+pub const INNER: [Layout; 3] = [
+    of::<FlowKey4, Flow>(name::EMBRYOS4),
+    of::<FlowKey, Flow>(name::EMBRYOS6),
+    of::<FragmentKey, FragmentValue>(name::FRAGMENTS),
+];
+
 /// The layouts of all pinned maps.
-pub const LAYOUTS: [Layout; 21] = {
+pub const LAYOUTS: [Layout; 22] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
-    const fn of<K, V>(name: &'static str) -> Layout {
-        Layout {
-            name,
-            key: size_of::<K>() as u32,
-            value: size_of::<V>() as u32,
-        }
-    }
     const fn trie<K, V>(name: &'static str) -> Layout {
         Layout {
             key: size_of::<K>() as u32 + PREFIX_LENGTH,
@@ -82,12 +92,13 @@ pub const LAYOUTS: [Layout; 21] = {
         of::<u64, PortSet>(name::PORT_SETS),
         of::<FlowKey4, Flow>(name::FLOWS4),
         of::<FlowKey, Flow>(name::FLOWS6),
-        of::<FlowKey4, Flow>(name::EMBRYOS4),
-        of::<FlowKey, Flow>(name::EMBRYOS6),
-        of::<FragmentKey, FragmentValue>(name::FRAGMENTS),
+        of::<u32, u32>(name::EMBRYOS4),
+        of::<u32, u32>(name::EMBRYOS6),
+        of::<u32, u32>(name::FRAGMENTS),
         of::<u32, Counter>(name::COUNTERS),
         of::<u32, Room>(name::ROOMS),
         of::<u32, u32>(name::PORT_FLOWS),
+        of::<u32, Share>(name::SHARES),
         of::<(), FlowKey4>(name::TURNS4),
         of::<(), FlowKey>(name::TURNS6),
         of::<u32, Sweep>(name::SWEEP),

@@ -8,5 +8,6 @@ pub mod maps;
 pub mod policy;
 pub mod port;
 pub mod settings;
+pub mod share;
 pub mod shared;
 pub mod sweep;

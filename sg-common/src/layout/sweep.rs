@@ -14,24 +14,28 @@ shared! {
     }
 
     /// Value of the `sweep` map: one element, what the sweep has done.
-    pub struct Sweep: 32 {
+    pub struct Sweep: 40 {
         /// Steps.
         pub steps: u64,
         /// Entries that were removed from all tables.
         pub removed: u64,
         /// When the last step was.
         pub last: Ticks,
-        /// When a table that evicts was last walked through.
+        /// When tables that evict were last walked through.
         pub walked: Ticks,
-        /// Walks.
-        pub walks: u32,
+        /// The slot whose tables are next.
+        pub slot: u32,
+        /// How many times all slots had their turn.
+        pub rounds: u32,
         /// 1 if a connection could not be promoted since the last step.
         pub refused: u32,
+        /// Zero.
+        pub reserved: u32,
     }
 }
 
 shared! {
-    /// What the program `adopt` finds in its packet: an assured connection to store.
+    /// What the programs `adopt` and `dismiss` find in their packet: a connection to store, or to remove.
     pub struct Adoption: 128 {
         /// An Ethernet header and two bytes, which the kernel wants and nobody reads.
         pub header: [u8; 16],

@@ -1,6 +1,11 @@
 //! What the agent needs of the kernel side.
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use sg_common::{
     hook::{Direction, Hook},
@@ -122,8 +127,8 @@ pub trait Datapath: Send {
     /// Writes, in this order. After an error some of it may be written.
     fn apply(&mut self, changes: &[Change]) -> Result<()>;
 
-    /// Zeroes what was counted under a slot, before it gets another owner.
-    fn reset_counters(&mut self, slot: u32) -> Result<()>;
+    /// Forgets what was counted under slots and is in their tables, before they get other owners.
+    fn vacate(&mut self, slots: &BTreeSet<u32>) -> Result<()>;
 
     /// What was counted under a slot.
     fn counters(&self, slot: u32) -> Result<PortCounts>;
@@ -176,16 +181,19 @@ pub trait FlowTables: Send + Sync {
     /// The entry of a connection, expired or not.
     fn find(&self, key: &FlowKey) -> Result<Option<Flow>>;
 
-    /// Stores a connection, among the assured ones if it is, unless one of this key is there. The port's
+    /// Stores a connection, among the assured ones if it is, unless one of this key lives there. The port's
     /// quota holds here too.
     fn add(&self, key: &FlowKey, flow: &Flow) -> Result<Added>;
 
     /// Removes a connection; returns what it was at the end, if it was there.
     fn remove(&self, key: &FlowKey) -> Result<Option<Flow>>;
 
-    /// How full the flow tables are. Counts the entries of those that evict, so it
-    /// takes as long as a walk through these.
+    /// How full the flow tables are; those that evict all together, as each port has its own. Their
+    /// entries are counted, so it takes as long as a walk through them.
     fn fill(&self) -> Result<Vec<TableFill>>;
+
+    /// How full the tables are that a slot has of its own.
+    fn fill_of_port(&self, slot: u32) -> Result<Vec<TableFill>>;
 
     /// The clock that flows expire by.
     fn now(&self) -> Ticks;

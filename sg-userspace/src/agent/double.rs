@@ -163,8 +163,8 @@ impl Datapath for Double {
         Ok(())
     }
 
-    fn reset_counters(&mut self, slot: u32) -> Result<()> {
-        self.kernel().counts.remove(&slot);
+    fn vacate(&mut self, slots: &BTreeSet<u32>) -> Result<()> {
+        self.kernel().counts.retain(|slot, _| !slots.contains(slot));
         Ok(())
     }
 
@@ -279,6 +279,17 @@ impl FlowTables for Double {
             name: sg_common::layout::maps::name::FLOWS4,
             used: kernel.flows.len() as u64,
             capacity: 1000,
+        }])
+    }
+
+    fn fill_of_port(&self, slot: u32) -> Result<Vec<TableFill>> {
+        let kernel = self.kernel();
+        let unproven = kernel.flows.iter();
+        let unproven = unproven.filter(|(key, flow)| key.slot == slot && !flow.word().assured());
+        Ok(vec![TableFill {
+            name: sg_common::layout::maps::name::EMBRYOS4,
+            used: unproven.count() as u64,
+            capacity: 128,
         }])
     }
 

@@ -71,9 +71,7 @@ impl Tables {
         // If any of this fails, what the tables hold has to be read again.
         self.0 = None;
         datapath.reserve_generations(plan.next_generation)?;
-        for slot in newcomers {
-            datapath.reset_counters(slot)?;
-        }
+        datapath.vacate(&newcomers)?;
         datapath.apply(&plan.changes)?;
         self.0 = Some((plan.state, plan.next_generation));
         let closed: BTreeSet<_> = closed.into_iter().collect();
@@ -113,7 +111,7 @@ impl Tables {
     }
 }
 
-/// The slots that have a new owner: its counters begin at zero.
+/// The slots that have a new owner: its counters begin at zero, and nothing of the former's is in its tables.
 fn newcomers(old: &State, new: &State) -> BTreeSet<u32> {
     let owners = |state: &State| -> BTreeSet<(u32, [u8; 16])> {
         state

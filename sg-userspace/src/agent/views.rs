@@ -40,11 +40,9 @@ impl Agent {
             used: state.count(table) as u64,
             capacity: limits.of(table) as u64,
         });
-        let tables = policy.into_iter().chain(flows).map(|table| TableView {
-            name: table.name.into(),
-            used: table.used,
-            capacity: table.capacity,
-            bytes: self.datapath.memory(table.name),
+        let tables = policy.into_iter().chain(flows).map(|table| {
+            let bytes = self.datapath.memory(table.name);
+            table_view(table, bytes)
         });
         let (by, sweep) = self.datapath.sweep()?;
         let sweep = SweepView {
@@ -122,7 +120,7 @@ impl Agent {
         let id = lookup::find(&self.desired.inventory, reference)?
             .read()
             .map(|port| port.id);
-        let counts = self.counts(id)?;
+        let (slot, counts) = (self.slot(id)?, self.counts(id)?);
         let found = lookup::find(&self.desired.inventory, reference)?;
         let port = self.view(found);
         let [egress, ingress] = match (found, port.state) {
@@ -135,11 +133,14 @@ impl Agent {
             (AnyPort::Read(read), _) => self.stages(read, &counts, &self.held(read, flows)),
         };
         let hooks = port.ifindex.map(|ifindex| self.datapath.hooks(ifindex));
+        let tables = slot.map(|slot| self.datapath.flow_tables().fill_of_port(slot));
+        let tables = tables.transpose()?.unwrap_or_default();
         Ok(PortDetail {
             port,
             hooks: hooks.into_iter().flatten().map(hook_view).collect(),
             egress,
             ingress,
+            tables: tables.into_iter().map(|fill| table_view(fill, 0)).collect(),
             counters: counters(&counts),
         })
     }
@@ -222,14 +223,16 @@ impl Agent {
 
     /// What was counted at a port. A port that is not in the tables has no slot to count it by.
     fn counts(&mut self, port: Option<PortId>) -> Result<PortCounts> {
+        let slot = self.slot(port)?;
+        slot.map_or(Ok(PortCounts::NONE), |slot| self.datapath.counters(slot))
+    }
+
+    fn slot(&mut self, port: Option<PortId>) -> Result<Option<u32>> {
         let state = self.tables.state(&*self.datapath)?;
         let uuid = port.map(|port| *port.0.as_bytes());
-        let slot = state
-            .ports
-            .values()
-            .find(|port| Some(port.uuid) == uuid)
-            .map(|port| port.slot);
-        slot.map_or(Ok(PortCounts::NONE), |slot| self.datapath.counters(slot))
+        let mut ports = state.ports.values();
+        let port = ports.find(|port| Some(port.uuid) == uuid);
+        Ok(port.map(|port| port.slot))
     }
 
     fn stages(&self, port: &Port, counts: &PortCounts, held: &Held) -> [Vec<StageView>; 2] {
@@ -265,6 +268,15 @@ fn hook_view(hooked: Hooked) -> HookView {
             Hanging::Tcx { link: id, pin } => LinkView::Tcx { id, pin },
             Hanging::Clsact { priority, handle } => LinkView::Clsact { priority, handle },
         },
+    }
+}
+
+fn table_view(fill: TableFill, bytes: u64) -> TableView {
+    TableView {
+        name: fill.name.into(),
+        used: fill.used,
+        capacity: fill.capacity,
+        bytes,
     }
 }
 

@@ -92,7 +92,7 @@ pub struct TableView {
     pub used: u64,
     /// Entries it can hold.
     pub capacity: u64,
-    /// Memory it takes; 0 if the kernel does not say.
+    /// Memory it takes; 0 if the kernel does not say, and for the tables of one port.
     #[serde(default)]
     pub bytes: u64,
 }

@@ -74,6 +74,13 @@ pub struct SizeArgs {
     /// [default: as nf_conntrack, by the memory of this host: 262144 above 4 GiB, 65536 above 1 GiB]
     #[arg(long, value_name = "NUMBER")]
     pub max_flows: Option<u32>,
+    /// Connections of IPv4 of each port that are not established yet, or cannot be; half as many of IPv6.
+    /// In multiples of 128: 2048 take 0.5 MiB of every port
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::EMBRYOS4)]
+    pub max_unproven: u32,
+    /// Datagrams of each port that are under way in fragments. In multiples of 128
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::FRAGMENTS)]
+    pub max_fragments: u32,
     /// Addresses that the ports may send from
     #[arg(long, value_name = "NUMBER", default_value_t = capacity::ADDRESSES)]
     pub max_addresses: u32,

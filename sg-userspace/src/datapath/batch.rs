@@ -11,6 +11,22 @@ use bytemuck::Pod;
 /// Entries of one system call. The kernel copies whole buckets, so this is far more than one has.
 pub const PAGE: usize = 4096;
 
+/// Room for a page of entries, for one walk after the other.
+pub struct Page<K, V> {
+    keys: Vec<K>,
+    values: Vec<V>,
+}
+
+impl<K: Pod, V: Pod> Page<K, V> {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self {
+            keys: vec![K::zeroed(); PAGE],
+            values: vec![V::zeroed(); PAGE],
+        }
+    }
+}
+
 /// Walks a hash map bucket by bucket. Unlike a walk from key to key it ends, whatever is added or removed
 /// meanwhile: an entry that is there all the time is seen once, any other once or not at all.
 pub struct Walk<'a, K, V> {
@@ -18,19 +34,17 @@ pub struct Walk<'a, K, V> {
     /// The bucket to go on with, as the kernel gave it.
     cursor: Option<u32>,
     ended: bool,
-    keys: Vec<K>,
-    values: Vec<V>,
+    page: &'a mut Page<K, V>,
 }
 
 impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
     /// A walk from the beginning. The map's keys and values must be of these types.
-    pub fn new(map: BorrowedFd<'a>) -> Self {
+    pub fn new(map: BorrowedFd<'a>, page: &'a mut Page<K, V>) -> Self {
         Self {
             map,
             cursor: None,
             ended: false,
-            keys: vec![K::zeroed(); PAGE],
-            values: vec![V::zeroed(); PAGE],
+            page,
         }
     }
 
@@ -52,8 +66,8 @@ impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
             .as_ref()
             .map_or(0, |bucket| &raw const *bucket as u64);
         attr.batch.out_batch = &raw mut next as u64;
-        attr.batch.keys = self.keys.as_mut_ptr() as u64;
-        attr.batch.values = self.values.as_mut_ptr() as u64;
+        attr.batch.keys = self.page.keys.as_mut_ptr() as u64;
+        attr.batch.values = self.page.values.as_mut_ptr() as u64;
         attr.batch.count = PAGE as u32;
         attr.batch.map_fd = self.map.as_raw_fd() as u32;
         // SAFETY: every address is that of a live value of ours, which is as long as the kernel takes it
@@ -77,6 +91,6 @@ impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
         self.cursor = Some(next);
         // SAFETY: the kernel has written how many entries it copied.
         let count = (unsafe { attr.batch.count } as usize).min(PAGE);
-        Ok(Some((&self.keys[..count], &self.values[..count])))
+        Ok(Some((&self.page.keys[..count], &self.page.values[..count])))
     }
 }

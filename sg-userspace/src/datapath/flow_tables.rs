@@ -2,79 +2,64 @@
 //! call, or a walk of many short ones.
 
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Mutex;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use aya::maps::{HashMap, Map, MapData, MapError};
-use aya::programs::SchedClassifier;
+use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, TestRun, TestRunOptions};
 use bytemuck::Pod;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
+use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::maps::name;
 use sg_common::layout::settings::Ticks;
+use sg_common::layout::share::Kind;
 use sg_common::layout::sweep::{Adoption, Sweep, adopted};
 use sg_common::wire::addr::Family;
 
-use super::batch::Walk;
+use super::batch::{Page, Walk};
 use super::clock;
 use super::error::{Error, Result};
 use super::occupancy::Occupancy;
 use super::removal;
+use super::shares::Slotted;
 use super::sweep;
 use super::tables::{Raw, room, take};
 use crate::agent::{Added, FlowTables, TableFill, Visit};
 
-/// The program that stores an assured connection.
+/// The program that stores a connection.
 const ADOPT: &str = "adopt";
 
-/// The four flow tables.
-pub struct KernelFlows {
-    /// Assured connections, then the others.
-    v4: [Table<FlowKey4>; 2],
-    v6: [Table<FlowKey>; 2],
-    occupancy: Occupancy,
-    /// Stores an assured connection, as the filter does.
-    adopt: SchedClassifier,
-}
+/// The program that removes one that is not assured.
+const DISMISS: &str = "dismiss";
 
-/// Does with the tables of a connection's family, under the key of that family.
-macro_rules! by_family {
-    ($tables:expr, $key:expr, |$family:ident, $narrow:ident| $body:expr) => {
-        match $key.family() {
-            Family::V4 => {
-                let ($family, $narrow) = (&$tables.v4, &$key.narrow());
-                $body
-            }
-            Family::V6 => {
-                let ($family, $narrow) = (&$tables.v6, $key);
-                $body
-            }
-        }
-    };
+/// The flow tables: those of assured connections, and those of each port's others, which only programs
+/// write, because they count what they do.
+pub struct KernelFlows {
+    v4: Table<FlowKey4>,
+    v6: Table<FlowKey>,
+    others: Arc<[Slotted; 3]>,
+    occupancy: Occupancy,
+    adopt: SchedClassifier,
+    dismiss: SchedClassifier,
 }
 
 impl KernelFlows {
     /// Takes the maps out of the loaded object.
-    pub fn open(object: &mut Ebpf) -> Result<Self> {
-        let v4 = [
+    pub fn open(object: &mut Ebpf, others: Arc<[Slotted; 3]>) -> Result<Self> {
+        let (v4, v6) = (
             Table::open(object, name::FLOWS4)?,
-            Table::open(object, name::EMBRYOS4)?,
-        ];
-        let v6 = [
             Table::open(object, name::FLOWS6)?,
-            Table::open(object, name::EMBRYOS6)?,
-        ];
-        let capacity = [v4[0].room, v6[0].room];
+        );
+        let capacity = [v4.room, v6.room];
         let capacity = capacity.map(|room| u32::try_from(room).unwrap_or(u32::MAX));
-        let failed = |source| Error::Program {
-            name: ADOPT,
-            source,
-        };
         Ok(Self {
             v4,
             v6,
+            others,
             occupancy: Occupancy::open(object, capacity)?,
-            adopt: sweep::load(object, ADOPT).map_err(failed)?,
+            adopt: sweep::load(object, ADOPT).map_err(refused(ADOPT))?,
+            dismiss: sweep::load(object, DISMISS).map_err(refused(DISMISS))?,
         })
     }
 
@@ -83,82 +68,156 @@ impl KernelFlows {
         self.occupancy.sweep()
     }
 
-    /// Stores an assured connection by the program that gives it its room and its turn of the sweep.
-    fn adopt(&self, key: &FlowKey, flow: &Flow) -> Result<Added> {
-        let adoption = Adoption {
-            header: [0; 16],
-            key: *key,
-            flow: *flow,
+    /// Room for assured connections of IPv4.
+    pub fn room(&self) -> u32 {
+        u32::try_from(self.v4.room).unwrap_or(u32::MAX)
+    }
+
+    fn others(&self, kind: Kind) -> &Slotted {
+        &self.others[kind as usize]
+    }
+
+    /// Visits the connections of a family that are not assured.
+    fn walk_others<K: Pod>(
+        &self,
+        family: Family,
+        widen: impl Fn(&K) -> FlowKey,
+        page: &mut Page<K, Flow>,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let slotted = self.others(Kind::of(family));
+        for slot in slotted.slots()? {
+            if let Some(table) = slotted.table(slot)? {
+                let done = walk(slotted.name(), table.fd().as_fd(), &widen, page, visit)?;
+                if done.is_break() {
+                    return Ok(done);
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Fill of the tables of a kind of some slots, together.
+    fn fill_of<K: Pod, V: Pod>(
+        &self,
+        kind: Kind,
+        slots: impl IntoIterator<Item = u32>,
+    ) -> Result<TableFill> {
+        let slotted = self.others(kind);
+        let mut fill = TableFill {
+            name: slotted.name(),
+            used: 0,
+            capacity: 0,
         };
-        let options = TestRunOptions {
-            data_in: Some(bytemuck::bytes_of(&adoption)),
-            ..TestRunOptions::default()
+        let mut page = Page::<K, V>::new();
+        for slot in slots {
+            if let Some(table) = slotted.table(slot)? {
+                let mut walk = Walk::new(table.fd().as_fd(), &mut page);
+                while let Some((keys, _)) = walk.page().map_err(unread(slotted.name()))? {
+                    fill.used += keys.len() as u64;
+                }
+                fill.capacity += u64::from(slotted.room());
+            }
+        }
+        Ok(fill)
+    }
+
+    fn fills(&self, slot: Option<u32>) -> Result<[TableFill; 3]> {
+        let slots = |kind| match slot {
+            Some(slot) => Ok([slot].into()),
+            None => self.others(kind).slots(),
         };
-        let failed = |source| Error::Program {
-            name: ADOPT,
-            source,
+        let [embryos4, embryos6, fragments] = Kind::ALL;
+        Ok([
+            self.fill_of::<FlowKey4, Flow>(embryos4, slots(embryos4)?)?,
+            self.fill_of::<FlowKey, Flow>(embryos6, slots(embryos6)?)?,
+            self.fill_of::<FragmentKey, FragmentValue>(fragments, slots(fragments)?)?,
+        ])
+    }
+
+    fn find_other(&self, key: &FlowKey) -> Result<Option<Flow>> {
+        let slotted = self.others(Kind::of(key.family()));
+        let Some(table) = slotted.table(key.slot)? else {
+            return Ok(None);
         };
-        let done = self.adopt.test_run(options).map_err(failed)?;
-        Ok(match done.return_value {
+        match key.family() {
+            Family::V4 => find(
+                slotted.name(),
+                &opened(slotted.name(), table)?,
+                &key.narrow(),
+            ),
+            Family::V6 => find(slotted.name(), &opened(slotted.name(), table)?, key),
+        }
+    }
+
+    /// Removes a connection that is not assured; says whether it was there.
+    fn dismiss(&self, key: &FlowKey) -> Result<bool> {
+        let done = run(&self.dismiss, key, &bytemuck::Zeroable::zeroed());
+        done.map(|answer| answer == 1).map_err(refused(DISMISS))
+    }
+}
+
+impl FlowTables for KernelFlows {
+    fn walk(&self, visit: &mut Visit<'_>) -> crate::error::Result<()> {
+        let mut page = Page::new();
+        let narrow = |key: &FlowKey4| key.widen();
+        if self.v4.walk(narrow, &mut page, visit)?.is_break()
+            || self
+                .walk_others(Family::V4, narrow, &mut page, visit)?
+                .is_break()
+        {
+            return Ok(());
+        }
+        let mut page = Page::new();
+        let wide = |key: &FlowKey| *key;
+        if self.v6.walk(wide, &mut page, visit)?.is_continue() {
+            let _ = self.walk_others(Family::V6, wide, &mut page, visit)?;
+        }
+        Ok(())
+    }
+
+    fn find(&self, key: &FlowKey) -> crate::error::Result<Option<Flow>> {
+        let assured = match key.family() {
+            Family::V4 => find(self.v4.name, &self.v4.map, &key.narrow()),
+            Family::V6 => find(self.v6.name, &self.v6.map, key),
+        };
+        Ok(match assured? {
+            None => self.find_other(key)?,
+            found => found,
+        })
+    }
+
+    fn add(&self, key: &FlowKey, flow: &Flow) -> crate::error::Result<Added> {
+        let answer = run(&self.adopt, key, flow).map_err(refused(ADOPT))?;
+        Ok(match answer {
             adopted::STORED => Added::Stored,
             adopted::EXISTS => Added::Exists,
             _ => Added::NoRoom,
         })
     }
 
-    /// Room for assured connections of IPv4.
-    pub fn room(&self) -> u32 {
-        u32::try_from(self.v4[0].room).unwrap_or(u32::MAX)
-    }
-}
-
-impl FlowTables for KernelFlows {
-    fn walk(&self, visit: &mut Visit<'_>) -> crate::error::Result<()> {
-        let mut page = Vec::new();
-        for table in &self.v4 {
-            if table.walk(FlowKey4::widen, &mut page, visit)?.is_break() {
-                return Ok(());
-            }
-        }
-        for table in &self.v6 {
-            if table.walk(|key| *key, &mut page, visit)?.is_break() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    fn find(&self, key: &FlowKey) -> crate::error::Result<Option<Flow>> {
-        let found = by_family!(self, key, |tables, key| match tables[0].find(key)? {
-            None => tables[1].find(key)?,
-            found => found,
-        });
-        Ok(found)
-    }
-
-    fn add(&self, key: &FlowKey, flow: &Flow) -> crate::error::Result<Added> {
-        if flow.word().assured() {
-            return Ok(self.adopt(key, flow)?);
-        }
-        Ok(by_family!(self, key, |tables, key| tables[1].add(key, flow)?))
-    }
-
     fn remove(&self, key: &FlowKey) -> crate::error::Result<Option<Flow>> {
-        let [assured, embryo] = by_family!(self, key, |tables, key| [
-            tables[0].remove(key)?,
-            tables[1].remove(key)?
-        ]);
-        Ok(assured.or(embryo))
+        let assured = match key.family() {
+            Family::V4 => self.v4.remove(&key.narrow()),
+            Family::V6 => self.v6.remove(key),
+        };
+        let (found, is_assured) = match assured? {
+            None => (self.find_other(key)?, false),
+            assured => (assured, true),
+        };
+        // One that is being promoted at this moment is in both.
+        let dismissed = found.is_some() && self.dismiss(key)?;
+        Ok(found.filter(|_| is_assured || dismissed))
     }
 
     fn fill(&self) -> crate::error::Result<Vec<TableFill>> {
         let [v4, v6] = [Family::V4, Family::V6].map(|family| self.occupancy.room(family));
-        Ok(vec![
-            self.v4[0].fill(v4?.used.into()),
-            self.v6[0].fill(v6?.used.into()),
-            self.v4[1].fill(self.v4[1].count()?),
-            self.v6[1].fill(self.v6[1].count()?),
-        ])
+        let assured = [self.v4.fill(v4?.used.into()), self.v6.fill(v6?.used.into())];
+        Ok(assured.into_iter().chain(self.fills(None)?).collect())
+    }
+
+    fn fill_of_port(&self, slot: u32) -> crate::error::Result<Vec<TableFill>> {
+        Ok(self.fills(Some(slot))?.into())
     }
 
     fn now(&self) -> Ticks {
@@ -166,25 +225,28 @@ impl FlowTables for KernelFlows {
     }
 }
 
-/// One flow table.
+/// A map of connections.
+type Connections<K> = HashMap<MapData, Raw<K>, Raw<Flow>>;
+
+/// A table of assured connections.
 struct Table<K> {
     name: &'static str,
     room: u64,
-    /// The same map twice: walks need no turn.
+    /// The same map twice: aya does not walk many entries at a time.
     fd: OwnedFd,
-    map: Mutex<HashMap<MapData, Raw<K>, Raw<Flow>>>,
+    map: Connections<K>,
 }
 
 impl<K: Pod> Table<K> {
     fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
         let room = room(object, name)?;
         let fd = match object.map(name) {
-            Some(Map::HashMap(data) | Map::LruHashMap(data)) => data.fd().as_fd(),
+            Some(Map::HashMap(data)) => data.fd().as_fd(),
             _ => return Err(Error::NoMap { name }),
         };
         let fd = fd.try_clone_to_owned();
         let fd = fd.map_err(|error| Error::map("open", name)(MapError::IoError(error)))?;
-        let map = Mutex::new(take(object, name)?);
+        let map = take(object, name)?;
         Ok(Self {
             name,
             room,
@@ -196,27 +258,10 @@ impl<K: Pod> Table<K> {
     fn walk(
         &self,
         widen: impl Fn(&K) -> FlowKey,
-        page: &mut Vec<(FlowKey, Flow)>,
+        page: &mut Page<K, Flow>,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
-        let mut walk = self.entries();
-        while let Some((keys, flows)) = walk.page().map_err(|error| self.unread(error))? {
-            page.clear();
-            page.extend(keys.iter().map(&widen).zip(flows.iter().copied()));
-            if visit(page).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
-    fn count(&self) -> Result<u64> {
-        let mut count = 0;
-        let mut walk = self.entries();
-        while let Some((keys, _)) = walk.page().map_err(|error| self.unread(error))? {
-            count += keys.len() as u64;
-        }
-        Ok(count)
+        walk(self.name, self.fd.as_fd(), widen, page, visit)
     }
 
     fn fill(&self, used: u64) -> TableFill {
@@ -227,44 +272,67 @@ impl<K: Pod> Table<K> {
         }
     }
 
-    fn find(&self, key: &K) -> Result<Option<Flow>> {
-        match self.map().get(&Raw(*key), 0) {
-            Ok(Raw(flow)) => Ok(Some(flow)),
-            Err(MapError::KeyNotFound) => Ok(None),
-            Err(error) => Err(Error::map("read", self.name)(error)),
-        }
-    }
-
-    fn add(&self, key: &K, flow: &Flow) -> Result<Added> {
-        const ONLY_IF_ABSENT: u64 = aya_obj::generated::BPF_NOEXIST as u64;
-        match self.map().insert(Raw(*key), Raw(*flow), ONLY_IF_ABSENT) {
-            Ok(()) => Ok(Added::Stored),
-            Err(MapError::SyscallError(call)) => match call.io_error.raw_os_error() {
-                Some(libc::EEXIST) => Ok(Added::Exists),
-                Some(libc::E2BIG | libc::ENOSPC | libc::ENOMEM) => Ok(Added::NoRoom),
-                _ => Err(Error::map("write", self.name)(call.into())),
-            },
-            Err(error) => Err(Error::map("write", self.name)(error)),
-        }
-    }
-
     fn remove(&self, key: &K) -> Result<Option<Flow>> {
         let removed = removal::remove(self.fd.as_fd(), key);
         removed.map_err(|error| Error::map("write", self.name)(MapError::IoError(error)))
     }
+}
 
-    fn entries(&self) -> Walk<'_, K, Flow> {
-        Walk::new(self.fd.as_fd())
+/// Visits the connections in a map.
+fn walk<K: Pod>(
+    name: &'static str,
+    map: BorrowedFd<'_>,
+    widen: impl Fn(&K) -> FlowKey,
+    page: &mut Page<K, Flow>,
+    visit: &mut Visit<'_>,
+) -> Result<ControlFlow<()>> {
+    let mut walk = Walk::new(map, page);
+    let mut widened = Vec::new();
+    while let Some((keys, flows)) = walk.page().map_err(unread(name))? {
+        widened.clear();
+        widened.extend(keys.iter().map(&widen).zip(flows.iter().copied()));
+        if visit(&widened).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
     }
+    Ok(ControlFlow::Continue(()))
+}
 
-    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<MapData, Raw<K>, Raw<Flow>>> {
-        // Nothing is left half done by a thread that panics within one system call.
-        self.map
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+fn find<K: Pod>(name: &'static str, map: &Connections<K>, key: &K) -> Result<Option<Flow>> {
+    match map.get(&Raw(*key), 0) {
+        Ok(Raw(flow)) => Ok(Some(flow)),
+        Err(MapError::KeyNotFound) => Ok(None),
+        Err(error) => Err(Error::map("read", name)(error)),
     }
+}
 
-    fn unread(&self, error: std::io::Error) -> Error {
-        Error::map("read", self.name)(MapError::IoError(error))
-    }
+fn opened<K: Pod>(name: &'static str, table: MapData) -> Result<Connections<K>> {
+    let map = Map::from_map_data(table).and_then(HashMap::try_from);
+    map.map_err(Error::map("open", name))
+}
+
+/// Runs a program over a connection; returns its answer.
+fn run(
+    program: &SchedClassifier,
+    key: &FlowKey,
+    flow: &Flow,
+) -> std::result::Result<u32, ProgramError> {
+    let adoption = Adoption {
+        header: [0; 16],
+        key: *key,
+        flow: *flow,
+    };
+    let options = TestRunOptions {
+        data_in: Some(bytemuck::bytes_of(&adoption)),
+        ..TestRunOptions::default()
+    };
+    program.test_run(options).map(|done| done.return_value)
+}
+
+fn refused(name: &'static str) -> impl Fn(ProgramError) -> Error {
+    move |source| Error::Program { name, source }
+}
+
+fn unread(name: &'static str) -> impl Fn(std::io::Error) -> Error {
+    move |error| Error::map("read", name)(MapError::IoError(error))
 }

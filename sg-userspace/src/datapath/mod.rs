@@ -25,12 +25,14 @@ mod programs;
 mod qdiscs;
 mod readers;
 mod removal;
+mod shares;
 mod sweep;
 mod sys;
 mod tables;
 mod tcx;
 mod verify;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,6 +62,7 @@ use links::Links;
 use memory::MapMemory;
 use pins::Pins;
 use readers::Owners;
+use shares::Shares;
 use sweep::Sweeping;
 use tables::Tables;
 
@@ -69,6 +72,7 @@ pub type KernelLog = EbpfLogger<&'static dyn log::Log>;
 /// The kernel side of one daemon.
 pub struct Kernel {
     tables: Tables,
+    shares: Shares,
     flows: Arc<KernelFlows>,
     memory: MapMemory,
     sweeping: Sweeping,
@@ -104,7 +108,8 @@ impl Kernel {
         let sweeping = Sweeping::open(&mut object)?;
         let mut tables = Tables::open(&mut object)?;
         claim::claim(&mut tables, &pins)?;
-        let flows = Arc::new(KernelFlows::open(&mut object)?);
+        let shares = Shares::open(&mut object, sizes)?;
+        let flows = Arc::new(KernelFlows::open(&mut object, shares.slotted())?);
         // A restart leaves in force what was set; a map that was just made has nothing yet.
         if tables.settings()? == Settings::zeroed() {
             tables.set_settings(&Settings::DEFAULT)?;
@@ -114,6 +119,7 @@ impl Kernel {
         memory.find_others();
         let kernel = Kernel {
             tables,
+            shares,
             flows,
             memory,
             sweeping,
@@ -220,13 +226,28 @@ impl Datapath for Kernel {
     }
 
     fn apply(&mut self, changes: &[Change]) -> crate::error::Result<()> {
-        Ok(changes
+        let ports = changes.iter().filter_map(|change| match change {
+            Change::Port(_, port) => Some(port.map(|port| port.slot)),
+            _ => None,
+        });
+        let ports: BTreeSet<Option<u32>> = ports.collect();
+        // A port has its own tables before it is written, and as long as it is there.
+        self.shares
+            .furnish(&ports.iter().flatten().copied().collect())?;
+        changes
             .iter()
-            .try_for_each(|change| self.tables.write(change))?)
+            .try_for_each(|change| self.tables.write(change))?;
+        if !ports.is_empty() {
+            self.shares.keep(&self.tables.slots()?)?;
+        }
+        Ok(())
     }
 
-    fn reset_counters(&mut self, slot: u32) -> crate::error::Result<()> {
-        Ok(self.tables.clear_counters(slot)?)
+    fn vacate(&mut self, slots: &BTreeSet<u32>) -> crate::error::Result<()> {
+        self.shares.vacate(slots)?;
+        Ok(slots
+            .iter()
+            .try_for_each(|slot| self.tables.clear_counters(*slot))?)
     }
 
     fn counters(&self, slot: u32) -> crate::error::Result<PortCounts> {

@@ -1,17 +1,20 @@
 //! The kernel object: loading it over the maps that are pinned.
 
 use std::fmt;
+use std::os::fd::AsFd;
 use std::path::Path;
 
-use aya::maps::MapInfo;
+use aya::maps::{MapError, MapInfo};
 use aya::{Ebpf, EbpfLoader};
 use aya_obj::Object;
 use aya_obj::generated::bpf_map_type;
 use sg_common::layout::capacity;
-use sg_common::layout::maps::{LAYOUTS, Layout, name};
+use sg_common::layout::maps::{INNER, LAYOUTS, Layout, name};
+use sg_common::layout::share::Kind;
 
 use super::error::{Error, Result};
 use super::pins::Pins;
+use super::sys;
 use crate::compile::{Limits, Table};
 
 /// The object of `sg-ebpf`, as it was when this program was built; empty if there was none.
@@ -24,22 +27,36 @@ pub struct Sizes {
     pub limits: Limits,
     /// Assured IPv4 connections; half as many of IPv6.
     pub flows: u32,
+    /// IPv4 connections of one port that are not assured; half as many of IPv6. See [`Sizes::of_port`].
+    pub unproven: u32,
+    /// Datagrams in fragments of one port. See [`Sizes::of_port`].
+    pub fragments: u32,
 }
+
+/// Entries that an LRU frees at a time. It holds no more than a multiple of them.
+const LRU_BATCH: u32 = 128;
 
 impl Default for Sizes {
     fn default() -> Self {
         Sizes {
             limits: Limits::default(),
             flows: capacity::FLOWS4,
+            unproven: capacity::EMBRYOS4,
+            fragments: capacity::FRAGMENTS,
         }
     }
 }
 
 impl Sizes {
-    /// Connections that are not proven yet, of IPv4: many enough for a node that is busy, few enough
-    /// for the sweep to walk through.
-    fn embryos4(self) -> u32 {
-        (self.flows / 4).clamp(8_192, capacity::EMBRYOS4)
+    /// Entries of each port's own table of a kind: what the operator wants, and no less than the kernel
+    /// makes use of (`bpf_lru_list_pop_free_to_local`, `kernel/bpf/bpf_lru_list.c`).
+    pub fn of_port(self, kind: Kind) -> u32 {
+        let wanted = match kind {
+            Kind::Embryos4 => self.unproven,
+            Kind::Embryos6 => self.unproven / 2,
+            Kind::Fragments => self.fragments,
+        };
+        wanted.max(1).next_multiple_of(LRU_BATCH)
     }
 
     /// Assured IPv6 connections.
@@ -60,19 +77,21 @@ impl Sizes {
         let ports = capacity::counters(self.limits.ports);
         let others = [
             size(name::COUNTERS, ports, Table::Ports.setting()),
-            size(
-                name::PORT_FLOWS,
-                capacity::slots(self.limits.ports),
-                Table::Ports.setting(),
-            ),
             size(name::FLOWS4, self.flows, MAX_FLOWS),
             size(name::FLOWS6, self.flows6(), MAX_FLOWS),
-            size(name::EMBRYOS4, self.embryos4(), MAX_FLOWS),
-            size(name::EMBRYOS6, self.embryos4() / 2, MAX_FLOWS),
             size(name::TURNS4, self.flows, MAX_FLOWS),
             size(name::TURNS6, self.flows6(), MAX_FLOWS),
         ];
-        policy.chain(others).collect()
+        let by_slot = [
+            name::PORT_FLOWS,
+            name::SHARES,
+            name::EMBRYOS4,
+            name::EMBRYOS6,
+            name::FRAGMENTS,
+        ];
+        let slots = capacity::slots(self.limits.ports);
+        let by_slot = by_slot.map(|map| size(map, slots, Table::Ports.setting()));
+        policy.chain(others).chain(by_slot).collect()
     }
 }
 
@@ -86,64 +105,76 @@ struct Size {
 
 const MAX_FLOWS: &str = "--max-flows";
 
+/// The option for the size of each port's own table of a kind.
+fn setting_of_port(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Embryos4 | Kind::Embryos6 => "--max-unproven",
+        Kind::Fragments => "--max-fragments",
+    }
+}
+
 /// Loads the object. Maps that are pinned are used as they are, once their layout was checked; the others
 /// are made and pinned. Nothing is attached.
 pub fn load(pins: &Pins, sizes: Sizes) -> Result<Ebpf> {
     if OBJECT.is_empty() {
         return Err(Error::NoObject);
     }
-    let sizes = sizes.all();
-    check(pins, &sizes)?;
+    check(pins, sizes)?;
     let mut loader = EbpfLoader::new();
     // There are no relocations against the kernel's types, so its own need not be read.
     loader.btf(None);
     for layout in &LAYOUTS {
         loader.map_pin_path(layout.name, pins.map(layout.name));
     }
-    for size in sizes {
+    for size in sizes.all() {
         loader.map_max_entries(size.map, size.entries);
     }
     loader.load(OBJECT).map_err(Error::Load)
 }
 
 /// aya opens whatever is pinned under a name, so every map is compared with what the object would make.
-fn check(pins: &Pins, sizes: &[Size]) -> Result<()> {
+fn check(pins: &Pins, sizes: Sizes) -> Result<()> {
+    let of_ports = Kind::ALL.map(|kind| (INNER[kind as usize].name, kind));
+    let of_all = sizes.all();
     let object = Object::parse(OBJECT).map_err(|error| Error::Load(error.into()))?;
     for Layout { name, .. } in LAYOUTS {
         let pin = pins.map(name);
         if !pin.exists() {
             continue;
         }
-        let size = sizes.iter().find(|size| size.map == name);
+        let size = of_all.iter().find(|size| size.map == name);
         let map = object.maps.get(name).ok_or(Error::NoMap { name })?;
-        let wanted = Shape {
-            kind: map.map_type(),
-            key: map.key_size(),
-            value: map.value_size(),
-            flags: map.map_flags(),
-            entries: size.map_or(map.max_entries(), |size| size.entries),
-        };
+        let entries = size.map_or(map.max_entries(), |size| size.entries);
+        let setting = size.map(|size| size.setting);
         let found = Shape::pinned(&pin)?;
-        match size {
-            _ if found == wanted => {}
-            Some(size) if found.is_but_for_entries(wanted) => {
-                return Err(Error::OtherSize {
-                    pin,
-                    found: found.entries,
-                    wanted: wanted.entries,
-                    setting: size.setting,
-                });
-            }
-            _ => {
-                return Err(Error::OtherLayout {
-                    pin,
-                    found: found.to_string(),
-                    wanted: wanted.to_string(),
-                });
+        compare(&pin, found, Shape::of(map, entries), setting)?;
+        if let Some((_, kind)) = of_ports.iter().find(|(outer, _)| *outer == name) {
+            let inner = map.inner().ok_or(Error::NoMap { name })?;
+            let wanted = Shape::of(&inner, sizes.of_port(*kind));
+            for found in Shape::within(&pin)? {
+                compare(&pin, found, wanted, Some(setting_of_port(*kind)))?;
             }
         }
     }
     Ok(())
+}
+
+/// `setting`: the option by which the operator says how many entries are wanted, if one does.
+fn compare(pin: &Path, found: Shape, wanted: Shape, setting: Option<&'static str>) -> Result<()> {
+    match setting {
+        _ if found == wanted => Ok(()),
+        Some(setting) if found.is_but_for_entries(wanted) => Err(Error::OtherSize {
+            pin: pin.into(),
+            found: found.entries,
+            wanted: wanted.entries,
+            setting,
+        }),
+        _ => Err(Error::OtherLayout {
+            pin: pin.into(),
+            found: found.to_string(),
+            wanted: wanted.to_string(),
+        }),
+    }
 }
 
 /// All that has to be the same for a pinned map to be used.
@@ -158,14 +189,38 @@ struct Shape {
 }
 
 impl Shape {
+    /// As the object would make it, but for its entries.
+    fn of(map: &aya_obj::Map, entries: u32) -> Shape {
+        Shape {
+            kind: map.map_type(),
+            key: map.key_size(),
+            value: map.value_size(),
+            flags: map.map_flags(),
+            entries,
+        }
+    }
+
     fn pinned(pin: &Path) -> Result<Shape> {
-        let failed = |source| Error::Pin {
-            pin: pin.into(),
-            source,
-        };
-        let info = MapInfo::from_pin(pin).map_err(failed)?;
+        let info = MapInfo::from_pin(pin).and_then(|info| Shape::described(&info));
+        info.map_err(unusable(pin))
+    }
+
+    /// Of the maps in a map of maps.
+    fn within(pin: &Path) -> Result<Vec<Shape>> {
+        let outer = MapInfo::from_pin(pin).and_then(|info| info.fd());
+        let outer = outer.map_err(unusable(pin))?;
+        let inner = sys::inner_maps(outer.as_fd(), size_of::<u32>());
+        let inner = inner.map_err(|error| unusable(pin)(MapError::IoError(error)))?;
+        let shapes = inner.into_iter().map(|id| {
+            let shape = MapInfo::from_id(id).and_then(|info| Shape::described(&info));
+            shape.map_err(unusable(pin))
+        });
+        shapes.collect()
+    }
+
+    fn described(info: &MapInfo) -> std::result::Result<Shape, MapError> {
         Ok(Shape {
-            kind: info.map_type().map_err(failed)? as u32,
+            kind: info.map_type()? as u32,
             key: info.key_size(),
             value: info.value_size(),
             flags: info.map_flags(),
@@ -176,6 +231,13 @@ impl Shape {
     fn is_but_for_entries(self, other: Shape) -> bool {
         let entries = other.entries;
         Shape { entries, ..self } == other
+    }
+}
+
+fn unusable(pin: &Path) -> impl Fn(MapError) -> Error {
+    move |source| Error::Pin {
+        pin: pin.into(),
+        source,
     }
 }
 
@@ -205,5 +267,22 @@ mod tests {
             let map = object.maps.get(name).unwrap_or_else(|| panic!("no {name}"));
             assert_eq!((map.key_size(), map.value_size()), (key, value), "{name}");
         }
+        for Layout { name, key, value } in INNER {
+            let map = object.maps[name]
+                .inner()
+                .unwrap_or_else(|| panic!("none in {name}"));
+            assert_eq!((map.key_size(), map.value_size()), (key, value), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_port_has_room_for_what_was_asked_for_and_no_less_than_an_lru_makes_use_of() {
+        let sizes = Sizes {
+            unproven: 1000,
+            fragments: 0,
+            ..Sizes::default()
+        };
+        let rooms = Kind::ALL.map(|kind| sizes.of_port(kind));
+        assert_eq!(rooms, [1024, 512, 128]);
     }
 }

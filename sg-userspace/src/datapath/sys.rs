@@ -1,10 +1,12 @@
 //! What the datapath asks of the kernel in its own words, because aya's do not say it: what a tcx link is
-//! attached to; which programs run at a hook; and links whose descriptor stays when a pin fails or goes
+//! attached to; which programs run at a hook; which maps are in a map, many of which are put there at once;
+//! and links whose descriptor stays when a pin fails or goes
 //! (aya's `FdLink` is lost with a pin that fails, and its filter with it).
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -183,6 +185,66 @@ pub fn inner_maps(outer: BorrowedFd<'_>, key_size: usize) -> io::Result<Vec<u32>
     }
 }
 
+/// The slots of an array of maps that have one.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn taken_slots(outer: BorrowedFd<'_>, slots: u32) -> io::Result<BTreeSet<u32>> {
+    let mut taken = BTreeSet::new();
+    for slot in 0..slots {
+        let mut id = 0_u32;
+        let value = &raw mut id as u64;
+        let mut attributes = ElementAttributes::new(outer, &raw const slot as u64, value);
+        match bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attributes) {
+            Ok(_) => {
+                taken.insert(slot);
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(taken)
+}
+
+/// Puts a map into each of these slots of an array of maps. Once for all of them the kernel waits until no
+/// program uses what was there before; before Linux 5.19 once for each.
+///
+/// # Errors
+///
+/// What the system says; then some may be in place.
+pub fn put_in_slots(outer: BorrowedFd<'_>, slots: &[u32], maps: &[RawFd]) -> io::Result<()> {
+    /// The kernel's own error for what a map does not do (`include/linux/errno.h`).
+    const ENOTSUPP: i32 = 524;
+
+    let mut attributes = BatchAttributes {
+        keys: slots.as_ptr() as u64,
+        values: maps.as_ptr() as u64,
+        count: slots.len().min(maps.len()) as u32,
+        map: outer.as_raw_fd().cast_unsigned(),
+        ..BatchAttributes::default()
+    };
+    match bpf(bpf_cmd::BPF_MAP_UPDATE_BATCH, &mut attributes) {
+        Err(error) if error.raw_os_error() == Some(ENOTSUPP) => {}
+        done => return done.map(drop),
+    }
+    slots.iter().zip(maps).try_for_each(|(slot, map)| {
+        let (slot, map) = (&raw const *slot as u64, &raw const *map as u64);
+        let mut attributes = ElementAttributes::new(outer, slot, map);
+        bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attributes).map(drop)
+    })
+}
+
+/// Takes the map out of a slot of an array of maps, and waits until no program uses it.
+///
+/// # Errors
+///
+/// What the system says; `ENOENT` if there is none.
+pub fn clear_slot(outer: BorrowedFd<'_>, slot: u32) -> io::Result<()> {
+    let mut attributes = ElementAttributes::new(outer, &raw const slot as u64, 0);
+    bpf(bpf_cmd::BPF_MAP_DELETE_ELEM, &mut attributes).map(drop)
+}
+
 /// The start of `struct bpf_link_info`, with the part of tcx; the kernel fills no more than fits.
 #[repr(C)]
 #[derive(Default)]
@@ -224,6 +286,20 @@ impl ElementAttributes {
             flags: 0,
         }
     }
+}
+
+/// The part of `union bpf_attr` of `BPF_MAP_UPDATE_BATCH`.
+#[repr(C)]
+#[derive(Default)]
+struct BatchAttributes {
+    from: u64,
+    to: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map: u32,
+    element_flags: u64,
+    flags: u64,
 }
 
 /// The part of `union bpf_attr` of `BPF_OBJ_GET` and `BPF_OBJ_PIN`.

@@ -1,6 +1,6 @@
 //! Typed handles on the maps: the only place that writes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
@@ -105,6 +105,15 @@ impl Tables {
                     .collect(),
             },
         })
+    }
+
+    /// The slots that ports have.
+    pub fn slots(&self) -> Result<BTreeSet<u32>> {
+        let mut slots = BTreeSet::new();
+        self.ports.each(|_, port| {
+            slots.insert(port.slot);
+        })?;
+        Ok(slots)
     }
 
     /// Does one write of a plan.
@@ -273,7 +282,7 @@ impl<K: Pod + Ord, V: Pod> Trie<K, V> {
 pub(super) fn room(object: &Ebpf, name: &'static str) -> Result<u64> {
     let map = object.map(name).ok_or(Error::NoMap { name })?;
     let data = match map {
-        Map::HashMap(data) | Map::LruHashMap(data) | Map::LpmTrie(data) => data,
+        Map::HashMap(data) | Map::LpmTrie(data) => data,
         _ => return Err(Error::NoMap { name }),
     };
     let info = data.info().map_err(Error::map("describe", name))?;

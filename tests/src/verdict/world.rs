@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use sg_common::filter::{filter, filter_the_long_way};
@@ -33,6 +33,7 @@ use super::observed::{Counts, Observed};
 use crate::bpffs::Bpffs;
 use crate::leftovers;
 use crate::netns::Netns;
+use crate::pinned;
 use crate::tap::Tap;
 use crate::testrun::{self, PinnedHash, PinnedPerCpu, Program};
 
@@ -94,7 +95,11 @@ impl World {
             ports: 8,
             ..Limits::default()
         };
-        let sizes = Sizes { limits, flows };
+        let sizes = Sizes {
+            limits,
+            flows,
+            ..Sizes::default()
+        };
         let (mut kernel, log) = Kernel::open(bpffs.path(), None, sizes)
             .unwrap_or_else(|e| panic!("cannot open the kernel side: {e}"));
         // A new map holds none; the daemon sets them as well.
@@ -175,6 +180,14 @@ impl World {
             settings: former.settings,
             ..std::mem::take(&mut self.memory)
         };
+        // What a port has of its own goes with it.
+        let slots = self.slots();
+        let mut embryos = self.memory.embryos.borrow_mut();
+        embryos.retain(|key, _| slots.contains(&key.slot));
+        drop(embryos);
+        let mut fragments = self.memory.fragments.borrow_mut();
+        fragments.retain(|key, _| slots.contains(&key.slot));
+        drop(fragments);
         (self.inventory, self.port) = (inventory, Some(port));
     }
 
@@ -228,7 +241,7 @@ impl World {
                 passes: ran == testrun::Verdict::Accept,
                 counted: self.kernel_counts().since(&before.1),
                 flows: super::observed::flows(self.kernel_flows()),
-                fragments: self.stored.fragments.keys().into_iter().collect(),
+                fragments: self.stored.fragments(),
             },
             opening: scratch.opening,
             original: scratch.original,
@@ -381,11 +394,16 @@ impl World {
     }
 }
 
+type Connections4 = PinnedHash<{ size_of::<FlowKey4>() }, { size_of::<Flow>() }>;
+type Connections6 = PinnedHash<{ size_of::<FlowKey>() }, { size_of::<Flow>() }>;
+
 /// The maps that packets write.
 struct Stored {
-    flows4: [PinnedHash<{ size_of::<FlowKey4>() }, { size_of::<Flow>() }>; 2],
-    flows6: [PinnedHash<{ size_of::<FlowKey>() }, { size_of::<Flow>() }>; 2],
-    fragments: PinnedHash<{ size_of::<FragmentKey>() }, { size_of::<FragmentValue>() }>,
+    flows4: Connections4,
+    flows6: Connections6,
+    /// The pins of what each port has of its own.
+    embryos: [PathBuf; 2],
+    fragments: PathBuf,
     counters: PinnedPerCpu<{ size_of::<Counter>() }>,
 }
 
@@ -393,43 +411,57 @@ impl Stored {
     fn open(bpffs: &Path) -> Self {
         let pin = |name: &str| super::map_pin(bpffs, name);
         Self {
-            flows4: [name::FLOWS4, name::EMBRYOS4].map(|name| PinnedHash::open(&pin(name))),
-            flows6: [name::FLOWS6, name::EMBRYOS6].map(|name| PinnedHash::open(&pin(name))),
-            fragments: PinnedHash::open(&pin(name::FRAGMENTS)),
+            flows4: PinnedHash::open(&pin(name::FLOWS4)),
+            flows6: PinnedHash::open(&pin(name::FLOWS6)),
+            embryos: [name::EMBRYOS4, name::EMBRYOS6].map(pin),
+            fragments: pin(name::FRAGMENTS),
             counters: PinnedPerCpu::open(&pin(name::COUNTERS)),
         }
     }
 
     fn clear(&mut self) {
-        self.flows4.iter_mut().for_each(PinnedHash::clear);
-        self.flows6.iter_mut().for_each(PinnedHash::clear);
-        self.fragments.clear();
+        self.flows4.clear();
+        self.flows6.clear();
+        let of_ports = self.embryos.iter().chain([&self.fragments]);
+        of_ports.for_each(|pin| pinned::clear(pin));
     }
+
+    fn fragments(&self) -> BTreeSet<FragmentKey> {
+        const KEY: usize = size_of::<FragmentKey>();
+        let tables = PinnedHash::<KEY, { size_of::<FragmentValue>() }>::within(&self.fragments);
+        let keys = tables.values().flat_map(PinnedHash::keys);
+        keys.collect()
+    }
+
     fn put(&mut self, key: &FlowKey, flow: &Flow) {
         let flow = bytemuck::cast(*flow);
         match key.family() {
-            Family::V4 => self.flows4[0].insert(bytemuck::cast(key.narrow()), flow),
-            Family::V6 => self.flows6[0].insert(bytemuck::cast(*key), flow),
+            Family::V4 => self.flows4.insert(bytemuck::cast(key.narrow()), flow),
+            Family::V6 => self.flows6.insert(bytemuck::cast(*key), flow),
         }
     }
 
     fn forget(&mut self, key: &FlowKey) {
         match key.family() {
             Family::V4 => {
-                let key = bytemuck::cast(key.narrow());
-                self.flows4.iter_mut().for_each(|map| map.change(key, None));
+                let narrow = bytemuck::cast(key.narrow());
+                self.flows4.change(narrow, None);
+                let mut others = Connections4::within(&self.embryos[0]);
+                others.values_mut().for_each(|map| map.change(narrow, None));
             }
             Family::V6 => {
-                let key = bytemuck::cast(*key);
-                self.flows6.iter_mut().for_each(|map| map.change(key, None));
+                let wide = bytemuck::cast(*key);
+                self.flows6.change(wide, None);
+                let mut others = Connections6::within(&self.embryos[1]);
+                others.values_mut().for_each(|map| map.change(wide, None));
             }
         }
     }
 
     fn assured(&self, key: &FlowKey) -> Option<Flow> {
         match key.family() {
-            Family::V4 => self.flows4[0].get(bytemuck::cast(key.narrow())),
-            Family::V6 => self.flows6[0].get(bytemuck::cast(*key)),
+            Family::V4 => self.flows4.get(bytemuck::cast(key.narrow())),
+            Family::V6 => self.flows6.get(bytemuck::cast(*key)),
         }
         .map(bytemuck::cast)
     }

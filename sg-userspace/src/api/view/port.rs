@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Count, Counters, HookView, PortState, TroubleView};
+use super::{Count, Counters, HookView, PortState, TableView, TroubleView};
 use crate::model::Mac;
 
 /// A port, in a list.
@@ -51,6 +51,9 @@ pub struct PortDetail {
     pub egress: Vec<StageView>,
     /// What meets a packet to the VM.
     pub ingress: Vec<StageView>,
+    /// Fill of the tables that it shares with no other port.
+    #[serde(default)]
+    pub tables: Vec<TableView>,
     /// Everything counted.
     pub counters: Counters,
 }

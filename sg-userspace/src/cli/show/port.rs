@@ -45,9 +45,16 @@ fn header(detail: &PortDetail) -> String {
         ("groups", dash(port.security_groups.join(", "))),
         ("state", state),
     ];
+    let tables = detail.tables.iter();
+    let tables = tables.map(|table| {
+        (
+            &*table.name,
+            format!("{} of {} entries", table.used, table.capacity),
+        )
+    });
     let hooks = detail.hooks.iter();
     let hooks = hooks.map(|hook| (hook.hook.as_str(), hooked(hook)));
-    let fields = fields.into_iter().chain(hooks);
+    let fields = fields.into_iter().chain(tables).chain(hooks);
     let fields: String = fields
         .map(|(field, value)| format!("{field:<11}{value}\n"))
         .collect();

@@ -1,5 +1,7 @@
 //! This filter's side: the kernel's programs, run over the real maps that a real policy was compiled to.
 
+use std::path::Path;
+
 use bytemuck::{bytes_of, pod_read_unaligned};
 use sg_common::hook::Hook;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4, Side as FlowSide};
@@ -49,8 +51,14 @@ impl Filter {
         world.netns().stay();
         let pin = |name: &str| map_pin(world.bpffs(), name);
         Self {
-            narrow: [name::FLOWS4, name::EMBRYOS4].map(|name| PinnedHash::open(&pin(name))),
-            wide: [name::FLOWS6, name::EMBRYOS6].map(|name| PinnedHash::open(&pin(name))),
+            narrow: [
+                PinnedHash::open(&pin(name::FLOWS4)),
+                own(&pin(name::EMBRYOS4), world.slot()),
+            ],
+            wide: [
+                PinnedHash::open(&pin(name::FLOWS6)),
+                own(&pin(name::EMBRYOS6), world.slot()),
+            ],
             counters: Counters::open(&pin(name::COUNTERS), world.slot()),
             protocol: Protocol::Tcp,
             world,
@@ -118,6 +126,12 @@ impl Side for Filter {
         self.set_lifetime(tuple, 0);
         self.change(OTHERS, tuple, None);
     }
+}
+
+/// The table that a port has of its own.
+fn own<const K: usize>(pin: &Path, slot: u32) -> PinnedHash<K, FLOW> {
+    let own = PinnedHash::within(pin).remove(&slot);
+    own.unwrap_or_else(|| panic!("no table of slot {slot} in {}", pin.display()))
 }
 
 /// The inventory that is enforced, and the port of the VM: it may send anything, and some peers too.

@@ -1,0 +1,205 @@
+//! The tables that evict: one of each kind for every slot that has a port, in maps of maps. They are pinned
+//! with those: nobody else holds them.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::thread;
+
+use aya::Ebpf;
+use aya::maps::of_maps::ArrayOfMaps;
+use aya::maps::{Array, Map, MapData, MapError};
+use aya_obj::generated::bpf_map_type;
+use sg_common::layout::maps::{INNER, Layout, name};
+use sg_common::layout::share::{Kind, Share};
+
+use super::error::{Error, Result};
+use super::object::Sizes;
+use super::sys;
+use super::tables::{Raw, take};
+
+/// Tables that are made before they are put in place together: each has a descriptor until then.
+const BATCH: usize = 128;
+
+/// Threads that remove tables. The kernel lets each wait until no program can use its table any more, about
+/// 10 ms, and does nothing meanwhile.
+const THREADS: usize = 64;
+
+/// The tables of all slots, and what they have by the count of the programs.
+pub struct Shares {
+    slotted: Arc<[Slotted; 3]>,
+    counts: Array<MapData, Raw<Share>>,
+}
+
+impl Shares {
+    /// Takes the maps out of the loaded object.
+    pub fn open(object: &mut Ebpf, sizes: Sizes) -> Result<Self> {
+        let [embryos4, embryos6, fragments] = Kind::ALL;
+        let slotted = [
+            Slotted::open(object, embryos4, sizes)?,
+            Slotted::open(object, embryos6, sizes)?,
+            Slotted::open(object, fragments, sizes)?,
+        ];
+        Ok(Self {
+            slotted: Arc::new(slotted),
+            counts: take(object, name::SHARES)?,
+        })
+    }
+
+    /// The maps of maps, by [`Kind`].
+    pub fn slotted(&self) -> Arc<[Slotted; 3]> {
+        self.slotted.clone()
+    }
+
+    /// Makes the tables of slots that have none.
+    pub fn furnish(&mut self, slots: &BTreeSet<u32>) -> Result<()> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        for slotted in self.slotted.iter() {
+            let taken = slotted.slots()?;
+            let bare: Vec<u32> = slots.difference(&taken).copied().collect();
+            for slot in &bare {
+                let share = cleared(&self.counts, *slot, slotted.kind)?;
+                let written = self.counts.set(*slot, Raw(share), 0);
+                written.map_err(Error::map("write", name::SHARES))?;
+            }
+            for slots in bare.chunks(BATCH) {
+                slotted.furnish(slots)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the tables of slots, with all that is in them.
+    pub fn vacate(&self, slots: &BTreeSet<u32>) -> Result<()> {
+        let mut doomed = Vec::new();
+        for slotted in self.slotted.iter() {
+            let taken = slotted.slots()?;
+            doomed.extend(taken.intersection(slots).map(|slot| (slotted, *slot)));
+        }
+        let part = doomed.len().div_ceil(THREADS).max(1);
+        thread::scope(|scope| {
+            let threads: Vec<_> = doomed
+                .chunks(part)
+                .map(|part| {
+                    scope.spawn(|| {
+                        part.iter()
+                            .try_for_each(|(slotted, slot)| slotted.vacate(*slot))
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        })
+    }
+
+    /// Removes the tables of all slots but these.
+    pub fn keep(&self, slots: &BTreeSet<u32>) -> Result<()> {
+        let mut others = BTreeSet::new();
+        for slotted in self.slotted.iter() {
+            others.extend(slotted.slots()?.difference(slots));
+        }
+        self.vacate(&others)
+    }
+}
+
+/// The counts of a slot with those of one kind at zero.
+fn cleared(counts: &Array<MapData, Raw<Share>>, slot: u32, kind: Kind) -> Result<Share> {
+    let read = counts.get(&slot, 0);
+    let Raw(mut share) = read.map_err(Error::map("read", name::SHARES))?;
+    share.stored[kind as usize] = 0;
+    share.gone[kind as usize] = 0;
+    Ok(share)
+}
+
+/// A map of maps: the tables of one kind, by slot.
+pub struct Slotted {
+    kind: Kind,
+    /// Room in each.
+    entries: u32,
+    maps: ArrayOfMaps<MapData, MapData>,
+    /// The same map, for what aya does not do.
+    fd: OwnedFd,
+}
+
+impl Slotted {
+    fn open(object: &mut Ebpf, kind: Kind, sizes: Sizes) -> Result<Self> {
+        let Layout { name, .. } = INNER[kind as usize];
+        let fd = match object.map(name) {
+            Some(Map::ArrayOfMaps(data)) => data.fd().as_fd().try_clone_to_owned(),
+            _ => return Err(Error::NoMap { name }),
+        };
+        let fd = fd.map_err(|error| Error::map("open", name)(MapError::IoError(error)))?;
+        Ok(Self {
+            kind,
+            entries: sizes.of_port(kind),
+            maps: take(object, name)?,
+            fd,
+        })
+    }
+
+    /// Name of the map.
+    pub fn name(&self) -> &'static str {
+        INNER[self.kind as usize].name
+    }
+
+    /// The table of a slot; `None` if no port has it.
+    pub fn table(&self, slot: u32) -> Result<Option<MapData>> {
+        match self.maps.get(&slot, 0) {
+            Ok(table) => Ok(Some(table)),
+            Err(MapError::KeyNotFound | MapError::OutOfBounds { .. }) => Ok(None),
+            // It was removed before it could be opened.
+            Err(MapError::SyscallError(call)) if is_absent(&call.io_error) => Ok(None),
+            Err(error) => Err(Error::map("read", self.name())(error)),
+        }
+    }
+
+    /// Room in the table of a slot.
+    pub fn room(&self) -> u32 {
+        self.entries
+    }
+
+    /// The slots that have a table.
+    pub fn slots(&self) -> Result<BTreeSet<u32>> {
+        let slots = sys::taken_slots(self.fd.as_fd(), self.maps.len());
+        slots.map_err(|error| Error::map("read", self.name())(MapError::IoError(error)))
+    }
+
+    fn furnish(&self, slots: &[u32]) -> Result<()> {
+        let failed = |error| Error::map("make a table in", self.name())(error);
+        let tables = slots.iter().map(|_| self.make());
+        let tables: Vec<_> = tables
+            .collect::<std::result::Result<_, _>>()
+            .map_err(failed)?;
+        let fds: Vec<_> = tables
+            .iter()
+            .map(|table| table.fd().as_fd().as_raw_fd())
+            .collect();
+        let put = sys::put_in_slots(self.fd.as_fd(), slots, &fds);
+        put.map_err(|error| failed(MapError::IoError(error)))
+    }
+
+    fn make(&self) -> std::result::Result<MapData, MapError> {
+        let Layout { name, key, value } = INNER[self.kind as usize];
+        let lru = bpf_map_type::BPF_MAP_TYPE_LRU_HASH as u32;
+        let table = aya_obj::Map::new_from_params(lru, key, value, self.entries, 0);
+        MapData::create(table, name, None)
+    }
+
+    fn vacate(&self, slot: u32) -> Result<()> {
+        match sys::clear_slot(self.fd.as_fd(), slot) {
+            Err(error) if !is_absent(&error) => Err(Error::map("remove a table in", self.name())(
+                MapError::IoError(error),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOENT)
+}
