@@ -22,6 +22,7 @@ fn a_port_is_shown_as_a_packet_meets_it() {
         addresses  10.0.0.5, 2001:db8::5, 10.0.9.0/24 via fa:16:3e:00:00:99
         groups     WEB_SERVERS
         state      enforcing
+        embryos4   0 of 128 entries
         from_vm    program 1112 from_vm, tag 3a42d422d61daf28; tcx link 448, pinned at /sys/fs/bpf/sg/v3/links/7-from_vm
         to_vm      program 1113 to_vm, tag 3a42d422d61daf28; tcx link 449, pinned at /sys/fs/bpf/sg/v3/links/7-to_vm
 
