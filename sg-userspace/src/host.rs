@@ -14,18 +14,16 @@ use nix::{
 /// The type of the BPF file system (`BPF_FS_MAGIC`, `include/uapi/linux/magic.h`).
 const BPF_FS: FsType = FsType(0xcafe_4a11u32 as _);
 
-/// What the kernel asks for loading and attaching the filter, with the way to give it.
-const NEEDED: [Capability; 3] = [
-    Capability::CAP_BPF,
-    Capability::CAP_NET_ADMIN,
-    Capability::CAP_PERFMON,
-];
+/// What the kernel asks for. Loading and attaching would do with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; but
+/// what stands at a hook, and the maps within maps, are told by number, and only CAP_SYS_ADMIN opens a program
+/// or a map by its number (`kernel/bpf/syscall.c`, `bpf_prog_get_fd_by_id`).
+const NEEDED: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_SYS_ADMIN];
 
 /// The host lacks something the daemon needs.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// The process may not do what the daemon does.
-    #[error("missing capability: {} (run as root, or grant the service CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)", names(.0))]
+    #[error("missing capability: {} (run as root, or grant the service CAP_NET_ADMIN and CAP_SYS_ADMIN)", names(.0))]
     Capabilities(Vec<Capability>),
     /// Maps and links cannot be pinned there.
     #[error("{path} is not on a BPF file system (mount one with `mount -t bpf bpf /sys/fs/bpf`, or name another directory with --bpffs)", path = .0.display())]
@@ -58,14 +56,9 @@ fn names(capabilities: &[Capability]) -> String {
 pub fn check_capabilities() -> Result<(), HostError> {
     // Without an answer from the kernel, let the loading itself say what is wrong.
     let effective = caps::read(None, CapSet::Effective).unwrap_or_else(|_| caps::all());
-    // CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON, and was all there was before Linux 5.8.
-    let covers = |needed| match needed {
-        Capability::CAP_NET_ADMIN => effective.contains(&needed),
-        _ => effective.contains(&needed) || effective.contains(&Capability::CAP_SYS_ADMIN),
-    };
     let missing: Vec<_> = NEEDED
         .into_iter()
-        .filter(|needed| !covers(*needed))
+        .filter(|needed| !effective.contains(needed))
         .collect();
     if missing.is_empty() {
         Ok(())
@@ -151,9 +144,9 @@ mod tests {
 
     #[test]
     fn missing_capabilities_are_named() {
-        let error = HostError::Capabilities(vec![Capability::CAP_BPF]).to_string();
+        let error = HostError::Capabilities(vec![Capability::CAP_SYS_ADMIN]).to_string();
         assert!(
-            error.starts_with("missing capability: CAP_BPF (run as root"),
+            error.starts_with("missing capability: CAP_SYS_ADMIN (run as root"),
             "{error}"
         );
     }

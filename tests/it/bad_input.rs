@@ -260,7 +260,7 @@ fn sgd_says_what_the_host_lacks() {
     drop_capabilities(&mut nobody);
     let output = node.output(nobody);
     output.expect(6);
-    assert!(output.stderr.contains("CAP_BPF"), "{}", output.stderr);
+    assert!(output.stderr.contains("CAP_SYS_ADMIN"), "{}", output.stderr);
 
     fs::create_dir_all(node.pins().join("v999")).unwrap();
     let output = node.output(sgd(node.pins().to_str().unwrap()));

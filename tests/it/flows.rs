@@ -297,29 +297,30 @@ fn a_hundred_thousand_connections_hold_up_neither_memory_nor_orders() {
     let before = peak_memory(pid);
 
     let listing = Instant::now();
-    let slowest = std::thread::scope(|scope| {
+    let (slowest, answered) = std::thread::scope(|scope| {
         let list = scope.spawn(|| host.node.sgctl("flows list -o conntrack"));
-        let mut slowest = Duration::ZERO;
+        let (mut slowest, mut answered) = (Duration::ZERO, 0);
         while !list.is_finished() {
             let order = Instant::now();
             host.node.sgctl("list ports").expect(0);
             slowest = slowest.max(order.elapsed());
+            answered += 1;
         }
         let listed = list.join().unwrap();
         listed.expect(0);
         assert_eq!(listed.stdout.lines().count() as u32, FLOWS + 1);
-        slowest
+        (slowest, answered)
     });
     let listed = listing.elapsed();
     let grown = peak_memory(pid).saturating_sub(before);
     eprintln!("listed in {listed:?}, other orders within {slowest:?}, {grown} KiB more");
-    assert!(listed < Duration::from_secs(30), "{listed:?}");
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(
+        answered > 2 && slowest < listed / 2,
+        "{slowest:?} of {listed:?}"
+    );
     assert!(grown < 16 * 1024, "{grown} KiB");
 
-    let status = Instant::now();
     let _ = host.node.query("status");
-    assert!(status.elapsed() < Duration::from_secs(2));
     let deleted = host.node.sgctl("flows delete --port WEB1");
     let sum = format!("sgctl: {} flow entries have been deleted", FLOWS + 1);
     assert!(deleted.stderr.contains(&sum), "{}", deleted.stderr);

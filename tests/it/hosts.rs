@@ -7,7 +7,7 @@ use std::process::Command;
 
 use sg_tests::node::{Node, program};
 
-use crate::site::{HTTP, site};
+use crate::site::{HTTP, site, web1};
 
 /// `nobody`, on every Linux.
 const NOBODY: u32 = 65534;
@@ -30,11 +30,20 @@ fn a_user_without_capabilities_is_told_which_are_missing() {
     let refused = node.output(command);
 
     refused.expect(6);
-    for words in ["CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON", "run as root"] {
+    for words in ["CAP_NET_ADMIN", "CAP_SYS_ADMIN", "run as root"] {
         assert!(
             refused.stderr.contains(words),
             "{words}: {}",
             refused.stderr
         );
     }
+}
+
+#[test]
+fn two_capabilities_are_enough_to_enforce() {
+    let mut node = Node::new("rights").with_only("net_admin,sys_admin");
+    let _tap = node.tap(&web1().interface());
+    node.start(&site(&[HTTP]));
+    let web = node.query("show port WEB1");
+    assert_eq!(web["state"], "enforcing", "{}", web["state"]);
 }

@@ -37,6 +37,8 @@ pub struct Node {
     directory: TempDir,
     netns: Netns,
     programs: Option<PathBuf>,
+    /// What the daemon may, as `setpriv` names it; all without.
+    capabilities: Option<String>,
 }
 
 /// What a command printed and how it ended.
@@ -73,6 +75,7 @@ impl Node {
             directory,
             netns,
             programs: None,
+            capabilities: None,
         }
     }
 
@@ -80,6 +83,13 @@ impl Node {
     #[must_use]
     pub fn with_programs(mut self, directory: &Path) -> Self {
         self.programs = Some(directory.to_owned());
+        self
+    }
+
+    /// The same, but its daemon has no capabilities but these, as `setpriv` names them.
+    #[must_use]
+    pub fn with_only(mut self, capabilities: &str) -> Self {
+        self.capabilities = Some(capabilities.to_owned());
         self
     }
 
@@ -285,11 +295,23 @@ impl Node {
     }
 
     fn sgd_command(&self, verb: &str) -> Command {
-        let mut command = Command::new(self.program("sgd"));
+        let mut command = self.daemon_command();
         command.arg(verb).arg("--bpffs").arg(self.pins());
         if verb == "run" {
             command.arg("--socket").arg(self.socket());
         }
+        command
+    }
+
+    fn daemon_command(&self) -> Command {
+        let program = self.program("sgd");
+        let Some(capabilities) = &self.capabilities else {
+            return Command::new(program);
+        };
+        let bounds = capabilities.split(',').map(|name| format!(",+{name}"));
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--bounding-set=-all{}", bounds.collect::<String>()));
+        command.args(["--inh-caps=-all", "--"]).arg(program);
         command
     }
 

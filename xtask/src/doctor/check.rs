@@ -159,12 +159,7 @@ pub fn kernel() -> Vec<Check> {
 
 /// What this process may.
 pub fn rights() -> Vec<Check> {
-    let needed = [
-        Capability::CAP_BPF,
-        Capability::CAP_NET_ADMIN,
-        Capability::CAP_PERFMON,
-        Capability::CAP_SYS_ADMIN,
-    ];
+    let needed = [Capability::CAP_NET_ADMIN, Capability::CAP_SYS_ADMIN];
     let mut checks = vec![Check::present(
         "root",
         host::is_root(),
