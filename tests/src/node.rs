@@ -109,8 +109,13 @@ impl Node {
 
     /// Writes the inventory and starts the daemon; returns when it answers.
     pub fn start(&mut self, inventory: &Inventory) {
-        write_json(&self.inventory_path(), &inventory.json());
+        self.write(inventory);
         self.start_again();
+    }
+
+    /// Writes the inventory.
+    pub fn write(&self, inventory: &Inventory) {
+        write_json(&self.inventory_path(), &inventory.json());
     }
 
     /// Starts the daemon with the inventory that is there; returns when it answers.

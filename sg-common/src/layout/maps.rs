@@ -12,7 +12,7 @@ use crate::layout::sweep::{Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 5;
+pub const ABI: u32 = 6;
 
 /// The names of the maps.
 pub mod name {

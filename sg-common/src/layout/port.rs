@@ -16,7 +16,7 @@ shared! {
     }
 
     /// Value of the `ports` map: all that decides about a port before its flows and its policy.
-    pub struct Port: 80 {
+    pub struct Port: 144 {
         /// Its own key, checked after the value was copied.
         pub key: PortKey,
         /// Dense number of the port: index of its counters and the port's part of flow keys. Never 0.
@@ -31,8 +31,13 @@ shared! {
         pub policies: [u64; 4],
         /// The port's UUID, for people and for a restarted daemon; the filter does not read it.
         pub uuid: [u8; 16],
+        /// The addresses that go with the port's MAC, as far as there is room, by [`Family`]: most ports
+        /// have no more, and then nothing is looked up ([`flags::ONLY_OWN_V4`]). Rows of `addresses`, too.
+        pub own: [[Address; OWN]; 2],
+        /// Bits of [`kind`] of these addresses; 0 where there is none.
+        pub own_kinds: [[u8; OWN]; 2],
         /// Zero.
-        pub reserved: u64,
+        pub reserved: u32,
     }
 
     /// The data of a key of the `addresses` trie: an address the port may send from.
@@ -50,6 +55,9 @@ shared! {
         pub address: Address,
     }
 }
+
+/// How many addresses of each family [`Port::own`] has room for: a fixed one and the link-local one.
+pub const OWN: usize = 2;
 
 /// Bits of [`AddressKey`] before the address: every prefix is at least this long.
 pub const ADDRESS_KEY_BITS: u32 = 96;
@@ -77,6 +85,10 @@ pub mod flags {
     pub const WITHOUT_V6: u16 = 32;
     /// The parent of a trunk: a frame in a VLAN of no subport is nobody's, even if everything else passes.
     pub const TRUNK: u16 = 64;
+    /// All IPv4 addresses that the port may send from are in [`super::Port::own`], with the port's MAC.
+    pub const ONLY_OWN_V4: u16 = 128;
+    /// All IPv6 addresses that the port may send from are in [`super::Port::own`], with the port's MAC.
+    pub const ONLY_OWN_V6: u16 = 256;
 }
 
 /// Bits of the value of the `addresses` trie: why an address is allowed.

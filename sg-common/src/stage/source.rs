@@ -3,6 +3,7 @@
 
 use crate::layout::port::{ANY_FAMILY, ANY_MAC, AddressKey, flags};
 use crate::layout::settings::switch;
+use crate::layout::shared::tag_is;
 use crate::packet::Opening;
 use crate::reason::DropReason;
 use crate::scratch::Scratch;
@@ -73,7 +74,7 @@ pub fn check_mac<T: Tables>(tables: &T, context: &Context<'_>) -> Result<(), Dro
     if !context.is_from_vm() || context.source_mac == context.mac {
         return Ok(());
     }
-    match kinds(tables, context, &context.source_mac, ANY_FAMILY, &[0; 16]) {
+    match looked_up(tables, context, &context.source_mac, ANY_FAMILY, &[0; 16]) {
         0 => Err(DropReason::SpoofedMac),
         _ => Ok(()),
     }
@@ -129,24 +130,57 @@ pub fn pair<T: Tables>(
     family: Family,
     address: &Address,
 ) -> u32 {
-    kinds(
-        tables,
-        context,
-        &context.source_mac,
-        family.number(),
-        address,
-    )
+    match context.source_mac == context.mac {
+        true => own_kinds(tables, context, family, address),
+        false => looked_up(
+            tables,
+            context,
+            &context.source_mac,
+            family.number(),
+            address,
+        ),
+    }
 }
 
 /// As [`pair`], with the port's own MAC.
-#[inline(always)]
+///
+/// A subprogram of its own in the kernel, like [`looked_up`], for its stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
 pub fn own_kinds<T: Tables>(
     tables: &T,
     context: &Context<'_>,
     family: Family,
     address: &Address,
 ) -> u32 {
-    kinds(tables, context, &context.mac, family.number(), address)
+    match in_row(context, family, address) {
+        Some(kinds) => kinds,
+        None => looked_up(tables, context, &context.mac, family.number(), address),
+    }
+}
+
+/// As [`own_kinds`], by the port's own row; `None` if that one does not tell.
+#[inline(always)]
+fn in_row(context: &Context<'_>, family: Family, address: &Address) -> Option<u32> {
+    let (port, asked) = (context.port, words(address));
+    let (own, kinds, only) = match family {
+        Family::V4 => (&port.own[0], &port.own_kinds[0], flags::ONLY_OWN_V4),
+        Family::V6 => (&port.own[1], &port.own_kinds[1], flags::ONLY_OWN_V6),
+    };
+    let found = match (words(&own[0]) == asked, words(&own[1]) == asked) {
+        (true, _) => kinds[0],
+        (_, true) => kinds[1],
+        _ => 0,
+    };
+    if !tag_is(&port.key, &context.key) {
+        return Some(0);
+    }
+    (found != 0 || context.has(only)).then_some(found as u32)
+}
+
+/// An address to be compared at once.
+#[inline(always)]
+const fn words(address: &Address) -> [u32; 4] {
+    bytemuck::must_cast(*address)
 }
 
 /// Whether the port may send from an address, with whatever MAC, or nothing checks that.
@@ -159,12 +193,12 @@ pub fn is_own<T: Tables>(
 ) -> bool {
     is_unchecked(context, family)
         || own_kinds(tables, context, family, address) != 0
-        || kinds(tables, context, &[0; 6], family.number() | ANY_MAC, address) != 0
+        || looked_up(tables, context, &[0; 6], family.number() | ANY_MAC, address) != 0
 }
 
 /// A subprogram of its own in the kernel: its key needs its own stack.
 #[cfg_attr(target_arch = "bpf", inline(never))]
-fn kinds<T: Tables>(
+fn looked_up<T: Tables>(
     tables: &T,
     context: &Context<'_>,
     mac: &Mac,

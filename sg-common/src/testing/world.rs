@@ -15,7 +15,8 @@ use crate::layout::policy::{
     ask, port_protocol,
 };
 use crate::layout::port::{
-    ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, Port, PortKey, flags, kind, policy_index,
+    ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, OWN, Port, PortKey, flags, kind,
+    policy_index,
 };
 use crate::layout::settings::ticks;
 use crate::memory::{FlowMemory, Memory, mask};
@@ -90,6 +91,8 @@ impl World {
             flags: 0,
             policies,
             uuid: [0; 16],
+            own: [[[0; 16]; OWN]; 2],
+            own_kinds: [[0; OWN]; 2],
             reserved: 0,
         };
         memory.ports.insert(KEY, port);

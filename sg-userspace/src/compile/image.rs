@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use sg_common::layout::port::{AddressKey, PortKey};
+use sg_common::layout::port::{AddressKey, OWN, PortKey};
+use sg_common::wire::addr::Address;
 
 use super::limits::Table;
 use crate::model::PortId;
@@ -29,8 +30,19 @@ pub struct PortImage {
     pub flags: u16,
     /// By [`sg_common::layout::port::policy_index`].
     pub policies: [u64; 4],
+    /// Those of its addresses that its own row holds.
+    pub own: Own,
     /// Its rows of `addresses`, of slot 0.
     pub addresses: BTreeMap<(u32, AddressKey), u32>,
+}
+
+/// [`sg_common::layout::port::Port::own`] and what goes with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// The addresses.
+    pub addresses: [[Address; OWN]; 2],
+    /// Bits of [`sg_common::layout::port::kind`] of each.
+    pub kinds: [[u8; OWN]; 2],
 }
 
 /// The rows of policies. The keys of tries are (bits of the key that count, key).

@@ -22,7 +22,7 @@ use sg_common::wire::addr::Family;
 
 pub use ids::Source;
 pub(crate) use ids::{Collision, Ids};
-pub use image::{Image, PortImage, Rows};
+pub use image::{Image, Own, PortImage, Rows};
 use index::{Index, Sources};
 pub use limits::{Limits, Table};
 use policy::Permitted;
@@ -143,12 +143,15 @@ impl Compiler<'_> {
     }
 
     fn port(&mut self, port: &Port) -> Result<(PortImage, Addition), Collision> {
+        let addresses = port::addresses(port);
+        let (own, only) = port::own(port.mac, &addresses);
         let mut image = PortImage {
             id: port.id,
             mac: port.mac.0,
-            flags: port::port_flags(self.inventory, port),
+            flags: port::port_flags(self.inventory, port) | only,
             policies: [0; 4],
-            addresses: port::addresses(port),
+            own,
+            addresses,
         };
         let mut addition = Addition::default();
         if port.security == Security::Filtered {

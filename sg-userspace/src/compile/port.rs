@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
-use sg_common::layout::port::{ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, flags, kind};
+use sg_common::layout::port::{
+    ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, OWN, flags, kind,
+};
 use sg_common::wire::addr::{Family, link_local};
 
 use super::ids::prefix;
+use super::image::Own;
 use crate::model::address::everyone;
 use crate::model::{Inventory, Mac, Port, Security, Trunk};
 
@@ -96,6 +99,42 @@ pub(super) fn addresses(port: &Port) -> BTreeMap<(u32, AddressKey), u32> {
         rows.insert((ADDRESS_KEY_BITS + 128, key), kind::MAC);
     }
     rows
+}
+
+/// What the port's own row holds of these rows, and the flags of the families of which it holds all. An
+/// unfiltered port, which nobody asks, has none.
+pub(super) fn own(mac: Mac, rows: &BTreeMap<(u32, AddressKey), u32>) -> (Own, u16) {
+    let (mut own, mut only) = (Own::default(), 0);
+    if rows.is_empty() {
+        return (own, only);
+    }
+    for (family, flag) in [
+        (Family::V4, flags::ONLY_OWN_V4),
+        (Family::V6, flags::ONLY_OWN_V6),
+    ] {
+        let of_family = || {
+            rows.iter()
+                .filter(|((_, key), _)| key.family == family.number())
+        };
+        let exact =
+            |(bits, key): &(u32, AddressKey)| *bits == ADDRESS_KEY_BITS + 128 && key.mac == mac.0;
+        let (addresses, kinds) = (
+            &mut own.addresses[family as usize],
+            &mut own.kinds[family as usize],
+        );
+        let places = addresses.iter_mut().zip(kinds);
+        for (((_, key), kind), (address, kinds)) in
+            of_family().filter(|(key, _)| exact(key)).zip(places)
+        {
+            *address = key.address;
+            // All bits of a row that is one address are below.
+            *kinds = *kind as u8;
+        }
+        if of_family().count() <= OWN && of_family().all(|(key, _)| exact(key)) {
+            only |= flag;
+        }
+    }
+    (own, only)
 }
 
 /// Adds the rows "some MAC may send from this address".

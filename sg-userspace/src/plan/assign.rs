@@ -98,6 +98,8 @@ fn entry(key: PortKey, port: &PortImage, slot: u32, generation: u32) -> Port {
         flags: port.flags,
         policies: port.policies,
         uuid: *port.id.0.as_bytes(),
+        own: port.own.addresses,
+        own_kinds: port.own.kinds,
         reserved: 0,
     }
 }

@@ -10,7 +10,7 @@ use crate::compile::{PortImage, Rows, Services};
 
 /// Set in [`Port::reserved`] while an update that revokes is under way, so that an update after a crash
 /// knows that the port's connections have not been judged since. The filter does not read it.
-pub(super) const PENDING: u64 = 1;
+pub(super) const PENDING: u32 = 1;
 
 /// The policies that may refuse what they have accepted.
 pub(super) struct Revoked(BTreeSet<u64>);

@@ -61,6 +61,10 @@ fn image_of(state: &State) -> Image {
             mac: port.mac,
             flags: port.flags,
             policies: port.policies,
+            own: crate::compile::Own {
+                addresses: port.own,
+                kinds: port.own_kinds,
+            },
             addresses: own.collect(),
         };
         (*key, image)

@@ -18,6 +18,10 @@ const RUNS: u32 = 10_000;
 /// Packets in one sample of packets that are always others.
 const NEW: u32 = 300;
 
+/// Room for connections of one family that are not proven yet: what a node had for all ports before each
+/// had its own.
+pub const UNPROVEN: u32 = 65_536;
+
 /// A build's programs at the server's tap, which a daemon of that build has attached.
 pub struct Build {
     node: Node,
@@ -75,6 +79,19 @@ impl Build {
     #[must_use]
     pub fn verified_instructions(&self) -> [u32; 2] {
         [Hook::FromVm, Hook::ToVm].map(|hook| self.program(hook).verified_instructions())
+    }
+
+    /// Fills the tables of connections that are not proven yet, of which each build has room for
+    /// [`UNPROVEN`].
+    pub fn fill(&mut self) {
+        for path in paths::all() {
+            if let (Frames::New(frame), Hook::FromVm) = (&path.frames, path.hook) {
+                for number in self.seen..self.seen + UNPROVEN + UNPROVEN / 16 {
+                    self.mean(&path, None, &frame(number), 1);
+                }
+                self.seen += UNPROVEN + UNPROVEN / 16;
+            }
+        }
     }
 
     fn sample(&mut self, path: &Path, program: Option<&Program>) -> f64 {

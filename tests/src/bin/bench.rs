@@ -7,7 +7,7 @@ use sg_common::hook::Hook;
 use sg_tests::bench::empty;
 use sg_tests::bench::established::{self, Established};
 use sg_tests::bench::paths;
-use sg_tests::bench::programs::{self, Build, Cost};
+use sg_tests::bench::programs::{self, Build, Cost, UNPROVEN};
 use sg_tests::bench::stream::{self, Places, Stream, Throughput};
 use sg_tests::inventory::{Inventory, Port, group, port};
 use sg_tests::netns::Netns;
@@ -79,9 +79,10 @@ fn main() {
 
 /// Prints what each way costs in the build to compare with, in this one, and their ratio.
 fn by_way(options: &Options) {
-    let build = |mut node: Node| {
+    let build = |mut node: Node, options: &[&str]| {
         let tap = node.tap(&paths::server().interface());
-        node.start(&paths::inventory());
+        node.write(&paths::inventory());
+        node.start_with(options);
         Build::of(node, tap)
     };
     let base = match &options.base {
@@ -92,27 +93,38 @@ fn by_way(options: &Options) {
     let pin = ours.directory().join("bpf/empty");
     empty::pin(&pin);
     let empty = Program::pinned(&pin);
-    let mut builds = [build(base), build(ours)];
+    // As much room for new connections as the base has, for a fair comparison.
+    let room = UNPROVEN.to_string();
+    let mut builds = [build(base, &[]), build(ours, &["--max-unproven", &room])];
     let [before, now] = [0, 1].map(|build: usize| builds[build].verified_instructions());
     println!("verified instructions (from_vm, to_vm): {before:?} to {now:?}");
     println!(
         "{:36} {:8} {:>22} {:>22} {:>20} {:>16}",
         "way", "hook", "base, ns over empty", "this build", "ratio", "base to itself"
     );
-    for cost in programs::measure(&mut builds, &empty, &options.only, options.rounds) {
-        let Cost {
-            name,
-            hook,
-            base,
-            ours,
-            control,
-            ratio,
-        } = cost;
-        println!(
-            "{name:36} {:8} {base:>22.0} {ours:>22.0} {ratio:>20.2} {control:>16.0}",
-            hook.as_str()
-        );
+    let costs = programs::measure(&mut builds, &empty, &options.only, options.rounds);
+    costs.into_iter().for_each(print_cost);
+    if "new".contains(&options.only) || options.only.contains("new") {
+        builds.iter_mut().for_each(Build::fill);
+        println!("with full tables of new connections:");
+        let costs = programs::measure(&mut builds, &empty, "new", options.rounds);
+        costs.into_iter().for_each(print_cost);
     }
+}
+
+fn print_cost(cost: Cost) {
+    let Cost {
+        name,
+        hook,
+        base,
+        ours,
+        control,
+        ratio,
+    } = cost;
+    println!(
+        "{name:36} {:8} {base:>22.0} {ours:>22.0} {ratio:>20.2} {control:>16.0}",
+        hook.as_str()
+    );
 }
 
 fn program_alone(inventory: &Inventory, web1: &Port, rounds: usize) {

@@ -1,10 +1,12 @@
 //! A VM sends only from its own MACs and addresses.
 
+use crate::hook::Hook;
+use crate::layout::maps::name;
 use crate::layout::port::{flags, kind};
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{PEER_MAC, icmp, ip, link_local_of, neighbor, udp};
 use crate::testing::world::{VM_MAC, World, v4};
-use crate::wire::addr::Mac;
+use crate::wire::addr::{Address, Mac, from_ip};
 
 const OTHER_MAC: Mac = [0, 0, 0x5e, 0, 1, 0x33];
 
@@ -243,12 +245,85 @@ fn a_neighbor_advertisement_without_its_target_is_spoofed() {
     );
     // A target behind the end of the packet is not its target.
     let mut frame = whole.clone().cut(8).frame(VM_MAC);
-    frame.extend(crate::wire::addr::from_ip(&"2001:db8::5".parse().unwrap()));
-    let verdict = world.judge(crate::hook::Hook::FromVm, &frame);
+    frame.extend(from_ip(&"2001:db8::5".parse().unwrap()));
+    let verdict = world.judge(Hook::FromVm, &frame);
     assert_eq!(verdict, Err(DropReason::SpoofedNeighbor));
     // Nor may it come in a second fragment, where nobody sees it.
     let mut first = whole.data(8).fragment(0..8, 9).frame(VM_MAC);
-    first.extend(crate::wire::addr::from_ip(&"2001:db8::5".parse().unwrap()));
-    let verdict = world.judge(crate::hook::Hook::FromVm, &first);
+    first.extend(from_ip(&"2001:db8::5".parse().unwrap()));
+    let verdict = world.judge(Hook::FromVm, &first);
     assert_eq!(verdict, Err(DropReason::SpoofedNeighbor));
+}
+
+fn of(address: &str) -> Address {
+    from_ip(&address.parse().unwrap())
+}
+
+/// As most ports are: an address of each family and the link-local one of the MAC, and nothing else.
+fn with_own_row() -> World {
+    let mut world = World::new().permit_egress();
+    let port = world.port();
+    port.own = [
+        [of("10.0.0.5"), [0; 16]],
+        [of("2001:db8::5"), of(&link_local_of(VM_MAC))],
+    ];
+    let [fixed, link_local] = [kind::FIXED, kind::LINK_LOCAL].map(|kind| kind as u8);
+    port.own_kinds = [[fixed, 0], [fixed, link_local]];
+    port.flags |= flags::ONLY_OWN_V4 | flags::ONLY_OWN_V6;
+    world
+}
+
+#[test]
+fn a_port_with_few_addresses_has_them_in_its_own_row_and_none_is_looked_up() {
+    let mut world = with_own_row();
+    let link_local = format!("[{}]:1", link_local_of(VM_MAC));
+    for (packet, verdict) in [
+        (udp("10.0.0.5:1", "192.0.2.1:2"), Ok(Accept::New)),
+        (udp("[2001:db8::5]:1", "[2001:db8::1]:2"), Ok(Accept::New)),
+        (udp(&link_local, "[fe80::1]:2"), Ok(Accept::New)),
+        (
+            udp("10.0.0.6:1", "192.0.2.1:2"),
+            Err(DropReason::SpoofedAddress),
+        ),
+        (
+            udp("[2001:db8::6]:1", "[2001:db8::1]:2"),
+            Err(DropReason::SpoofedAddress),
+        ),
+        (
+            udp("[::ffff:10.0.0.5]:1", "[2001:db8::1]:2"),
+            Err(DropReason::SpoofedAddress),
+        ),
+        // The place of no address is not the address of no host.
+        (
+            udp("0.0.0.0:1", "192.0.2.1:2"),
+            Err(DropReason::UnspecifiedSource),
+        ),
+        (
+            udp("[::]:1", "[2001:db8::1]:2"),
+            Err(DropReason::UnspecifiedSource),
+        ),
+    ] {
+        assert_eq!(world.send(&packet), verdict, "{packet:?}");
+        let looked_up = world.memory.looked_up.take();
+        assert!(!looked_up.contains(&name::ADDRESSES), "{packet:?}");
+    }
+}
+
+#[test]
+fn what_the_own_row_does_not_hold_is_looked_up_unless_it_holds_all() {
+    let mut world = with_own_row();
+    world.port().flags &= !(flags::ONLY_OWN_V4 | flags::ONLY_OWN_V6);
+    world.may_send(VM_MAC, "203.0.113.0", v4(24), kind::PAIR);
+    let pair = udp("203.0.113.77:1", "192.0.2.1:2");
+    assert_eq!(world.send(&pair), Ok(Accept::New));
+    let other = udp("203.0.114.77:1", "192.0.2.1:2");
+    assert_eq!(world.send(&other), Err(DropReason::SpoofedAddress));
+}
+
+#[test]
+fn the_own_row_is_for_the_own_mac_only() {
+    let mut world = with_own_row();
+    let packet = udp("10.0.0.5:1", "192.0.2.1:2");
+    let sent = world.judge(Hook::FromVm, &packet.frame(OTHER_MAC));
+    assert_eq!(sent, Err(DropReason::SpoofedMac));
 }

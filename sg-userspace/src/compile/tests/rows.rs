@@ -195,7 +195,8 @@ fn a_port_without_any_address_of_a_family_is_marked() {
 fn the_parent_of_a_trunk_is_marked_filtered_or_not() {
     let trunk = json!({"sub_ports": []});
     let parent = the_port(json!({"trunk_details": trunk}));
-    assert_eq!(parent.flags, flags::TRUNK | flags::WITHOUT_V6);
+    let marks = parent.flags & !(flags::ONLY_OWN_V4 | flags::ONLY_OWN_V6);
+    assert_eq!(marks, flags::TRUNK | flags::WITHOUT_V6);
     let off = json!({"trunk_details": trunk, "port_security_enabled": false});
     assert_eq!(the_port(off).flags, flags::TRUNK | flags::UNFILTERED);
 }
@@ -304,4 +305,60 @@ fn policies_that_name_the_same_groups_share_one_index() {
         .collect();
     assert_eq!(indexes.len(), 1);
     assert_eq!(compiled.image.rows.grants.len(), 2);
+}
+
+/// The addresses in the port's own row, and whether these are all of IPv4 and all of IPv6.
+fn own(port: &PortImage) -> (Vec<String>, bool, bool) {
+    let mut own = Vec::new();
+    for family in Family::ALL {
+        let places = port.own.addresses[family as usize].iter();
+        for (address, kinds) in places.zip(port.own.kinds[family as usize]) {
+            if kinds != 0 {
+                own.push(format!("{} {}", to_ip(address, family), name(kinds.into())));
+            }
+        }
+    }
+    let has = |flag| port.flags & flag != 0;
+    (own, has(flags::ONLY_OWN_V4), has(flags::ONLY_OWN_V6))
+}
+
+#[test]
+fn the_row_of_a_port_holds_an_address_and_the_link_local_one() {
+    let port = the_port(json!({"fixed_ips": ["10.0.0.5", "2001:db8::5"]}));
+    let addresses = [
+        "10.0.0.5 fixed",
+        "2001:db8::5 fixed",
+        "fe80::f816:3eff:fe00:5 link-local",
+    ];
+    assert_eq!(
+        own(&port),
+        (addresses.map(String::from).to_vec(), true, true)
+    );
+}
+
+#[test]
+fn the_row_of_a_port_with_many_addresses_holds_the_first_and_says_that_there_are_more() {
+    let port = the_port(json!({"fixed_ips": ["10.0.0.7", "10.0.0.5", "10.0.0.6"]}));
+    let addresses = ["10.0.0.5 fixed", "10.0.0.6 fixed"];
+    // Of IPv6 there are none, which is all.
+    assert_eq!(
+        own(&port),
+        (addresses.map(String::from).to_vec(), false, true)
+    );
+}
+
+#[test]
+fn the_row_of_a_port_holds_no_prefix_and_no_address_of_another_mac() {
+    let port = the_port(json!({"allowed_address_pairs": [
+        {"ip_address": "192.0.2.0/24"},
+        {"ip_address": "10.0.0.9", "mac_address": "00:00:5e:00:01:33"},
+        {"ip_address": "2001:db8::9", "mac_address": "00:00:5e:00:01:33"},
+    ]}));
+    assert_eq!(own(&port), (vec!["10.0.0.5 fixed".into()], false, false));
+}
+
+#[test]
+fn a_port_that_may_send_from_anywhere_has_nothing_in_its_row() {
+    let port = the_port(json!({"fixed_ips": []}));
+    assert_eq!(own(&port), (vec![], false, false));
 }
