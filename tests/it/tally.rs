@@ -205,7 +205,7 @@ fn the_memory_of_all_maps_is_what_bpftool_sums_up() {
         {
             let inner = shown(&["map", "dump", "id", &id.to_string()]);
             let inner = inner.as_array().unwrap().iter();
-            maps.extend(inner.filter_map(|entry| inner_id(&entry["inner_map_id"])));
+            maps.extend(inner.map(inner_id));
         }
     }
     let memlock =
@@ -316,8 +316,13 @@ fn tally(node: &Node) -> Value {
     tally
 }
 
-fn inner_id(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+/// The map in an element of a map of maps: a number in the bytes of the value.
+fn inner_id(element: &Value) -> u64 {
+    let bytes = element["value"].as_array().unwrap().iter();
+    let digits = bytes.map(|byte| byte.as_str().unwrap().trim_start_matches("0x"));
+    let bytes = digits.map(|digits| u8::from_str_radix(digits, 16).unwrap());
+    let bytes: Vec<u8> = bytes.collect();
+    u32::from_ne_bytes(bytes.try_into().unwrap()).into()
 }
 
 fn bpftool(node: &Node, words: &[&str]) -> String {
