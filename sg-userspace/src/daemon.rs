@@ -41,6 +41,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     // A document that is no inventory changes nothing, the programs included.
     model::parse(&document)?;
     host::check_capabilities()?;
+    host::raise_open_files(args.sizes.limits().ports);
     host::check_bpffs(&args.bpffs)?;
     let lock = host::lock(&args.bpffs)?;
     let (listener, _socket) = api::bind(&args.socket)?;

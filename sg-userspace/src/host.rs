@@ -8,6 +8,7 @@ use std::{
 use caps::{CapSet, Capability};
 use nix::{
     fcntl::{Flock, FlockArg},
+    sys::resource::{Resource, getrlimit, setrlimit},
     sys::statfs::{self, FsType},
 };
 
@@ -64,6 +65,26 @@ pub fn check_capabilities() -> Result<(), HostError> {
         Ok(())
     } else {
         Err(HostError::Capabilities(missing))
+    }
+}
+
+/// Lets this process open as many files as it may: it holds two links for each interface, and some for each
+/// port that it writes. Says so if these are too few for so many ports.
+pub fn raise_open_files(ports: u32) {
+    let needed = u64::from(ports) * 2 + 512;
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        if soft < hard {
+            setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        }
+        Ok(hard)
+    });
+    match raised {
+        Ok(most) if most >= needed => {}
+        Ok(most) => tracing::warn!(
+            "this process may open {most} files, and {ports} ports need up to {needed}: interfaces beyond \
+             cannot be filtered (raise the hard limit, LimitNOFILE= of a service, or lower --max-ports)"
+        ),
+        Err(error) => tracing::warn!("cannot raise the limit of open files: {error}"),
     }
 }
 

@@ -41,9 +41,34 @@ fn a_user_without_capabilities_is_told_which_are_missing() {
 
 #[test]
 fn two_capabilities_are_enough_to_enforce() {
-    let mut node = Node::new("rights").with_only("net_admin,sys_admin");
+    let mut node = Node::new("rights").with_prefix(&[
+        "setpriv",
+        "--bounding-set=-all,+net_admin,+sys_admin",
+        "--inh-caps=-all",
+        "--",
+    ]);
     let _tap = node.tap(&web1().interface());
     node.start(&site(&[HTTP]));
     let web = node.query("show port WEB1");
     assert_eq!(web["state"], "enforcing", "{}", web["state"]);
+}
+
+#[test]
+fn a_low_limit_of_open_files_is_raised_and_one_that_is_too_low_is_told() {
+    let limits = |label: &str, limits: &str| {
+        let mut node =
+            Node::new(label).with_prefix(&["prlimit", &format!("--nofile={limits}"), "--"]);
+        let _tap = node.tap(&web1().interface());
+        node.start(&site(&[HTTP]));
+        let pid = node.daemon_pid();
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let soft = line.and_then(|line| line.split_whitespace().nth(3).map(str::to_owned));
+        (soft.unwrap(), node.log().contains("LimitNOFILE="))
+    };
+
+    assert_eq!(limits("files-raised", "256:4096"), ("4096".into(), false));
+    assert_eq!(limits("files-low", "256:1024"), ("1024".into(), true));
 }

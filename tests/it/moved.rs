@@ -1,7 +1,7 @@
 //! A tap that is moved to another network namespace lives on, and so does its filter.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sg_tests::inventory::Inventory;
 use sg_tests::netns::Netns;
@@ -52,6 +52,8 @@ fn a_restarted_daemon_knows_the_filter_of_a_tap_that_is_away() {
     leak.node.terminate();
     leak.node.start_again();
     assert_eq!(kinds(&leak.node), ["moved"]);
+    let pinned_again = leak.node.query("status")["pinned_again"].clone();
+    assert_eq!(pinned_again, 0, "its pins were never away");
 
     let (leaked, ()) = leak.during(|| {
         give(elsewhere.netns(), leak.node.netns());
@@ -102,6 +104,26 @@ fn the_tap_of_a_dhcp_server_that_gets_to_its_namespace_is_open_there() {
     assert!(frame.is_some(), "it is closed:\n{}", leak.node.log());
     give(elsewhere.netns(), leak.node.netns());
     wait_until(&leak.node, |status| status["ports"]["unfiltered"] == 1);
+}
+
+#[test]
+fn a_tap_that_moved_before_a_restart_is_open_there_when_its_port_is_no_longer_filtered() {
+    let mut leak = Leak::new("moved-freed", "tcx");
+    let elsewhere = Node::new("elsewhere");
+    give(leak.node.netns(), elsewhere.netns());
+    wait_until(&leak.node, |status| status["ports"]["enforcing"] == 0);
+    leak.node.terminate();
+    leak.node.start_again();
+    assert_eq!(kinds(&leak.node), ["moved"]);
+
+    let server = web1().with("device_owner", "network:dhcp").groups(&[]);
+    leak.node.apply(&Inventory::new().port(server)).expect(0);
+
+    let deadline = Instant::now() + NOTICE * 20;
+    while !kinds(&leak.node).is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", kinds(&leak.node));
+        sleep(NOTICE / 10);
+    }
 }
 
 #[test]

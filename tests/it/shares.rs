@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytemuck::pod_read_unaligned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sg_common::hook::Hook;
 use sg_common::layout::maps::name;
 use sg_common::layout::port::{self as kernel, PortKey};
@@ -234,6 +234,86 @@ fn whoever_gets_a_slot_gets_none_of_the_connections_of_its_former_port() {
     let left = node.query("flows list");
     assert_eq!(left.as_array().map(Vec::len), Some(0), "{left}");
     assert_eq!(count(&node, 2, "flow_displaced"), 0);
+}
+
+#[test]
+fn an_heir_of_slot_and_address_has_none_of_the_established_connections() {
+    let heir = port("HEIR").ip("10.0.0.1").groups(&["ANY"]);
+    let mut node = Node::new("heir");
+    let _taps = [vm(1), heir.clone()].map(|port| node.tap(&port.interface()));
+    node.start(&inventory(1..=1));
+    assert_ne!(crowd(&node, 1).be_served(0..20), 0);
+    assert_eq!(assured(&node), 20);
+
+    node.apply(&inventory(0..0)).expect(0);
+    node.apply(&inventory(0..0).port(heir.clone())).expect(0);
+
+    assert_eq!(assured(&node), 0);
+    let peers = Crowd::of(&node, &heir.interface(), "10.0.0.1:5000");
+    assert_eq!(peers.accept(0..20), 0, "no rule lets them in");
+    assert_ne!(peers.be_served(0..20), 0, "its own are served");
+}
+
+#[test]
+fn a_port_that_cannot_have_its_tables_waits_alone() {
+    const SUBPORTS: u32 = 100;
+    let subport = |number: u32| {
+        port(&format!("SUB{number}"))
+            .ip(&format!("10.1.0.{number}"))
+            .groups(&["ANY"])
+    };
+    let trunk: Vec<_> = (1..=SUBPORTS)
+        .map(|number| {
+            json!({
+                "port_id": subport(number).id(), "segmentation_id": number, "segmentation_type": "vlan",
+                "mac_address": subport(number).mac_address().to_string(),
+            })
+        })
+        .collect();
+    let parent = port("PARENT")
+        .ip("10.0.0.99")
+        .groups(&["ANY"])
+        .with("trunk_details", json!({"sub_ports": trunk}));
+    let mut node = Node::new("waits-alone");
+    let _taps = [vm(1), parent.clone()].map(|port| node.tap(&port.interface()));
+    let before = inventory(1..=1).port(
+        parent
+            .clone()
+            .with("trunk_details", json!({"sub_ports": []})),
+    );
+    node.start(&before);
+    assert_eq!(crowd(&node, 1).ask(0..1), 1);
+    let after = (1..=SUBPORTS)
+        .map(subport)
+        .fold(inventory(0..0), Inventory::port)
+        .port(parent)
+        .port(vm(1).groups(&["NOTHING"]))
+        .group(group("NOTHING"));
+
+    // A table has a descriptor until it is in its place.
+    let pid = node.daemon_pid();
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let limit = |most: usize| {
+        let limit = format!("--nofile={most}:20000");
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", &pid.to_string(), &limit]);
+        node.output(command).expect(0);
+    };
+    limit(open + SUBPORTS as usize / 2);
+    let refused = node.apply(&after);
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    assert_eq!(
+        crowd(&node, 1).ask(0..1),
+        0,
+        "what was revoked does not wait"
+    );
+
+    limit(20_000);
+    node.apply(&after).expect(0);
+    let ports = node.query("list ports");
+    let states = ports.as_array().unwrap().iter().map(|port| &port["state"]);
+    assert!(states.clone().all(|state| state == "enforcing"), "{ports}");
+    assert_eq!(states.count() as u32, SUBPORTS + 2);
 }
 
 #[test]

@@ -37,8 +37,8 @@ pub struct Node {
     directory: TempDir,
     netns: Netns,
     programs: Option<PathBuf>,
-    /// What the daemon may, as `setpriv` names it; all without.
-    capabilities: Option<String>,
+    /// What the daemon is run by, with arguments.
+    prefix: Vec<String>,
 }
 
 /// What a command printed and how it ended.
@@ -75,7 +75,7 @@ impl Node {
             directory,
             netns,
             programs: None,
-            capabilities: None,
+            prefix: Vec::new(),
         }
     }
 
@@ -86,10 +86,10 @@ impl Node {
         self
     }
 
-    /// The same, but its daemon has no capabilities but these, as `setpriv` names them.
+    /// The same, but its daemon is run by this command, which changes what it may and becomes it.
     #[must_use]
-    pub fn with_only(mut self, capabilities: &str) -> Self {
-        self.capabilities = Some(capabilities.to_owned());
+    pub fn with_prefix(mut self, command: &[&str]) -> Self {
+        self.prefix = command.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -310,13 +310,11 @@ impl Node {
 
     fn daemon_command(&self) -> Command {
         let program = self.program("sgd");
-        let Some(capabilities) = &self.capabilities else {
+        let [first, others @ ..] = self.prefix.as_slice() else {
             return Command::new(program);
         };
-        let bounds = capabilities.split(',').map(|name| format!(",+{name}"));
-        let mut command = Command::new("setpriv");
-        command.arg(format!("--bounding-set=-all{}", bounds.collect::<String>()));
-        command.args(["--inh-caps=-all", "--"]).arg(program);
+        let mut command = Command::new(first);
+        command.args(others).arg(program);
         command
     }
 

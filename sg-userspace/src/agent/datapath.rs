@@ -124,11 +124,9 @@ pub trait Datapath: Send {
     /// Remembers that all generations below this one are used. Survives the process.
     fn reserve_generations(&mut self, next: u32) -> Result<()>;
 
-    /// Writes, in this order. After an error some of it may be written.
-    fn apply(&mut self, changes: &[Change]) -> Result<()>;
-
-    /// Forgets what was counted under slots and is in their tables, before they get other owners.
-    fn vacate(&mut self, slots: &BTreeSet<u32>) -> Result<()>;
+    /// Writes, in this order. `newcomers` are slots that get other owners than they had: these find neither
+    /// counts nor connections of the former ones. After an error some of it may be written.
+    fn apply(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> Result<()>;
 
     /// What was counted under a slot.
     fn counters(&self, slot: u32) -> Result<PortCounts>;

@@ -143,7 +143,7 @@ impl Datapath for Double {
         Ok(())
     }
 
-    fn apply(&mut self, changes: &[Change]) -> Result<()> {
+    fn apply(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> Result<()> {
         let mut kernel = self.kernel();
         if let Some(broken) = &kernel.broken {
             return Err(Error::Datapath(broken.clone()));
@@ -160,11 +160,7 @@ impl Datapath for Double {
             }
         }
         kernel.calls.dedup();
-        Ok(())
-    }
-
-    fn vacate(&mut self, slots: &BTreeSet<u32>) -> Result<()> {
-        self.kernel().counts.retain(|slot, _| !slots.contains(slot));
+        kernel.counts.retain(|slot, _| !newcomers.contains(slot));
         Ok(())
     }
 

@@ -71,8 +71,7 @@ impl Tables {
         // If any of this fails, what the tables hold has to be read again.
         self.0 = None;
         datapath.reserve_generations(plan.next_generation)?;
-        datapath.vacate(&newcomers)?;
-        datapath.apply(&plan.changes)?;
+        datapath.apply(&plan.changes, &newcomers)?;
         self.0 = Some((plan.state, plan.next_generation));
         let closed: BTreeSet<_> = closed.into_iter().collect();
         let mut places = places.clone();
@@ -98,7 +97,7 @@ impl Tables {
             changes.push(Change::Port(*key, Some(*port)));
         }
         datapath.reserve_generations(next_generation)?;
-        datapath.apply(&changes)?;
+        datapath.apply(&changes, &BTreeSet::new())?;
         self.0 = Some((state, next_generation));
         Ok(())
     }

@@ -20,7 +20,7 @@ struct Link {
     held: Held,
     /// The number of its interface when it was here; its own, if only a former process knew.
     ifindex: u32,
-    /// The name that it had here; empty if only a former process knew.
+    /// The name that it had here; empty if nobody has kept it.
     interface: String,
 }
 
@@ -32,22 +32,22 @@ impl Away {
     /// The pins cannot be read.
     pub fn open(pins: &Pins) -> Result<Away> {
         let mut away = Away::default();
-        for held in pins.away()? {
-            away.take(pins, None, held);
+        for (interface, held) in pins.away()? {
+            away.take(pins, None, interface, held);
         }
         Ok(away)
     }
 
-    /// Keeps a link whose interface has left, of this number and name. One that is attached to nothing ends.
-    pub fn take(&mut self, pins: &Pins, left: Option<(u32, String)>, mut held: Held) {
+    /// Keeps a link whose interface has left, of this name and, unless only a former process knew it, number.
+    /// One that is attached to nothing ends.
+    pub fn take(&mut self, pins: &Pins, left: Option<u32>, interface: String, mut held: Held) {
         let Some(at) = tcx::attached(&held) else {
             return tell(held.unpin());
         };
-        tell(held.move_to(pins.link_away(at.id)));
-        let (ifindex, interface) = left.unwrap_or((at.ifindex, String::new()));
+        tell(held.move_to(pins.link_away(at.id, &interface)));
         let link = Link {
             held,
-            ifindex,
+            ifindex: left.unwrap_or(at.ifindex),
             interface,
         };
         self.0.insert(at.id, link);

@@ -79,7 +79,7 @@ fn owner(pins: &Pins) -> Option<u64> {
 fn is_in_force(pins: &Pins) -> Result<bool> {
     let is_attached = |pin: PathBuf| TcxLink::of(&pin).is_ok_and(|link| link.ifindex != 0);
     if pins.marks(Way::Tcx)?.any(is_attached)
-        || pins.away()?.any(|held| tcx::attached(&held).is_some())
+        || pins.away()?.any(|(_, held)| tcx::attached(&held).is_some())
     {
         return Ok(true);
     }

@@ -1,6 +1,7 @@
 //! What the kernel side can refuse.
 
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use aya::maps::MapError;
@@ -138,6 +139,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether this process or the node has no room left for what was asked: another way to the same end has
+    /// none either.
+    pub fn is_for_want_of_room(&self) -> bool {
+        let mut causes = iter::successors(Some(self as &dyn std::error::Error), |e| e.source());
+        causes.any(|cause| {
+            let error = cause.downcast_ref::<io::Error>();
+            let code = error.and_then(io::Error::raw_os_error);
+            matches!(code, Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+        })
+    }
+
     /// For `map_err` of what is done to a directory or a pin.
     pub fn directory(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         move |source| Error::Directory {

@@ -1,6 +1,7 @@
 //! The flow tables, which may be read and written by several threads at once: each call is one system
 //! call, or a walk of many short ones.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -71,6 +72,21 @@ impl KernelFlows {
     /// Room for assured connections of IPv4.
     pub fn room(&self) -> u32 {
         u32::try_from(self.v4.room).unwrap_or(u32::MAX)
+    }
+
+    /// Removes the assured connections of slots; the sweep gives their room back.
+    pub fn forget(&self, slots: &BTreeSet<u32>) -> Result<()> {
+        let mut taken = BTreeSet::new();
+        for slot in slots {
+            if self.occupancy.of_slot(*slot)? != 0 {
+                taken.insert(*slot);
+            }
+        }
+        if taken.is_empty() {
+            return Ok(());
+        }
+        self.v4.forget(FlowKey4::widen, &taken)?;
+        self.v6.forget(|key| *key, &taken)
     }
 
     fn others(&self, kind: Kind) -> &Slotted {
@@ -262,6 +278,19 @@ impl<K: Pod> Table<K> {
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         walk(self.name, self.fd.as_fd(), widen, page, visit)
+    }
+
+    fn forget(&self, widen: impl Fn(&K) -> FlowKey, slots: &BTreeSet<u32>) -> Result<()> {
+        let mut page = Page::<K, Flow>::new();
+        let mut walk = Walk::new(self.fd.as_fd(), &mut page);
+        let mut doomed = Vec::new();
+        while let Some((keys, _)) = walk.page().map_err(unread(self.name))? {
+            let of_slots = keys.iter().filter(|key| slots.contains(&widen(key).slot));
+            doomed.extend(of_slots.copied());
+        }
+        doomed
+            .iter()
+            .try_for_each(|key| self.remove(key).map(|_| ()))
     }
 
     fn fill(&self, used: u64) -> TableFill {

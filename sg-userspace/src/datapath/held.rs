@@ -60,7 +60,10 @@ impl Held {
     pub fn move_to(&mut self, pin: PathBuf) -> Result<()> {
         let old = std::mem::replace(&mut self.pin, pin);
         self.pin()?;
-        remove(&old)
+        match old == self.pin {
+            true => Ok(()),
+            false => remove(&old),
+        }
     }
 
     /// Where it is pinned, or is to be.

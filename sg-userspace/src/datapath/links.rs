@@ -151,7 +151,14 @@ impl Links {
             false => self.way,
         };
         let refused = match self.attach_by(way, ifindex, hook) {
-            Err(error) if way == Way::Tcx && self.may_change && !self.is_settled(at) => error,
+            Err(error)
+                if way == Way::Tcx
+                    && self.may_change
+                    && !self.is_settled(at)
+                    && !error.is_for_want_of_room() =>
+            {
+                error
+            }
             done => return done,
         };
         // The other way is worth a try, and if it fails too, the first refusal says more.

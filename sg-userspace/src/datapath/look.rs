@@ -83,7 +83,7 @@ impl Links {
             let closed = self.programs.closed();
             tell(closed.and_then(|closed| tcx::replace(&held, closed, ifindex, hook)));
             let name = self.names.get(&ifindex).cloned().unwrap_or_default();
-            self.away.take(&self.pins, Some((ifindex, name)), held);
+            self.away.take(&self.pins, Some(ifindex), name, held);
         }
         for (ifindex, hook, mut held) in self.away.returned() {
             let ours = self.programs.filter(hook);
@@ -91,6 +91,8 @@ impl Links {
             tell(held.move_to(self.pins.link(ifindex, hook, Way::Tcx)));
             self.held.insert((ifindex, hook), held);
         }
+        let here = self.interfaces();
+        self.names.retain(|ifindex, _| here.contains(ifindex));
     }
 
     fn hanging(&self, ifindex: u32, hook: Hook, program: u32) -> Option<Hanging> {

@@ -31,6 +31,7 @@ mod sys;
 mod tables;
 mod tcx;
 mod verify;
+mod writes;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -225,29 +226,8 @@ impl Datapath for Kernel {
         })?)
     }
 
-    fn apply(&mut self, changes: &[Change]) -> crate::error::Result<()> {
-        let ports = changes.iter().filter_map(|change| match change {
-            Change::Port(_, port) => Some(port.map(|port| port.slot)),
-            _ => None,
-        });
-        let ports: BTreeSet<Option<u32>> = ports.collect();
-        // A port has its own tables before it is written, and as long as it is there.
-        self.shares
-            .furnish(&ports.iter().flatten().copied().collect())?;
-        changes
-            .iter()
-            .try_for_each(|change| self.tables.write(change))?;
-        if !ports.is_empty() {
-            self.shares.keep(&self.tables.slots()?)?;
-        }
-        Ok(())
-    }
-
-    fn vacate(&mut self, slots: &BTreeSet<u32>) -> crate::error::Result<()> {
-        self.shares.vacate(slots)?;
-        Ok(slots
-            .iter()
-            .try_for_each(|slot| self.tables.clear_counters(*slot))?)
+    fn apply(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> crate::error::Result<()> {
+        Ok(self.write(changes, newcomers)?)
     }
 
     fn counters(&self, slot: u32) -> crate::error::Result<PortCounts> {

@@ -13,6 +13,7 @@ use super::tables::{Raw, take};
 pub struct Occupancy {
     rooms: Array<MapData, Raw<Room>>,
     sweep: Array<MapData, Raw<Sweep>>,
+    port_flows: Array<MapData, u32>,
 }
 
 impl Occupancy {
@@ -22,6 +23,7 @@ impl Occupancy {
         let mut occupancy = Self {
             rooms: take(object, name::ROOMS)?,
             sweep: take(object, name::SWEEP)?,
+            port_flows: take(object, name::PORT_FLOWS)?,
         };
         for (family, capacity) in Family::ALL.into_iter().zip(capacity) {
             occupancy.set_capacity(family, capacity)?;
@@ -43,6 +45,12 @@ impl Occupancy {
             .get(&(family as u32), 0)
             .map(|raw| raw.0)
             .map_err(Error::map("read", name::ROOMS))
+    }
+
+    /// How many assured connections a slot has, or had until the sweep comes by.
+    pub fn of_slot(&self, slot: u32) -> Result<u32> {
+        let count = self.port_flows.get(&slot, 0);
+        count.map_err(Error::map("read", name::PORT_FLOWS))
     }
 
     /// Written once, with the map: the programs count there from then on.

@@ -1,5 +1,5 @@
 //! Where maps and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/links/IFINDEX-HOOK`, and
-//! `DIR/v<ABI>/away/LINK` for links whose interface is in another namespace.
+//! `DIR/v<ABI>/away/LINK-INTERFACE` for links whose interface is in another namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -82,9 +82,15 @@ impl Pins {
             .join(format!("{ifindex}-{}{suffix}", hook.as_str()))
     }
 
-    /// The pin of a link of this number whose interface is in another namespace.
-    pub fn link_away(&self, id: u32) -> PathBuf {
-        self.directory.join(AWAY).join(id.to_string())
+    /// The pin of a link of this number whose interface is in another namespace, and had this name here. A
+    /// BPF file system takes no dots (`kernel/bpf/inode.c`, `bpf_lookup`), so a name with one is not kept.
+    pub fn link_away(&self, id: u32, interface: &str) -> PathBuf {
+        let kept = if interface.contains('.') {
+            ""
+        } else {
+            interface
+        };
+        self.directory.join(AWAY).join(format!("{id}-{kept}"))
     }
 
     /// The pinned links. What cannot be opened is none, and is replaced when its interface is attached to.
@@ -102,9 +108,15 @@ impl Pins {
             .collect())
     }
 
-    /// The pinned links whose interfaces are in another namespace.
-    pub fn away(&self) -> Result<impl Iterator<Item = Held>> {
-        Ok(files(&self.directory.join(AWAY))?.filter_map(open))
+    /// The pinned links whose interfaces are in another namespace, with the names that these had here; empty
+    /// if a name was not kept.
+    pub fn away(&self) -> Result<impl Iterator<Item = (String, Held)>> {
+        let named = |pin: PathBuf| {
+            let file = pin.file_name()?.to_str()?;
+            let interface = file.split_once('-').map_or("", |(_, name)| name);
+            Some((interface.to_owned(), open(pin)?))
+        };
+        Ok(files(&self.directory.join(AWAY))?.filter_map(named))
     }
 
     /// Removes the pin of a tcx link, and with it the link unless something else holds it.

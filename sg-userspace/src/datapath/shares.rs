@@ -85,16 +85,28 @@ impl Shares {
             let threads: Vec<_> = doomed
                 .chunks(part)
                 .map(|part| {
-                    scope.spawn(|| {
+                    let vacate = || {
                         part.iter()
                             .try_for_each(|(slotted, slot)| slotted.vacate(*slot))
-                    })
+                    };
+                    // One after the other where the system has no thread left.
+                    let thread = thread::Builder::new().spawn_scoped(scope, vacate);
+                    thread.map_err(|_| vacate())
                 })
                 .collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            threads.into_iter().try_for_each(|thread| match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(done) => done,
+            })
         })
+    }
+
+    /// The slots that have all their tables.
+    pub fn furnished(&self) -> Result<BTreeSet<u32>> {
+        let [first, others @ ..] = &*self.slotted;
+        others
+            .iter()
+            .try_fold(first.slots()?, |all, slotted| Ok(&all & &slotted.slots()?))
     }
 
     /// Removes the tables of all slots but these.

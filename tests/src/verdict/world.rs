@@ -168,7 +168,7 @@ impl World {
         assert_eq!(compiled.faults, [], "the inventory fits");
         let plan = plan(&self.state, &compiled.image, &limits, self.next_generation);
         let done = self.kernel.reserve_generations(plan.next_generation);
-        done.and_then(|()| self.kernel.apply(&plan.changes))
+        done.and_then(|()| self.kernel.apply(&plan.changes, &BTreeSet::new()))
             .unwrap_or_else(|e| panic!("cannot write the tables: {e}"));
         (self.state, self.next_generation) = (plan.state, plan.next_generation);
         let former = std::mem::replace(&mut self.memory, self.state.to_memory());
