@@ -1,6 +1,7 @@
 //! What each way through the filter costs, the program alone: nanoseconds over an empty program, of two
 //! builds in turns, and of the first against itself.
 
+use std::thread;
 use std::time::Duration;
 
 use sg_common::hook::Hook;
@@ -14,6 +15,9 @@ use crate::testrun::Program;
 
 /// Runs in one sample of a packet that is always the same: enough to drown the system call.
 const RUNS: u32 = 10_000;
+
+/// How old an answered flow of UDP has to be to be established (`nf_conntrack_proto_udp.c`), and a little.
+const STREAM: Duration = Duration::from_millis(2_200);
 
 /// Packets in one sample of packets that are always others.
 const NEW: u32 = 300;
@@ -78,7 +82,7 @@ impl Build {
     /// How many instructions the verifier walked through, from the VM and to it.
     #[must_use]
     pub fn verified_instructions(&self) -> [u32; 2] {
-        [Hook::FromVm, Hook::ToVm].map(|hook| self.program(hook).verified_instructions())
+        Hook::ALL.map(|hook| self.program(hook).verified_instructions())
     }
 
     /// Fills the tables of connections that are not proven yet, of which each build has room for
@@ -91,6 +95,13 @@ impl Build {
                 }
                 self.seen += UNPROVEN + UNPROVEN / 16;
             }
+        }
+    }
+
+    /// Sends what goes before the packet.
+    fn prepare(&self, path: &Path) {
+        for (hook, frame) in &path.before {
+            let _ = self.program(*hook).run(self.netns(), self.ifindex, frame);
         }
     }
 
@@ -135,14 +146,14 @@ pub fn measure(builds: &mut [Build; 2], empty: &Program, word: &str, rounds: usi
         .filter(|path| path.name.contains(word))
         .collect();
     let mut samples: Vec<[Vec<f64>; 4]> = paths.iter().map(|_| Default::default()).collect();
+    for path in &paths {
+        builds.iter().for_each(|build| build.prepare(path));
+    }
+    thread::sleep(STREAM);
     for round in 0..rounds {
         for (path, samples) in paths.iter().zip(&mut samples) {
             let take = |build: &mut Build| {
-                for (hook, frame) in &path.before {
-                    let _ = build
-                        .program(*hook)
-                        .run(build.netns(), build.ifindex, frame);
-                }
+                build.prepare(path);
                 // The empty program first: new flows are new to the filter then.
                 let floor = build.sample(path, Some(empty));
                 build.sample(path, None) - floor
