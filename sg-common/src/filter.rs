@@ -26,27 +26,12 @@ where
     F: Frame + ?Sized,
     T: Tables,
 {
-    judge_and_count::<F, T, true>(hook, ifindex, frame, tables, scratch)
+    filter_by::<F, T, true>(hook, ifindex, frame, tables, scratch)
 }
 
-/// As [`filter`], but without the short lane: what that one is compared with.
-#[cfg(any(test, feature = "memory"))]
-pub fn filter_the_long_way<F, T>(
-    hook: Hook,
-    ifindex: u32,
-    frame: &F,
-    tables: &T,
-    scratch: &mut Scratch,
-) -> Verdict
-where
-    F: Frame + ?Sized,
-    T: Tables,
-{
-    judge_and_count::<F, T, false>(hook, ifindex, frame, tables, scratch)
-}
-
+/// As [`filter`], with the short lane or, to compare it with what it stands for, without.
 #[inline(always)]
-fn judge_and_count<F, T, const LANE: bool>(
+pub fn filter_by<F, T, const LANE: bool>(
     hook: Hook,
     ifindex: u32,
     frame: &F,

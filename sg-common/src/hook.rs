@@ -11,6 +11,9 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// Both hooks.
+    pub const ALL: [Hook; 2] = [Hook::FromVm, Hook::ToVm];
+
     /// The direction in Neutron's words.
     #[inline(always)]
     pub const fn direction(self) -> Direction {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::env;
 use std::rc::Rc;
 
-use sg_common::filter::{filter, filter_the_long_way};
+use sg_common::filter::{filter, filter_by};
 use sg_common::memory::Memory;
 use sg_common::reason::Accept;
 use sg_common::scratch::Scratch;
@@ -46,7 +46,9 @@ fn the_short_lane_and_the_long_way_leave_the_same_on_the_host() {
                 let frame = case.frame.as_slice();
                 let verdict = match short {
                     true => filter(case.hook, ifindex, frame, &memory, &mut scratch),
-                    false => filter_the_long_way(case.hook, ifindex, frame, &memory, &mut scratch),
+                    false => {
+                        filter_by::<_, _, false>(case.hook, ifindex, frame, &memory, &mut scratch)
+                    }
                 };
                 (verdict, memory)
             });

@@ -45,10 +45,7 @@ fn a_moved_tap_stays_closed_where_it_is_and_is_enforced_when_it_is_back() {
 
 #[test]
 fn a_restarted_daemon_knows_the_filter_of_a_tap_that_is_away() {
-    let mut leak = Leak::new("moved-restart", "tcx");
-    let elsewhere = Node::new("elsewhere");
-    give(leak.node.netns(), elsewhere.netns());
-    wait_until(&leak.node, |status| status["ports"]["enforcing"] == 0);
+    let (mut leak, elsewhere) = moved("moved-restart", "tcx");
     leak.node.terminate();
     leak.node.start_again();
     assert_eq!(kinds(&leak.node), ["moved"]);
@@ -66,10 +63,7 @@ fn a_restarted_daemon_knows_the_filter_of_a_tap_that_is_away() {
 
 #[test]
 fn a_moved_tap_that_is_deleted_there_is_forgotten_and_detach_opens_one_that_lives() {
-    let mut leak = Leak::new("moved-end", "tcx");
-    let elsewhere = Node::new("elsewhere");
-    give(leak.node.netns(), elsewhere.netns());
-    wait_until(&leak.node, |status| status["ports"]["enforcing"] == 0);
+    let (mut leak, elsewhere) = moved("moved-end", "tcx");
     elsewhere
         .netns()
         .ip(&format!("link del {}", web1().interface()));
@@ -108,10 +102,7 @@ fn the_tap_of_a_dhcp_server_that_gets_to_its_namespace_is_open_there() {
 
 #[test]
 fn a_tap_that_moved_before_a_restart_is_open_there_when_its_port_is_no_longer_filtered() {
-    let mut leak = Leak::new("moved-freed", "tcx");
-    let elsewhere = Node::new("elsewhere");
-    give(leak.node.netns(), elsewhere.netns());
-    wait_until(&leak.node, |status| status["ports"]["enforcing"] == 0);
+    let (mut leak, _elsewhere) = moved("moved-freed", "tcx");
     leak.node.terminate();
     leak.node.start_again();
     assert_eq!(kinds(&leak.node), ["moved"]);
@@ -128,13 +119,19 @@ fn a_tap_that_moved_before_a_restart_is_open_there_when_its_port_is_no_longer_fi
 
 #[test]
 fn with_clsact_a_tap_is_filtered_again_as_soon_as_it_is_back() {
-    let leak = Leak::new("moved-tc", "clsact");
-    let elsewhere = Node::new("elsewhere");
-    give(leak.node.netns(), elsewhere.netns());
-    wait_until(&leak.node, |status| status["ports"]["enforcing"] == 0);
+    let (leak, elsewhere) = moved("moved-tc", "clsact");
     give(elsewhere.netns(), leak.node.netns());
     wait_until(&leak.node, |status| status["ports"]["enforcing"] == 1);
     leak.expect_filtered();
+}
+
+/// A filtered tap that was moved, and where it is now.
+fn moved(label: &str, way: &str) -> (Leak, Node) {
+    let leak = Leak::new(label, way);
+    let elsewhere = Node::new("elsewhere");
+    give(leak.node.netns(), elsewhere.netns());
+    wait_until(&leak.node, |status| status["ports"]["enforcing"] == 0);
+    (leak, elsewhere)
 }
 
 /// Moves the tap of WEB1 and plugs it into the bridge there.

@@ -33,7 +33,7 @@ impl<'a> Crowd<'a> {
     /// Of the server at an interface of a node.
     #[must_use]
     pub fn of(node: &'a Node, interface: &str, server: &str) -> Self {
-        let programs = [Hook::FromVm, Hook::ToVm];
+        let programs = Hook::ALL;
         Self {
             node,
             interface: interface.to_owned(),

@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 use crate::{
     build,
     debian::{self, Program},
-    doctor, host, neutron,
+    doctor, host, neutron, show,
     workspace::Workspace,
 };
 
@@ -78,12 +78,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let arguments = &options.arguments;
     let asks = |word: &String| matches!(word.as_str(), "--help" | "-h" | "--list");
     if arguments.iter().any(asks) {
-        let (cargo, target) = (workspace.cargo(), &workspace.target);
-        let run = cmd!(
-            shell,
-            "{cargo} run --quiet --package sg-tests --bin guests --target-dir {target} -- {arguments...}"
-        );
-        return Ok(run.quiet().run()?);
+        return show::ask(workspace, "guests", arguments);
     }
     ensure!(
         host::is_root(),

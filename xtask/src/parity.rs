@@ -9,7 +9,7 @@ use xshell::cmd;
 use crate::{
     build,
     debian::{self, Program},
-    doctor, host, neutron,
+    doctor, host, neutron, show,
     workspace::Workspace,
 };
 
@@ -40,7 +40,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .iter()
         .any(|argument| argument == "--help" || argument == "-h")
     {
-        return help(workspace, &options.arguments);
+        return show::ask(workspace, "parity", &options.arguments);
     }
     ensure!(
         host::is_root(),
@@ -76,17 +76,4 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .quiet()
         .run()
         .context("the comparison did not pass: see above")
-}
-
-/// Lets the comparison say what its options are; that needs neither root nor Neutron.
-fn help(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    let shell = workspace.shell()?;
-    let (cargo, target) = (workspace.cargo(), &workspace.target);
-    cmd!(
-        shell,
-        "{cargo} run --quiet --package sg-tests --bin parity --target-dir {target} -- {arguments...}"
-    )
-    .quiet()
-    .run()?;
-    Ok(())
 }

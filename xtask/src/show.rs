@@ -1,4 +1,4 @@
-//! Build everything and run a program of the tests crate: `cargo xtask demo`, and what `bench` runs.
+//! Run a program of the tests crate: `cargo xtask demo`, and what `bench`, `guests` and `parity` run.
 
 use anyhow::{Context, Result, ensure};
 use xshell::cmd;
@@ -37,4 +37,19 @@ pub fn run(workspace: &Workspace, program: &str, options: &Options) -> Result<()
         .quiet()
         .run()
         .with_context(|| format!("the {program} failed: see above"))
+}
+
+/// Lets a program of the tests crate answer what needs neither root nor the kernel object: what its options
+/// are, above all.
+///
+/// # Errors
+/// When it does not build, or ends with an error.
+pub fn ask(workspace: &Workspace, program: &str, arguments: &[String]) -> Result<()> {
+    let shell = workspace.shell()?;
+    let (cargo, target) = (workspace.cargo(), &workspace.target);
+    let run = cmd!(
+        shell,
+        "{cargo} run --quiet --package sg-tests --bin {program} --target-dir {target} -- {arguments...}"
+    );
+    Ok(run.quiet().run()?)
 }

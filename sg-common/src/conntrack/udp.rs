@@ -51,11 +51,12 @@ pub fn next<F: Frame + ?Sized>(
     Next::Refresh(settings.udp_stream)
 }
 
-/// Whether a datagram of UDP that is no fragment is sound; `length` is its packet's payload.
+/// Whether the length field holds the header and lies within the payload of the packet, but for a first
+/// fragment, where it is that of the whole datagram.
 #[inline(always)]
-pub const fn is_whole(udp: &Udp, length: u32) -> bool {
-    let said = u16::from_be_bytes(udp.length) as u32;
-    said >= size_of::<Udp>() as u32 && said <= length
+pub const fn has_sound_length(udp: &Udp, payload_length: u32, is_fragment: bool) -> bool {
+    let length = u16::from_be_bytes(udp.length) as u32;
+    length >= size_of::<Udp>() as u32 && (length <= payload_length || is_fragment)
 }
 
 /// Moves the moment from which an answered flow is a stream.
@@ -63,8 +64,6 @@ pub(super) const fn shift(flow: &mut Flow, by: Ticks) {
     flow.end[0] = flow.end[0].wrapping_add(by);
 }
 
-/// The length field must hold the header and lie within the packet, but for a first fragment, where it is
-/// that of the whole datagram.
 #[inline(always)]
 fn is_sound<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> bool {
     let header = size_of::<Udp>() as u32;
@@ -72,11 +71,10 @@ fn is_sound<F: Frame + ?Sized>(frame: &F, ip: &Ip) -> bool {
         Some(udp) if ip.payload_length >= header => udp,
         _ => return false,
     };
-    let length = u16::from_be_bytes(udp.length) as u32;
-    let sound = length >= header && (length <= ip.payload_length || ip.fragment == Fragment::First);
+    let sound = has_sound_length(&udp, ip.payload_length, ip.fragment == Fragment::First);
     match ip.protocol {
         // A coverage of 0 is all of it, and the checksum is not optional (RFC 3828 3.1).
-        protocol::UDPLITE => (sound || length == 0) && udp.checksum != [0, 0],
+        protocol::UDPLITE => (sound || udp.length == [0, 0]) && udp.checksum != [0, 0],
         _ => sound,
     }
 }

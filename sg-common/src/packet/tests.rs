@@ -21,7 +21,7 @@ fn family() -> impl Strategy<Value = Family> {
 }
 
 fn hook() -> impl Strategy<Value = Hook> {
-    select(vec![Hook::FromVm, Hook::ToVm])
+    select(Hook::ALL.to_vec())
 }
 
 /// A whole packet between two addresses.

@@ -178,15 +178,14 @@ where
         return Lane::Left;
     };
     let ports = [header.ports.source, header.ports.destination];
-    let Some(entry) = tables.assured(&key(context, packet, ports)) else {
-        return Lane::Absent;
+    let entry = match stored(tables, context, packet, ports, scratch) {
+        Ok(entry) => entry,
+        Err(lane) => return lane,
     };
     let Scratch { before, flow, .. } = scratch;
-    put(before, entry.load());
-    if !is_current(context, before) || !tcp::is_established(before) {
+    if !tcp::is_established(before) {
         return Lane::Left;
     }
-    put(flow, *before);
     let side = flow.side(context.hook);
     if flow.word().sack_permitted(side.other())
         && segment.has_options()
@@ -225,21 +224,39 @@ where
         Family::V6 => 547,
     };
     let source = u16::from_be_bytes(header.ports.source);
-    if !udp::is_whole(&header, packet.payload_length) || context.is_from_vm() && source == server {
+    if !udp::has_sound_length(&header, packet.payload_length, false)
+        || context.is_from_vm() && source == server
+    {
         return Lane::Left;
     }
     let ports = [header.ports.source, header.ports.destination];
-    let Some(entry) = tables.assured(&key(context, packet, ports)) else {
-        return Lane::Absent;
+    let entry = match stored(tables, context, packet, ports, scratch) {
+        Ok(entry) => entry,
+        Err(lane) => return lane,
     };
+    let Scratch { before, flow, .. } = scratch;
+    let lifetime = context.settings.udp_stream;
+    follow(tables, context, &entry, before, flow, lifetime)
+}
+
+/// The connection of a packet, in `before` and `flow`, if nothing has to be asked about it.
+#[inline(always)]
+fn stored<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    packet: &Packet,
+    ports: [[u8; 2]; 2],
+    scratch: &mut Scratch,
+) -> Result<T::Entry, Lane> {
+    let key = key(context, packet, ports);
+    let entry = tables.assured(&key).ok_or(Lane::Absent)?;
     let Scratch { before, flow, .. } = scratch;
     put(before, entry.load());
     if !is_current(context, before) {
-        return Lane::Left;
+        return Err(Lane::Left);
     }
     put(flow, *before);
-    let lifetime = context.settings.udp_stream;
-    follow(tables, context, &entry, before, flow, lifetime)
+    Ok(entry)
 }
 
 #[inline(always)]

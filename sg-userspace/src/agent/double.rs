@@ -191,7 +191,7 @@ impl Datapath for Double {
 
     fn hooks(&self, ifindex: u32) -> Vec<Hooked> {
         let hooks = match self.kernel().attached.get(&ifindex) {
-            Some(Attachment::InForce) => [Hook::FromVm, Hook::ToVm].as_slice(),
+            Some(Attachment::InForce) => Hook::ALL.as_slice(),
             _ => &[],
         };
         let hooked = (0..).zip(hooks).map(|(number, hook)| Hooked {

@@ -100,7 +100,7 @@ fn is_program_loaded(pins: &Pins) -> bool {
         let Ok(program) = program else { return true };
         // The sweep of expired connections works on maps of ours too, but filters nothing.
         let is_filter = |hook: Hook| program.name_as_str() == Some(hook.as_str());
-        if ![Hook::FromVm, Hook::ToVm].into_iter().any(is_filter) {
+        if !Hook::ALL.into_iter().any(is_filter) {
             continue;
         }
         match program.map_ids() {

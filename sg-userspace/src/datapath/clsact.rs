@@ -140,7 +140,7 @@ pub fn unmarked() -> Vec<String> {
         .flat_map(|one| {
             let name = one.name().to_string_lossy().into_owned();
             let index = one.index();
-            let filters = [Hook::FromVm, Hook::ToVm]
+            let filters = Hook::ALL
                 .into_iter()
                 .flat_map(move |hook| ours(index, hook).into_iter().map(move |one| (hook, one)));
             filters.map(move |(hook, filter)| {

@@ -11,7 +11,7 @@ use super::held::Held;
 use super::order::{self, Place};
 use super::pins::{Pins, Way};
 use super::place::interface;
-use super::programs::{HOOKS, Programs};
+use super::programs::Programs;
 use super::{clsact, tcx};
 use crate::agent::{Attachment, Trouble};
 use crate::netlink::Link;
@@ -79,7 +79,7 @@ impl Links {
     ///
     /// A pin cannot be removed.
     pub fn forget(&mut self, ifindex: u32) -> Result<()> {
-        for hook in HOOKS {
+        for hook in Hook::ALL {
             self.held.remove(&(ifindex, hook));
             self.marked.remove(&(ifindex, hook));
         }
@@ -132,14 +132,14 @@ impl Links {
     }
 
     fn attach_at_both(&mut self, ifindex: u32) -> Result<Attachment> {
-        for hook in HOOKS {
+        for hook in Hook::ALL {
             self.attach_at(ifindex, hook)?;
         }
         let place = |hook| {
             let order = order::at(ifindex, hook, true).map_err(Error::Attached)?;
             Ok(Place::of(self.programs.id(hook)?, &order))
         };
-        let places: Result<Vec<_>> = HOOKS.into_iter().map(place).collect();
+        let places: Result<Vec<_>> = Hook::ALL.into_iter().map(place).collect();
         Ok(Place::attachment(&places?))
     }
 
@@ -238,7 +238,7 @@ impl Unpinned<'_> {
 
 /// Takes the programs off an interface, which may be gone.
 pub fn detach(pins: &Pins, ifindex: u32) -> Result<()> {
-    HOOKS.into_iter().try_for_each(|hook| {
+    Hook::ALL.into_iter().try_for_each(|hook| {
         pins.remove_link(ifindex, hook)?;
         clsact::detach(pins, ifindex, hook)
     })

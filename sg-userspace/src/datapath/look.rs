@@ -9,7 +9,6 @@ use super::links::{Links, is_gone, tell};
 use super::order::{self, Place, Running};
 use super::pins::Way;
 use super::place::interface;
-use super::programs::HOOKS;
 use super::{clsact, qdiscs, tcx};
 use crate::agent::{Attachment, Hanging, Hooked, Look, Trouble};
 
@@ -30,7 +29,7 @@ impl Links {
             };
             self.names.insert(ifindex, name);
             let mut places = Vec::new();
-            for hook in HOOKS {
+            for hook in Hook::ALL {
                 let ours = self.programs.id(hook)?;
                 let order = order::at(ifindex, hook, has_filters(&qdiscs, ifindex, hook));
                 let order = order.unwrap_or_default();
@@ -66,7 +65,7 @@ impl Links {
                 by: self.hanging(ifindex, hook, info.id())?,
             })
         };
-        HOOKS.into_iter().filter_map(at).collect()
+        Hook::ALL.into_iter().filter_map(at).collect()
     }
 
     /// Tells the links of interfaces that were moved to another namespace from those of this one, and takes

@@ -66,25 +66,25 @@ impl MapMemory {
 struct Metered {
     id: u32,
     fd: OwnedFd,
-    /// The size of its keys, if it is a map of maps.
-    keys: Option<usize>,
+    /// How many maps it has room for; 0 if it is no array of maps.
+    slots: u32,
 }
 
 impl Metered {
     fn new(info: &MapInfo) -> std::result::Result<Self, MapError> {
-        let outer = [MapType::ArrayOfMaps, MapType::HashOfMaps];
-        let is_outer = info.map_type().is_ok_and(|kind| outer.contains(&kind));
+        let is_outer = info
+            .map_type()
+            .is_ok_and(|kind| kind == MapType::ArrayOfMaps);
         Ok(Metered {
             id: info.id(),
             fd: info.fd()?.as_fd().try_clone_to_owned()?,
-            keys: is_outer.then_some(info.key_size() as usize),
+            slots: if is_outer { info.max_entries() } else { 0 },
         })
     }
 
     fn bytes(&self) -> u64 {
-        let inner = self.keys.map(|size| sys::inner_maps(self.fd.as_fd(), size));
-        let inner: BTreeSet<u32> = inner.into_iter().flatten().flatten().collect();
-        let inner = inner.into_iter().filter_map(|id| {
+        let inner = sys::inner_maps(self.fd.as_fd(), self.slots).unwrap_or_default();
+        let inner = inner.into_values().filter_map(|id| {
             let map = MapInfo::from_id(id).and_then(|info| Metered::new(&info));
             map.ok()
         });

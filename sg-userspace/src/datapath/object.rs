@@ -207,11 +207,11 @@ impl Shape {
 
     /// Of the maps in a map of maps.
     fn within(pin: &Path) -> Result<Vec<Shape>> {
-        let outer = MapInfo::from_pin(pin).and_then(|info| info.fd());
-        let outer = outer.map_err(unusable(pin))?;
-        let inner = sys::inner_maps(outer.as_fd(), size_of::<u32>());
+        let info = MapInfo::from_pin(pin).map_err(unusable(pin))?;
+        let outer = info.fd().map_err(unusable(pin))?;
+        let inner = sys::inner_maps(outer.as_fd(), info.max_entries());
         let inner = inner.map_err(|error| unusable(pin)(MapError::IoError(error)))?;
-        let shapes = inner.into_iter().map(|id| {
+        let shapes = inner.into_values().map(|id| {
             let shape = MapInfo::from_id(id).and_then(|info| Shape::described(&info));
             shape.map_err(unusable(pin))
         });

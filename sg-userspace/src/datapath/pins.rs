@@ -181,7 +181,7 @@ fn place(pin: &Path) -> Option<(u32, Hook)> {
     let name = pin.file_name()?.to_str()?;
     let (ifindex, hook) = name.split_once('-')?;
     let hook = hook.strip_suffix(CLSACT).unwrap_or(hook);
-    let mut hooks = [Hook::FromVm, Hook::ToVm].into_iter();
+    let mut hooks = Hook::ALL.into_iter();
     Some((
         ifindex.parse().ok()?,
         hooks.find(|one| one.as_str() == hook)?,

@@ -7,9 +7,6 @@ use sg_common::hook::Hook;
 use super::error::{Error, Result};
 use super::verify;
 
-/// Both hooks.
-pub const HOOKS: [Hook; 2] = [Hook::FromVm, Hook::ToVm];
-
 /// The program that drops everything.
 const CLOSED: &str = "closed";
 
@@ -24,7 +21,7 @@ impl Programs {
     /// [`Error::Program`]
     pub fn load(object: Ebpf) -> Result<Programs> {
         let mut programs = Programs(object);
-        for name in HOOKS.map(Hook::as_str).into_iter().chain([CLOSED]) {
+        for name in Hook::ALL.map(Hook::as_str).into_iter().chain([CLOSED]) {
             let loaded = verify::load(programs.get_mut(name)?);
             loaded.map_err(|source| Error::Program { name, source })?;
         }

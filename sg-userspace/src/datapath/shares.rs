@@ -75,6 +75,9 @@ impl Shares {
 
     /// Removes the tables of slots, with all that is in them.
     pub fn vacate(&self, slots: &BTreeSet<u32>) -> Result<()> {
+        if slots.is_empty() {
+            return Ok(());
+        }
         let mut doomed = Vec::new();
         for slotted in self.slotted.iter() {
             let taken = slotted.slots()?;
@@ -177,8 +180,10 @@ impl Slotted {
 
     /// The slots that have a table.
     pub fn slots(&self) -> Result<BTreeSet<u32>> {
-        let slots = sys::taken_slots(self.fd.as_fd(), self.maps.len());
-        slots.map_err(|error| Error::map("read", self.name())(MapError::IoError(error)))
+        let inner = sys::inner_maps(self.fd.as_fd(), self.maps.len());
+        inner
+            .map(|inner| inner.into_keys().collect())
+            .map_err(|error| Error::map("read", self.name())(MapError::IoError(error)))
     }
 
     fn furnish(&self, slots: &[u32]) -> Result<()> {

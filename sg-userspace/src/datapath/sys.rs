@@ -3,7 +3,7 @@
 //! and links whose descriptor stays when a pin fails or goes
 //! (aya's `FdLink` is lost with a pin that fails, and its filter with it).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -47,12 +47,11 @@ impl TcxLink {
         if info.kind != bpf_link_type::BPF_LINK_TYPE_TCX as u32 {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let hooks = [Hook::FromVm, Hook::ToVm].into_iter();
         Ok(TcxLink {
             id: info.id,
             ifindex: info.ifindex,
             program: info.program,
-            hook: hooks
+            hook: Hook::ALL
                 .into_iter()
                 .find(|hook| place(*hook) == info.attach_type),
         })
@@ -159,52 +158,26 @@ const fn place(hook: Hook) -> u32 {
     }
 }
 
-/// The ids of the maps that are in a map of maps, whose keys have this size.
+/// The maps in an array of maps with so many slots: their ids, by slot.
 ///
 /// # Errors
 ///
 /// What the system says.
-pub fn inner_maps(outer: BorrowedFd<'_>, key_size: usize) -> io::Result<Vec<u32>> {
-    let (mut key, mut next) = (None::<Vec<u8>>, vec![0_u8; key_size]);
-    let mut inner = Vec::new();
-    loop {
-        let from = key.as_ref().map_or(0, |key| key.as_ptr() as u64);
-        let mut attributes = ElementAttributes::new(outer, from, next.as_mut_ptr() as u64);
-        match bpf(bpf_cmd::BPF_MAP_GET_NEXT_KEY, &mut attributes) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(inner),
-            found => found?,
-        };
-        let mut id = 0_u32;
-        let value = &raw mut id as u64;
-        let mut attributes = ElementAttributes::new(outer, next.as_ptr() as u64, value);
-        // An empty place of an array has none, and one that is emptied meanwhile neither.
-        if bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attributes).is_ok() {
-            inner.push(id);
-        }
-        key = Some(next.clone());
-    }
-}
-
-/// The slots of an array of maps that have one.
-///
-/// # Errors
-///
-/// What the system says.
-pub fn taken_slots(outer: BorrowedFd<'_>, slots: u32) -> io::Result<BTreeSet<u32>> {
-    let mut taken = BTreeSet::new();
+pub fn inner_maps(outer: BorrowedFd<'_>, slots: u32) -> io::Result<BTreeMap<u32, u32>> {
+    let mut inner = BTreeMap::new();
     for slot in 0..slots {
         let mut id = 0_u32;
         let value = &raw mut id as u64;
         let mut attributes = ElementAttributes::new(outer, &raw const slot as u64, value);
         match bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attributes) {
             Ok(_) => {
-                taken.insert(slot);
+                inner.insert(slot, id);
             }
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(taken)
+    Ok(inner)
 }
 
 /// Puts a map into each of these slots of an array of maps. Once for all of them the kernel waits until no
@@ -265,13 +238,13 @@ struct InfoAttributes {
     info: u64,
 }
 
-/// The part of `union bpf_attr` of `BPF_MAP_LOOKUP_ELEM` and `BPF_MAP_GET_NEXT_KEY`.
+/// The part of `union bpf_attr` of `BPF_MAP_LOOKUP_ELEM`, `BPF_MAP_UPDATE_ELEM` and `BPF_MAP_DELETE_ELEM`.
 #[repr(C)]
 struct ElementAttributes {
     map: u32,
     padding: u32,
     key: u64,
-    /// Where the value goes, or the next key.
+    /// Where the value is, or goes.
     value: u64,
     flags: u64,
 }

@@ -7,8 +7,9 @@ use super::error::Result;
 use crate::plan::Change;
 
 impl Kernel {
-    /// Does the writes in their order. A port has tables of its own before it is written and as long as it is
-    /// there, and what is gone gives its memory back before any is asked for.
+    /// Does the writes in their order, of which those that remove ports are the first. A port has tables of
+    /// its own before it is written and as long as it is there, and what is gone gives its memory back before
+    /// any is asked for.
     ///
     /// # Errors
     ///
@@ -42,7 +43,6 @@ impl Kernel {
         rest.iter()
             .filter(|change| !is_refused(change))
             .try_for_each(|change| self.tables.write(change))?;
-        self.shares.keep(&self.tables.slots()?)?;
         furnished
     }
 

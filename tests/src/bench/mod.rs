@@ -4,7 +4,6 @@
 //! quartiles, and the empty program is also measured against itself, to show what a difference means.
 
 pub mod empty;
-pub mod established;
 pub mod paths;
 pub mod programs;
 pub mod stream;

@@ -66,10 +66,9 @@ pub fn inventory() -> Inventory {
 #[must_use]
 pub fn all() -> Vec<Path> {
     let mut paths = Vec::new();
-    for (number, (family, vm, peer)) in ENDS.into_iter().enumerate() {
-        let wide = number == 1;
+    for (family, vm, peer) in ENDS {
         of_family(&mut paths, family, vm, peer);
-        refused(&mut paths, family, vm, peer, wide);
+        first(&mut paths, family, vm, peer);
     }
     rare(&mut paths);
     paths
@@ -146,7 +145,9 @@ fn of_family(paths: &mut Vec<Path>, family: &str, vm: &str, peer: &str) {
     }
 }
 
-fn refused(paths: &mut Vec<Path>, family: &str, vm: &str, peer: &str, wide: bool) {
+/// Packets of no connection: refused, spoofed or new.
+fn first(paths: &mut Vec<Path>, family: &str, vm: &str, peer: &str) {
+    let wide = family == "IPv6";
     let same = |name: &str, hook, packet: Packet| Path {
         name: format!("{name}, {family}"),
         hook,
@@ -165,22 +166,19 @@ fn refused(paths: &mut Vec<Path>, family: &str, vm: &str, peer: &str, wide: bool
     };
     let spoofed = udp(stranger, &client).from_mac(server().mac_address());
     paths.push(same("spoofed", Hook::FromVm, spoofed));
-    let (open, peer) = (format!("{vm}:80"), peer.to_owned());
-    let vm = vm.to_owned();
+    let (open, vm) = (format!("{vm}:80"), vm.to_owned());
     let port = |number: u32| 1024 + number % 60_000;
     let address = move |number: u32| match wide {
         false => format!("198.51.{}.{}", 100 + number / 60_000 % 100, 7),
         true => format!("[2001:db8:9::{:x}]", 7 + number / 60_000),
     };
-    let _ = peer;
-    let of = address;
     paths.push(Path {
         name: format!("new tcp, {family}"),
         hook: Hook::ToVm,
         verdict: Verdict::Accept,
         before: Vec::new(),
         frames: Frames::New(Box::new(move |number| {
-            tcp(&format!("{}:{}", of(number), port(number)), &open)
+            tcp(&format!("{}:{}", address(number), port(number)), &open)
                 .syn()
                 .bytes()
         })),

@@ -5,22 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use sg_common::hook::Hook;
 use sg_tests::bench::empty;
-use sg_tests::bench::established::{self, Established};
 use sg_tests::bench::paths;
 use sg_tests::bench::programs::{self, Build, Cost, UNPROVEN};
 use sg_tests::bench::stream::{self, Places, Stream, Throughput};
 use sg_tests::inventory::{Inventory, Port, group, port};
 use sg_tests::netns::Netns;
 use sg_tests::node::Node;
-use sg_tests::packet::tcp;
 use sg_tests::testrun::Program;
 use sg_tests::vm::Vm;
-
-/// A connection between these is established before its packets are measured.
-const CLIENT: &str = "198.51.100.7:40000";
-const SERVER: &str = "10.0.0.5:80";
-const CLIENT6: &str = "[2001:db8:9::7]:40000";
-const SERVER6: &str = "[2001:db8::5]:80";
 
 /// Measures what the filter costs.
 #[derive(Parser)]
@@ -62,11 +54,7 @@ fn main() {
         .port(client.clone())
         .group(group);
 
-    println!(
-        "A packet of an established connection, the program alone (ns above an empty program)"
-    );
-    program_alone(&inventory, &web1, rounds);
-    println!("\nAn established TCP connection between two machines (ratio to an empty program)");
+    println!("An established TCP connection between two machines (ratio to an empty program)");
     print(
         "taps, frames of the MTU",
         &through_taps(&inventory, &web1, &client, rounds),
@@ -125,34 +113,6 @@ fn print_cost(cost: Cost) {
         "{name:36} {:8} {base:>22.0} {ours:>22.0} {ratio:>20.2} {control:>16.0}",
         hook.as_str()
     );
-}
-
-fn program_alone(inventory: &Inventory, web1: &Port, rounds: usize) {
-    let mut node = Node::new("bench");
-    let _tap = node.tap(&web1.interface());
-    node.start(inventory);
-    let ifindex = node.netns().ifindex(&web1.interface());
-    let pin = node.directory().join("bpf/empty");
-    empty::pin(&pin);
-    let empty = Program::pinned(&pin);
-    for (family, from, to) in [("IPv4", CLIENT, SERVER), ("IPv6", CLIENT6, SERVER6)] {
-        let at = |hook| Program::attached(node.netns(), &web1.interface(), hook);
-        let (from_vm, to_vm) = (at(Hook::FromVm), at(Hook::ToVm));
-        let run = |program: &Program, frame: Vec<u8>| {
-            let _ = program.run(node.netns(), ifindex, &frame);
-        };
-        run(&to_vm, tcp(from, to).syn().bytes());
-        run(&from_vm, tcp(to, from).syn_ack().bytes());
-        run(&to_vm, tcp(from, to).ack().bytes());
-        for (name, program, frame) in [
-            ("to_vm", &to_vm, tcp(from, to).ack().bytes()),
-            ("from_vm", &from_vm, tcp(to, from).ack().bytes()),
-        ] {
-            let Established { filter, empty } =
-                established::measure(node.netns(), ifindex, &frame, [program, &empty], rounds);
-            println!("  {family} {name:8} +{filter:.0}   (empty {empty:.0})");
-        }
-    }
 }
 
 fn through_taps(inventory: &Inventory, web1: &Port, client: &Port, rounds: usize) -> Throughput {

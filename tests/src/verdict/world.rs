@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use sg_common::filter::{filter, filter_the_long_way};
+use sg_common::filter::{filter, filter_by};
 use sg_common::hook::Hook;
 use sg_common::layout::counter::{Counter, counter_index};
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
@@ -114,8 +114,7 @@ impl World {
         netns
             .run(|| kernel.attach(&link))
             .unwrap_or_else(|e| panic!("cannot attach: the interface {}", e.problem()));
-        let programs =
-            [Hook::FromVm, Hook::ToVm].map(|hook| Program::attached(&netns, INTERFACE, hook));
+        let programs = Hook::ALL.map(|hook| Program::attached(&netns, INTERFACE, hook));
         Self {
             kernel,
             log,
@@ -283,7 +282,8 @@ impl World {
             self.put(&key, flow.as_ref());
             self.memory.clock.set(now);
             let (mut scratch, ifindex) = (Scratch::EMPTY, self.ifindex);
-            let verdict = filter_the_long_way(hook, ifindex, frame, &self.memory, &mut scratch);
+            let verdict =
+                filter_by::<_, _, false>(hook, ifindex, frame, &self.memory, &mut scratch);
             let slot = self.slot();
             let before = self.stored.counted(slot, hook, &verdict);
             let ran = self.program(hook).run(&self.netns, ifindex, frame);

@@ -51,24 +51,35 @@ impl Segment {
     /// for any other, and for one that is malformed.
     #[inline(always)]
     pub fn acknowledging(tcp: &Tcp, payload_length: u32) -> Option<Segment> {
+        let segment = Segment::of(tcp, payload_length, false).ok()?;
+        segment.is(Class::Ack).then_some(segment)
+    }
+
+    #[inline(always)]
+    fn of(tcp: &Tcp, payload_length: u32, is_fragment: bool) -> Result<Segment, DropReason> {
         let header = (tcp.data_offset >> 4) as u32 * 4;
         let fixed = size_of::<Tcp>() as u32;
-        let acknowledges = matches!(class(tcp.flags), Some(Class::Ack));
-        if !acknowledges || header < fixed || header > payload_length {
-            return None;
+        if header < fixed || header > payload_length {
+            return Err(DropReason::InvalidTransport);
         }
+        let Some(class) = class(tcp.flags) else {
+            return Err(DropReason::InvalidTcpFlags);
+        };
         let sequence = u32::from_be_bytes(tcp.sequence);
         let acknowledgement = u32::from_be_bytes(tcp.acknowledgement);
-        Some(Segment {
+        let length = payload_length - header
+            + (tcp.flags & flag::SYN != 0) as u32
+            + (tcp.flags & flag::FIN != 0) as u32;
+        Ok(Segment {
             sequence,
             acknowledgement,
             highest: acknowledgement,
-            end: sequence.wrapping_add(payload_length - header),
+            end: sequence.wrapping_add(length),
             window: u16::from_be_bytes(tcp.window),
-            class: Class::Ack as u8,
-            acknowledges: true,
+            class: class as u8,
+            acknowledges: tcp.flags & flag::ACK != 0,
             offer: None,
-            is_fragment: false,
+            is_fragment,
             options: (header - fixed) as u8,
         })
     }
@@ -108,31 +119,7 @@ pub(super) fn read<F: Frame + ?Sized>(
     let Some(tcp) = frame.read::<Tcp>(ip.payload) else {
         return Err(DropReason::InvalidTransport);
     };
-    let header = (tcp.data_offset >> 4) as u32 * 4;
-    let fixed = size_of::<Tcp>() as u32;
-    if header < fixed || header > ip.payload_length {
-        return Err(DropReason::InvalidTransport);
-    }
-    let Some(class) = class(tcp.flags) else {
-        return Err(DropReason::InvalidTcpFlags);
-    };
-    let sequence = u32::from_be_bytes(tcp.sequence);
-    let acknowledgement = u32::from_be_bytes(tcp.acknowledgement);
-    let length = ip.payload_length - header
-        + (tcp.flags & flag::SYN != 0) as u32
-        + (tcp.flags & flag::FIN != 0) as u32;
-    *segment = Segment {
-        sequence,
-        acknowledgement,
-        highest: acknowledgement,
-        end: sequence.wrapping_add(length),
-        window: u16::from_be_bytes(tcp.window),
-        class: class as u8,
-        acknowledges: tcp.flags & flag::ACK != 0,
-        offer: None,
-        is_fragment: ip.fragment == Fragment::First,
-        options: (header - fixed) as u8,
-    };
+    *segment = Segment::of(&tcp, ip.payload_length, ip.fragment == Fragment::First)?;
     Ok(())
 }
 

@@ -9,7 +9,6 @@ use crate::testing::world::{VM, VM_MAC, World};
 use crate::wire::frame::Frame;
 use crate::wire::llc::hides_ip;
 
-const BOTH: [Hook; 2] = [Hook::FromVm, Hook::ToVm];
 const RFC_1042: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0];
 const BRIDGE_TUNNEL: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0xf8];
 
@@ -24,7 +23,7 @@ fn harmless() -> [Vec<u8>; 3] {
 
 fn assert_refused(frame: &[u8]) {
     let mut world = World::new().permit_egress();
-    for hook in BOTH {
+    for hook in Hook::ALL {
         let verdict = world.judge(hook, frame);
         assert_eq!(
             verdict,
@@ -85,7 +84,7 @@ fn ip_behind_llc_falls_in_a_tag_too() {
     };
     world.memory.ports.insert(key, Port { key, ..parent });
     let subport = behind_llc(&packet.tagged(VM_MAC, 0x8100, 100), 16, &RFC_1042);
-    for hook in BOTH {
+    for hook in Hook::ALL {
         let verdict = world.judge(hook, &subport);
         assert_eq!(verdict, Err(DropReason::Encapsulated));
     }
@@ -100,7 +99,7 @@ fn ip_behind_llc_passes_where_all_that_carries_it_passes() {
     let tagged = behind_llc(&tagged, 16, &RFC_1042);
     let mut switched = World::new();
     switched.memory.settings.switch(switch::TAGGED, true);
-    for hook in BOTH {
+    for hook in Hook::ALL {
         assert_eq!(world.judge(hook, &frame), Ok(Accept::Unfiltered));
         assert_eq!(switched.judge(hook, &tagged), Ok(Accept::Tagged));
     }
@@ -174,7 +173,7 @@ fn only_the_ethertypes_of_the_settings_pass() {
         .collect();
     for list in [&[RARP][..], &[0x888e, RARP], &most] {
         let mut world = permitting(list);
-        for hook in BOTH {
+        for hook in Hook::ALL {
             for passes in list {
                 let verdict = world.judge(hook, &frame(*passes));
                 assert_eq!(verdict, Ok(Accept::Ethertype), "{passes:x}");

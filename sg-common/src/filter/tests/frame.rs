@@ -12,14 +12,12 @@ use crate::testing::world::{Service, VM, VM_MAC, World};
 use crate::wire::addr::Family;
 use crate::wire::frame::Frame;
 
-const BOTH: [Hook; 2] = [Hook::FromVm, Hook::ToVm];
-
 #[test]
 fn a_frame_shorter_than_its_header_is_malformed() {
     let mut world = World::new().permit_egress();
     for length in 0..14 {
         let frame = vec![0; length];
-        for hook in BOTH {
+        for hook in Hook::ALL {
             assert_eq!(
                 world.judge(hook, &frame),
                 Err(DropReason::MalformedEthernet)
@@ -61,7 +59,7 @@ fn a_tagged_frame_without_a_subport_is_dropped() {
     let packet = udp("10.0.0.5:1", "192.0.2.1:2");
     for tag in [0x8100, 0x88a8] {
         let frame = packet.tagged(VM_MAC, tag, 100);
-        for hook in BOTH {
+        for hook in Hook::ALL {
             assert_eq!(world.judge(hook, &frame), Err(DropReason::Vlan));
         }
     }
@@ -137,7 +135,7 @@ fn without_port_security_everything_passes() {
     let mut world = World::new();
     world.port().flags |= flags::UNFILTERED;
     let spoofed = udp("203.0.113.9:67", "192.0.2.1:68").with_mac(PEER_MAC);
-    for hook in BOTH {
+    for hook in Hook::ALL {
         assert_eq!(
             world.judge(hook, &spoofed.frame(PEER_MAC)),
             Ok(Accept::Unfiltered)

@@ -150,7 +150,7 @@ proptest! {
 fn every_frame_may_end_anywhere() {
     for frame in frames() {
         for length in 0..=frame.len() {
-            for hook in [Hook::FromVm, Hook::ToVm] {
+            for hook in Hook::ALL {
                 let whole = world().judge(hook, &frame[..length]);
                 // ARP to the VM is nobody's business.
                 let unread = hook == Hook::ToVm && whole == Ok(Accept::Arp);

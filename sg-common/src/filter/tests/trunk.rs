@@ -88,7 +88,7 @@ fn a_vlan_of_no_subport_is_nobodys_even_if_the_parent_is_not_filtered() {
     ] {
         let mut world = trunk();
         change(&mut world);
-        for hook in [Hook::FromVm, Hook::ToVm] {
+        for hook in Hook::ALL {
             assert_eq!(world.judge(hook, &frame), Err(DropReason::Vlan));
         }
     }
