@@ -1,48 +1,92 @@
 //! `cargo xtask bench`: build this checkout and the one to compare with, and measure both in one run.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use xshell::cmd;
 
-use crate::{environment::isolated, show, workspace::Workspace};
+use crate::{
+    build,
+    debian::{self, Program},
+    doctor,
+    environment::isolated,
+    host, neutron, show,
+    workspace::Workspace,
+};
 
-/// What to measure.
+/// What is measured beside the filter, and measured with, beyond what Neutron needs.
+const PROGRAMS: [Program; 2] = [
+    Program {
+        name: "nft",
+        package: "nftables",
+    },
+    Program {
+        name: "ethtool",
+        package: "ethtool",
+    },
+];
+
+/// What to measure. `--help` is for the benchmark itself, which knows its options; `--base COMMIT` names the
+/// commit to compare with.
 #[derive(clap::Args)]
+#[command(disable_help_flag = true)]
 pub struct Options {
-    /// Only what the programs alone cost, by way of the packet.
-    #[arg(long)]
-    programs: bool,
-    /// The commit to compare the programs with.
+    /// The commit to compare with.
     #[arg(long, value_name = "COMMIT", default_value = "9de75ef")]
     base: String,
-    /// Only ways whose name has this in it.
-    #[arg(long, value_name = "WORD")]
-    only: Option<String>,
-    /// Samples of each.
-    #[arg(long)]
-    rounds: Option<u32>,
+    /// Options of the benchmark, such as `--quick`, `--programs`, `--json FILE` or `--help`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
 }
 
-/// Builds and measures.
+/// Builds and measures; how the benchmark ended.
 ///
 /// # Errors
 /// Without root, on a kernel that cannot run the filter, when something does not build, when the commit is
-/// not there, or when the benchmark ends with an error.
-pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let mut arguments = Vec::new();
-    if options.programs {
-        let programs = base(workspace, &options.base)?;
-        arguments.extend(["--programs".into(), "--base".into()]);
-        arguments.push(programs.display().to_string());
+/// not there, or when Neutron cannot be installed.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
+    let arguments = &options.arguments;
+    if arguments
+        .iter()
+        .any(|word| word == "--help" || word == "-h")
+    {
+        show::ask(workspace, "bench", arguments)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    if let Some(word) = &options.only {
-        arguments.extend(["--only".into(), word.clone()]);
-    }
-    if let Some(rounds) = options.rounds {
-        arguments.extend(["--rounds".into(), rounds.to_string()]);
-    }
-    show::run(workspace, "bench", &show::Options { arguments })
+    ensure!(
+        host::is_root(),
+        "the benchmark makes network namespaces and loads programs into the kernel: run it as root"
+    );
+    doctor::ensure_kernel()?;
+    debian::ensure_programs(workspace)?;
+    // The programs alone stand beside no other filter.
+    let python = match arguments.iter().any(|word| word == "--programs") {
+        true => PathBuf::new(),
+        false => {
+            debian::ensure(workspace, &neutron::PROGRAMS)?;
+            debian::ensure(workspace, &PROGRAMS)?;
+            neutron::python(workspace)?
+        }
+    };
+    let base = base(workspace, &options.base)?;
+    build::all(workspace, false)?;
+    let shell = workspace.shell()?;
+    let bin = workspace.bin_dir(false);
+    let docs = workspace.root.join("docs");
+    let bench = bin.join("bench");
+    let command = cmd!(shell, "{bench} --base {base} --docs {docs} {arguments...}")
+        .env("SG_ORACLE_PYTHON", python)
+        .env("SG_BIN_DIR", bin)
+        .env("SG_EBPF_OBJECT", workspace.kernel_object())
+        .env("PATH", debian::search_path()?);
+    let status = Command::from(command).status();
+    let status = status.context("cannot run the benchmark")?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// Builds the programs of a commit, in a folder of its own below the target folder; returns where they are.

@@ -42,7 +42,7 @@ enum Verb {
     Load(load::Options),
     /// Show security groups being enforced on a real tap, in namespaces of its own (root).
     Demo(show::Options),
-    /// Measure what the filter costs, against an empty program and an older build in the same run (root).
+    /// Measure what the filter costs, beside other filters and an older build in the same run (root).
     Bench(bench::Options),
     /// Run every layer of the tests, or the host's layers alone with `--host`.
     Test(test::Options),
@@ -60,7 +60,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     match run(Cli::parse().verb) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // For people: the chain of causes, and no backtrace of this program.
             eprintln!("error: {error}");
@@ -73,18 +73,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(verb: Verb) -> anyhow::Result<()> {
+fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::here()?;
-    match verb {
+    let done = match verb {
         Verb::Build(options) => build::run(&workspace, &options),
         Verb::Load(options) => load::run(&workspace, &options),
         Verb::Demo(options) => show::run(&workspace, "demo", &options),
-        Verb::Bench(options) => bench::run(&workspace, &options),
+        // Its code says more than whether it ran.
+        Verb::Bench(options) => return bench::run(&workspace, &options),
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Guests(options) => guests::run(&workspace, &options),
         Verb::Lint => lint::run(&workspace),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Doctor(options) => doctor::run(&workspace, &options),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use sg_common::hook::Hook;
 
-use super::Spread;
+use super::empty;
 use super::paths::{self, Frames, Path};
+use super::report::{Row, Section};
+use super::side::{UNPROVEN, Who};
+use super::statistics::{Cell, Spread};
 use crate::netns::Netns;
 use crate::node::Node;
 use crate::tap::Tap;
@@ -22,12 +25,54 @@ const STREAM: Duration = Duration::from_millis(2_200);
 /// Packets in one sample of packets that are always others.
 const NEW: u32 = 300;
 
-/// Room for connections of one family that are not proven yet: what a node had for all ports before each
-/// had its own.
-pub const UNPROVEN: u32 = 65_536;
+/// Measures every way whose name has a word in it, of the programs in the folder of the base and of this build.
+///
+/// # Panics
+/// If a build does not do with a packet what its way says: then it is not what was to be measured.
+#[must_use]
+pub fn run(base: Option<&std::path::Path>, word: &str, rounds: usize) -> Section {
+    let build = |mut node: Node, options: &[&str]| {
+        let tap = node.tap(&paths::server().interface());
+        node.write(&paths::inventory());
+        node.start_with(options);
+        Build::of(node, tap)
+    };
+    let node = Node::new("base");
+    let base = match base {
+        Some(directory) => node.with_programs(directory),
+        None => node,
+    };
+    let ours = Node::new("ours");
+    let pin = ours.directory().join("bpf/empty");
+    empty::pin(&pin);
+    let empty = Program::pinned(&pin);
+    // As much room for new connections as the base has, for a fair comparison.
+    let room = UNPROVEN.to_string();
+    let mut builds = [build(base, &[]), build(ours, &["--max-unproven", &room])];
+    let [before, now] = [0, 1].map(|build: usize| builds[build].verified_instructions());
+    eprintln!(
+        "verified instructions (from_vm, to_vm): {before:?} in the base, {now:?} in this build"
+    );
+    let mut section = Section {
+        title: "The programs alone, ns over an empty one".to_owned(),
+        to: Some(Who::Base.to_string()),
+        unit: "ns".to_owned(),
+        control: None,
+        rows: measure(&mut builds, &empty, word, rounds),
+    };
+    if "new".contains(word) || word.contains("new") {
+        builds.iter_mut().for_each(Build::fill);
+        let rows = measure(&mut builds, &empty, "new", rounds);
+        section.rows.extend(rows.into_iter().map(|row| Row {
+            name: format!("{}, full tables", row.name),
+            ..row
+        }));
+    }
+    section
+}
 
 /// A build's programs at the server's tap, which a daemon of that build has attached.
-pub struct Build {
+struct Build {
     node: Node,
     /// Open: programs are found at it.
     _tap: Tap,
@@ -37,27 +82,9 @@ pub struct Build {
     seen: u32,
 }
 
-/// What one way costs.
-#[derive(Debug)]
-pub struct Cost {
-    /// Which it is.
-    pub name: String,
-    /// Where.
-    pub hook: Hook,
-    /// The build to compare with, nanoseconds over the empty program.
-    pub base: Spread,
-    /// The build.
-    pub ours: Spread,
-    /// What the same program over the same frame differs from itself, in nanoseconds.
-    pub control: Spread,
-    /// The build to the other one, round by round.
-    pub ratio: Spread,
-}
-
 impl Build {
     /// Takes a node whose daemon enforces [`paths::inventory`].
-    #[must_use]
-    pub fn of(node: Node, tap: Tap) -> Self {
+    fn of(node: Node, tap: Tap) -> Self {
         let interface = paths::server().interface();
         let at = |hook| Program::attached(node.netns(), &interface, hook);
         let programs = [at(Hook::FromVm), at(Hook::ToVm)];
@@ -80,14 +107,13 @@ impl Build {
     }
 
     /// How many instructions the verifier walked through, from the VM and to it.
-    #[must_use]
-    pub fn verified_instructions(&self) -> [u32; 2] {
+    fn verified_instructions(&self) -> [u32; 2] {
         Hook::ALL.map(|hook| self.program(hook).verified_instructions())
     }
 
     /// Fills the tables of connections that are not proven yet, of which each build has room for
     /// [`UNPROVEN`].
-    pub fn fill(&mut self) {
+    fn fill(&mut self) {
         for path in paths::all() {
             if let (Frames::New(frame), Hook::FromVm) = (&path.frames, path.hook) {
                 for number in self.seen..self.seen + UNPROVEN + UNPROVEN / 16 {
@@ -139,8 +165,7 @@ impl Build {
 ///
 /// # Panics
 /// If a build does not do with a packet what its way says: then it is not what was to be measured.
-#[must_use]
-pub fn measure(builds: &mut [Build; 2], empty: &Program, word: &str, rounds: usize) -> Vec<Cost> {
+fn measure(builds: &mut [Build; 2], empty: &Program, word: &str, rounds: usize) -> Vec<Row> {
     let paths: Vec<Path> = paths::all()
         .into_iter()
         .filter(|path| path.name.contains(word))
@@ -172,23 +197,22 @@ pub fn measure(builds: &mut [Build; 2], empty: &Program, word: &str, rounds: usi
             };
             samples[0].push(before);
             samples[1].push(with);
-            samples[2].push(again - before);
+            samples[2].push(again / before);
             samples[3].push(with / ((before + again) / 2.0));
         }
     }
-    paths
-        .into_iter()
-        .zip(samples)
-        .map(|(path, samples)| {
-            let [base, ours, control, ratio] = samples.map(Spread::of);
-            Cost {
-                name: path.name,
-                hook: path.hook,
-                base,
-                ours,
-                control,
-                ratio,
-            }
-        })
-        .collect()
+    let rows = paths.iter().zip(samples).map(|(path, samples)| {
+        let [base, ours, control, ratio] = samples.map(Spread::of);
+        let cell = |who: Who, ratio, cost| Cell {
+            who: who.to_string(),
+            ratio,
+            cost,
+            discarded: 0,
+        };
+        Row {
+            name: format!("{}, {}", path.name, path.hook.as_str()),
+            cells: vec![cell(Who::Base, control, base), cell(Who::Ours, ratio, ours)],
+        }
+    });
+    rows.collect()
 }

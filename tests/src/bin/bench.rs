@@ -1,178 +1,126 @@
-//! `cargo xtask bench`: what the filter costs, against an empty program in the same run.
+//! `cargo xtask bench`: what the filter costs, beside no filter, an empty program, an older build and the filters
+//! that it replaces, in one run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Parser;
-use sg_common::hook::Hook;
-use sg_tests::bench::empty;
-use sg_tests::bench::paths;
-use sg_tests::bench::programs::{self, Build, Cost, UNPROVEN};
-use sg_tests::bench::stream::{self, Places, Stream, Throughput};
-use sg_tests::inventory::{Inventory, Port, group, port};
-use sg_tests::netns::Netns;
-use sg_tests::node::Node;
-use sg_tests::testrun::Program;
-use sg_tests::vm::Vm;
+use sg_tests::bench::compare::dearer;
+use sg_tests::bench::plan::{Extent, Part};
+use sg_tests::bench::record;
+use sg_tests::bench::run::{self, Order};
+use sg_tests::bench::side::Workshop;
+
+/// The reference was not itself: the figures mean nothing.
+const UNSTEADY: u8 = 3;
+/// Something has become dearer.
+const DEARER: u8 = 4;
 
 /// Measures what the filter costs.
+///
+/// Exit codes: 0 nothing is dearer than recorded; 1 something could not be measured; 3 the reference, measured
+/// against itself, was off by more than 5 %: measure again on a calmer machine; 4 something is more than 10 %
+/// dearer than recorded, beyond what the reference varies by.
 #[derive(Parser)]
 struct Options {
-    /// Only the programs alone, by way of the packet.
+    /// Three minutes instead of half an hour.
+    #[arg(long)]
+    quick: bool,
+    /// Only the programs alone, by way of the packet: as `--part programs`.
     #[arg(long)]
     programs: bool,
-    /// Where `sgd` and `sgctl` of the build to compare with are.
-    #[arg(long, value_name = "DIR")]
-    base: Option<PathBuf>,
-    /// Only ways whose name has this in it.
+    /// Only this part; can be given several times.
+    #[arg(long, value_name = "PART")]
+    part: Vec<Part>,
+    /// Only ways through the programs whose name has this in it.
     #[arg(long, value_name = "WORD", default_value = "")]
     only: String,
     /// Samples of each.
-    #[arg(long, default_value_t = 15)]
-    rounds: usize,
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Where `sgd` and `sgctl` of the build to compare with are.
+    #[arg(long, value_name = "DIR")]
+    base: Option<PathBuf>,
+    /// The folder of `performance.json`, the recorded figures to compare with.
+    #[arg(long, value_name = "DIR")]
+    docs: Option<PathBuf>,
+    /// Record this run there: as JSON, as a picture, and as the tables of `performance.md`.
+    #[arg(long, requires = "docs", conflicts_with_all = ["programs", "part", "only"])]
+    record: bool,
+    /// Write the report to a file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// What to print.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
 }
 
-fn main() {
+/// What is printed on standard output.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Table,
+    /// Tables for Markdown.
+    Markdown,
+    /// JSON.
+    Json,
+}
+
+fn main() -> ExitCode {
     let options = Options::parse();
-    if options.programs {
-        return by_way(&options);
-    }
-    let rounds = options.rounds;
-    let web1 = port("WEB1")
-        .ip("10.0.0.5")
-        .ip("2001:db8::5")
-        .groups(&["WEB_SERVERS"]);
-    let client = port("CLIENT")
-        .ip("10.0.0.7")
-        .ip("2001:db8::7")
-        .groups(&["WEB_SERVERS"]);
-    let group = group("WEB_SERVERS")
-        .rule("ingress IPv4 tcp 80 from 0.0.0.0/0")
-        .rule("ingress IPv6 tcp 80 from ::/0")
-        .default_egress();
-    let inventory = Inventory::new()
-        .port(web1.clone())
-        .port(client.clone())
-        .group(group);
-
-    println!("An established TCP connection between two machines (ratio to an empty program)");
-    print(
-        "taps, frames of the MTU",
-        &through_taps(&inventory, &web1, &client, rounds),
-    );
-    print(
-        "veths, super-packets",
-        &through_veths(&inventory, &web1, &client, rounds),
-    );
-}
-
-/// Prints what each way costs in the build to compare with, in this one, and their ratio.
-fn by_way(options: &Options) {
-    let build = |mut node: Node, options: &[&str]| {
-        let tap = node.tap(&paths::server().interface());
-        node.write(&paths::inventory());
-        node.start_with(options);
-        Build::of(node, tap)
-    };
-    let base = match &options.base {
-        Some(directory) => Node::new("base").with_programs(directory),
-        None => Node::new("base"),
-    };
-    let ours = Node::new("ours");
-    let pin = ours.directory().join("bpf/empty");
-    empty::pin(&pin);
-    let empty = Program::pinned(&pin);
-    // As much room for new connections as the base has, for a fair comparison.
-    let room = UNPROVEN.to_string();
-    let mut builds = [build(base, &[]), build(ours, &["--max-unproven", &room])];
-    let [before, now] = [0, 1].map(|build: usize| builds[build].verified_instructions());
-    println!("verified instructions (from_vm, to_vm): {before:?} to {now:?}");
-    println!(
-        "{:36} {:8} {:>22} {:>22} {:>20} {:>16}",
-        "way", "hook", "base, ns over empty", "this build", "ratio", "base to itself"
-    );
-    let costs = programs::measure(&mut builds, &empty, &options.only, options.rounds);
-    costs.into_iter().for_each(print_cost);
-    if "new".contains(&options.only) || options.only.contains("new") {
-        builds.iter_mut().for_each(Build::fill);
-        println!("with full tables of new connections:");
-        let costs = programs::measure(&mut builds, &empty, "new", options.rounds);
-        costs.into_iter().for_each(print_cost);
+    match measure(&options) {
+        Ok(code) => ExitCode::from(code),
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-fn print_cost(cost: Cost) {
-    let Cost {
-        name,
-        hook,
-        base,
-        ours,
-        control,
-        ratio,
-    } = cost;
-    println!(
-        "{name:36} {:8} {base:>22.0} {ours:>22.0} {ratio:>20.2} {control:>16.0}",
-        hook.as_str()
-    );
-}
-
-fn through_taps(inventory: &Inventory, web1: &Port, client: &Port, rounds: usize) -> Throughput {
-    let mut node = Node::new("bench");
-    let (server, sender) = (Vm::new(&node, web1), Vm::new(&node, client));
-    node.start(inventory);
-    compare(&node, sender.netns(), server.netns(), rounds)
-}
-
-/// Machines behind veths have no copying process between, and send super-packets.
-fn through_veths(inventory: &Inventory, web1: &Port, client: &Port, rounds: usize) -> Throughput {
-    let mut node = Node::new("bench");
-    let machine = |port: &Port, address: &str| {
-        let netns = Netns::new("machine");
-        let (tap, mac) = (port.interface(), port.mac_address());
-        node.netns().ip(&format!(
-            "link add {tap} type veth peer name eth0 netns {}",
-            netns.name()
-        ));
-        node.netns().ip(&format!("link set {tap} master br0 up"));
-        netns.ip(&format!("link set eth0 address {mac} up"));
-        netns.ip(&format!("address add {address}/24 dev eth0"));
-        netns
+fn measure(options: &Options) -> Result<u8, String> {
+    let recorded = match &options.docs {
+        Some(docs) => record::read(docs)?,
+        None => None,
     };
-    let (server, sender) = (machine(web1, "10.0.0.5"), machine(client, "10.0.0.7"));
-    node.start(inventory);
-    compare(&node, &sender, &server, rounds)
-}
-
-fn compare(node: &Node, sender: &Netns, server: &Netns, rounds: usize) -> Throughput {
-    let stream = Stream::open(sender, server, [10, 0, 0, 5].into());
-    let bpf = node.directory().join("bpf");
-    let places = Places::below(&node.pins());
-    keep_filter(&bpf, node);
-    let empty = bpf.join("empty");
-    empty::pin(&empty);
-    stream::measure(
-        &stream,
-        rounds,
-        || places.put(|hook| bpf.join(hook)),
-        || places.put(|_| empty.clone()),
-    )
-}
-
-/// Pins the filter's programs, to be put back.
-fn keep_filter(bpf: &Path, node: &Node) {
-    for (name, hook) in [("from_vm", Hook::FromVm), ("to_vm", Hook::ToVm)] {
-        let interface = port("WEB1").interface();
-        Program::attached(node.netns(), &interface, hook).pin(&bpf.join(name));
+    let parts = match (options.programs, options.part.as_slice()) {
+        (true, _) => vec![Part::Programs],
+        (false, []) => vec![Part::Path, Part::Flood, Part::Tcp, Part::Programs],
+        (false, parts) => parts.to_vec(),
+    };
+    let extent = match options.quick {
+        true => Extent::Quick,
+        false => Extent::Full,
+    };
+    let report = run::run(&Order {
+        extent,
+        parts,
+        rounds: options.rounds,
+        only: options.only.clone(),
+        workshop: Workshop {
+            base: options.base.clone(),
+            flows: 262_144,
+        },
+    })?;
+    match options.output {
+        Format::Table => print!("{report}"),
+        Format::Markdown => print!("{}", report.markdown()),
+        Format::Json => print!("{}", report.json()),
     }
-}
-
-fn print(name: &str, throughput: &Throughput) {
-    let Throughput {
-        filter,
-        control,
-        empty,
-    } = throughput;
-    println!(
-        "  {name:24} {filter}   empty against itself {control}, {:.2} Gbit/s",
-        empty.median * 8.0 / 1e9
-    );
+    if let Some(path) = &options.json {
+        std::fs::write(path, report.json()).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    if let (true, Some(docs)) = (options.record, &options.docs) {
+        record::write(docs, &report)?;
+    }
+    let unsteady = report.unsteady();
+    unsteady
+        .iter()
+        .for_each(|row| eprintln!("the reference was not itself: {row}"));
+    let dearer = recorded.map_or_else(Vec::new, |recorded| dearer(&recorded, &report));
+    dearer.iter().for_each(|row| eprintln!("dearer: {row}"));
+    Ok(match (unsteady.is_empty(), dearer.is_empty()) {
+        (false, _) => UNSTEADY,
+        (true, false) => DEARER,
+        (true, true) => 0,
+    })
 }

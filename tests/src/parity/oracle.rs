@@ -1,9 +1,10 @@
 //! The process that turns inventories into Neutron's iptables rules.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -23,6 +24,23 @@ impl Oracle {
     /// If `SG_ORACLE_PYTHON` does not name a Python that has Neutron: `cargo xtask parity` sees to it.
     #[must_use]
     pub fn start(netns: &str) -> Self {
+        Self::run(netns, &env::var_os("PATH").unwrap_or_default())
+    }
+
+    /// The same, with the programs in this folder instead of the system's where it has some.
+    ///
+    /// # Panics
+    /// As [`Oracle::start`].
+    #[must_use]
+    pub fn with_programs(netns: &str, folder: &Path) -> Self {
+        let system = env::var_os("PATH").unwrap_or_default();
+        let folders = [folder.to_owned()].into_iter();
+        let path = env::join_paths(folders.chain(env::split_paths(&system)));
+        let path = path.unwrap_or_else(|e| panic!("PATH cannot have {}: {e}", folder.display()));
+        Self::run(netns, &path)
+    }
+
+    fn run(netns: &str, path: &OsStr) -> Self {
         let python = env::var_os("SG_ORACLE_PYTHON").unwrap_or_else(|| {
             panic!("SG_ORACLE_PYTHON is not set: run this through `cargo xtask parity`")
         });
@@ -30,6 +48,7 @@ impl Oracle {
         let mut child = Command::new(&python)
             .arg(script)
             .arg(netns)
+            .env("PATH", path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // What Neutron's libraries say of themselves; an error comes as an answer.

@@ -1,0 +1,294 @@
+//! Who is measured: nodes with the same port on the same wire, each filtered in another way.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sg_common::hook::Hook;
+use tempfile::TempDir;
+
+use super::empty;
+use super::kernel::{Link, Program};
+use super::rules::{self, Size};
+use crate::inventory::Port;
+use crate::netns::Netns;
+use crate::node::Node;
+use crate::parity::oracle::Oracle;
+
+/// Room for connections of the measured port that are not proven yet, in builds that have it for each port: what
+/// others have for all.
+pub const UNPROVEN: u32 = 65_536;
+
+/// `TC_ACT_SHOT`.
+const DROP: i32 = 2;
+
+/// A way of filtering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// None, and no netfilter on the bridge.
+    Nobody,
+    /// A tc program at each hook that does nothing.
+    Empty,
+    /// A tc program at each hook that drops everything.
+    Drop,
+    /// The build to compare with.
+    Base,
+    /// This build.
+    Ours,
+    /// Neutron's iptables, as its own code writes them.
+    Neutron,
+    /// nftables with sets and verdict maps.
+    Sets,
+}
+
+/// What sides are built from.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    /// The programs of the build to compare with.
+    pub base: Option<PathBuf>,
+    /// How many connections of IPv4 there is to be room for.
+    pub flows: u32,
+}
+
+/// How the measured port is plugged in.
+pub trait Wiring {
+    /// Plugs it in, in a node's namespace.
+    fn new(node: &Netns) -> Self;
+
+    /// The index of the port's interface.
+    fn ifindex(&self) -> u32;
+}
+
+/// A node whose measured port is filtered in some way.
+pub struct Side<W> {
+    /// In which.
+    pub who: Who,
+    /// By how many rules, for how many ports.
+    pub size: Size,
+    // In the order of dropping: links before the namespace.
+    swap: Option<Swap>,
+    /// The port's wire.
+    pub wire: W,
+    foundation: Foundation,
+}
+
+/// What a side stands on; all of it goes with it.
+enum Foundation {
+    Bare(Netns),
+    Filtered(Box<Node>),
+    Neutron {
+        _oracle: Oracle,
+        netns: Netns,
+        _programs: TempDir,
+    },
+}
+
+/// The programs at both hooks, and the empty one to be put in their places.
+struct Swap {
+    links: [Link; 2],
+    own: [Program; 2],
+    empty: Program,
+}
+
+impl Who {
+    /// Whether a name is that of this build, however it is attached.
+    #[must_use]
+    pub fn is_ours(name: &str) -> bool {
+        name.starts_with("ours")
+    }
+
+    /// Whether it accepts what rules refuse.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Nobody | Self::Empty)
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Nobody => "no filter",
+            Self::Empty => "empty program",
+            Self::Drop => "tc drop",
+            Self::Base => "base",
+            Self::Ours => "ours, tc",
+            Self::Neutron => "Neutron's iptables",
+            Self::Sets => "nftables' sets",
+        })
+    }
+}
+
+impl<W: Wiring> Side<W> {
+    /// Sets it up.
+    ///
+    /// # Panics
+    /// If anything of it fails; the base without a build of it.
+    #[must_use]
+    pub fn new(who: Who, size: Size, workshop: &Workshop) -> Self {
+        let inventory = rules::inventory(size);
+        let (foundation, wire) = match who {
+            Who::Nobody | Who::Empty | Who::Drop => {
+                let netns = Netns::new("bare");
+                bridge_netfilter(&netns, false);
+                let wire = W::new(&netns);
+                others(&netns, size);
+                (Foundation::Bare(netns), wire)
+            }
+            Who::Base | Who::Ours => {
+                let mut node = Node::new(if who == Who::Base { "base" } else { "ours" });
+                if who == Who::Base {
+                    let base = workshop.base.as_deref();
+                    node = node.with_programs(base.expect("a build to compare with"));
+                }
+                bridge_netfilter(node.netns(), false);
+                let wire = W::new(node.netns());
+                others(node.netns(), size);
+                node.write(&inventory);
+                let (flows, unproven) = (workshop.flows.to_string(), UNPROVEN.to_string());
+                let mut options = vec!["--max-flows", flows.as_str()];
+                if who == Who::Ours {
+                    options.extend(["--max-unproven", &unproven]);
+                }
+                node.start_with(&options);
+                (Foundation::Filtered(Box::new(node)), wire)
+            }
+            Who::Neutron => {
+                let netns = Netns::new("neutron");
+                bridge_netfilter(&netns, true);
+                let wire = W::new(&netns);
+                others(&netns, size);
+                let legacy = legacy();
+                let mut oracle = Oracle::with_programs(netns.name(), legacy.path());
+                let ports = rules::ports(size.ports);
+                let local: Vec<_> = ports.iter().map(|port| port.id().to_string()).collect();
+                let refused = oracle.apply(&inventory.json(), &local, true);
+                assert!(refused.is_empty(), "Neutron refuses rules: {refused:?}");
+                let foundation = Foundation::Neutron {
+                    _oracle: oracle,
+                    netns,
+                    _programs: legacy,
+                };
+                (foundation, wire)
+            }
+            Who::Sets => {
+                let netns = Netns::new("nftables");
+                bridge_netfilter(&netns, true);
+                let wire = W::new(&netns);
+                others(&netns, size);
+                nft(&netns, &rules::nftables(size));
+                (Foundation::Bare(netns), wire)
+            }
+        };
+        let mut side = Self {
+            who,
+            size,
+            swap: None,
+            wire,
+            foundation,
+        };
+        side.swap = side.swap();
+        side
+    }
+
+    /// The node's namespace.
+    #[must_use]
+    pub fn netns(&self) -> &Netns {
+        match &self.foundation {
+            Foundation::Bare(netns) | Foundation::Neutron { netns, .. } => netns,
+            Foundation::Filtered(node) => node.netns(),
+        }
+    }
+
+    /// Whether it can stand in for its own reference: programs can be swapped for empty ones.
+    #[must_use]
+    pub fn swaps(&self) -> bool {
+        self.swap.is_some()
+    }
+
+    /// Puts empty programs in place of its own, where it has some.
+    pub fn bypass(&self) {
+        if let Some(swap) = &self.swap {
+            swap.links.iter().for_each(|link| link.put(&swap.empty));
+        }
+    }
+
+    /// Puts its own programs in place.
+    pub fn engage(&self) {
+        if let Some(swap) = &self.swap {
+            let places = swap.links.iter().zip(&swap.own);
+            places.for_each(|(link, own)| link.put(own));
+        }
+    }
+
+    fn swap(&self) -> Option<Swap> {
+        let empty = empty::saying(empty::NEXT);
+        let (who, ifindex) = (self.who, self.wire.ifindex());
+        let pairs = match who {
+            Who::Empty | Who::Drop => self.netns().run(|| {
+                let code = if who == Who::Drop { DROP } else { empty::NEXT };
+                Hook::ALL.map(|hook| {
+                    let own = empty::saying(code);
+                    (Link::tcx(&own, ifindex, hook), own)
+                })
+            }),
+            Who::Base | Who::Ours => self
+                .netns()
+                .run(|| Hook::ALL.map(|hook| Link::of(ifindex, hook))),
+            _ => return None,
+        };
+        let [(from, own_from), (to, own_to)] = pairs;
+        Some(Swap {
+            links: [from, to],
+            own: [own_from, own_to],
+            empty,
+        })
+    }
+}
+
+/// Whether frames on bridges of the namespace go through iptables.
+fn bridge_netfilter(netns: &Netns, on: bool) {
+    for key in ["iptables", "ip6tables"] {
+        netns.set(
+            &format!("bridge/bridge-nf-call-{key}"),
+            if on { "1" } else { "0" },
+        );
+    }
+    netns.set("bridge/bridge-nf-call-arptables", "0");
+}
+
+/// Makes the interfaces of the other ports, which nothing is sent through: in pairs, for that is quick.
+fn others(netns: &Netns, size: Size) {
+    let ports = rules::ports(size.ports);
+    for pair in ports[1..].chunks(2) {
+        let name = |at: usize| pair.get(at).map(Port::interface);
+        let one = name(0).unwrap_or_default();
+        let other = name(1).unwrap_or_else(|| "unused".to_owned());
+        netns.ip(&format!("link add {one} type veth peer name {other}"));
+    }
+}
+
+fn nft(netns: &Netns, rules: &str) {
+    let file = tempfile::NamedTempFile::new().unwrap_or_else(|e| panic!("no temporary file: {e}"));
+    fs::write(file.path(), rules).unwrap_or_else(|e| panic!("cannot write rules: {e}"));
+    let output = netns.run(|| Command::new("nft").arg("-f").arg(file.path()).output());
+    let output = output.unwrap_or_else(|e| panic!("cannot run nft (package nftables): {e}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "nft takes no rules: {said}");
+}
+
+/// A folder in which iptables is the one of x_tables, where the system has both: the cheaper one for packets.
+fn legacy() -> TempDir {
+    let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("no temporary folder: {e}"));
+    for family in ["iptables", "ip6tables"] {
+        for verb in ["", "-save", "-restore"] {
+            let real = Path::new("/usr/sbin").join(format!("{family}-legacy{verb}"));
+            if real.exists() {
+                let name = folder.path().join(format!("{family}{verb}"));
+                std::os::unix::fs::symlink(&real, &name)
+                    .unwrap_or_else(|e| panic!("cannot link {}: {e}", real.display()));
+            }
+        }
+    }
+    folder
+}
