@@ -34,17 +34,20 @@ mod tables;
 mod programs {
     use core::mem::offset_of;
 
+    use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
     use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
     use aya_ebpf::helpers::bpf_skb_load_bytes;
-    use aya_ebpf::macros::classifier;
-    use aya_ebpf::programs::TcContext;
+    use aya_ebpf::macros::{classifier, xdp};
+    use aya_ebpf::programs::{TcContext, XdpContext};
     use bytemuck::AnyBitPattern;
     use sg_common::filter::filter;
     use sg_common::hook::Hook;
     use sg_common::layout::sweep::{Adoption, adopted};
+    use sg_common::reason::Verdict;
     use sg_common::scratch::Scratch;
+    use sg_common::wire::frame::Frame;
 
-    use crate::frame::TcFrame;
+    use crate::frame::{TcFrame, XdpFrame};
     use crate::tables::KernelTables;
     use crate::{flows, maps, sweep};
 
@@ -58,6 +61,21 @@ mod programs {
     #[classifier]
     pub fn to_vm(ctx: TcContext) -> i32 {
         judge(Hook::ToVm, ctx)
+    }
+
+    /// The whole filter of what the VM sends at XDP of its tap, before tc and before packet sockets.
+    #[xdp]
+    pub fn from_vm_xdp(ctx: XdpContext) -> u32 {
+        match judge_xdp(ctx) {
+            Some(()) => XDP_PASS,
+            None => XDP_DROP,
+        }
+    }
+
+    /// As `closed`, at XDP.
+    #[xdp]
+    pub fn closed_xdp(_: XdpContext) -> u32 {
+        XDP_DROP
     }
 
     /// Drops everything, on either hook: for the moment in which the filter changes its place.
@@ -119,21 +137,36 @@ mod programs {
         error == 0
     }
 
-    /// The only place where a verdict becomes a code of the kernel. `UNSPEC` lets the next program on
-    /// the interface speak; the last one's lets the packet pass.
+    /// `UNSPEC` lets the next program on the interface speak; the last one's lets the packet pass.
     #[inline(always)]
     fn judge(hook: Hook, ctx: TcContext) -> i32 {
         let frame = TcFrame::new(&ctx);
-        let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
-            return TC_ACT_SHOT;
-        };
-        // SAFETY: the element is this CPU's, and a program at tc runs with bottom halves off: no other
-        // one interrupts it.
-        let scratch = unsafe { &mut *scratch };
-        match filter(hook, frame.ifindex(), &frame, &KernelTables, scratch) {
-            Ok(_) => TC_ACT_UNSPEC,
-            Err(_) => TC_ACT_SHOT,
+        match verdict(hook, frame.ifindex(), &frame) {
+            Some(Ok(_)) => TC_ACT_UNSPEC,
+            _ => TC_ACT_SHOT,
         }
+    }
+
+    /// Whether a packet may pass, which it then can.
+    #[inline(always)]
+    fn judge_xdp(ctx: XdpContext) -> Option<()> {
+        let outer = maps::OUTER.get_ptr_mut(0)?;
+        // SAFETY: as in `verdict`.
+        let frame = XdpFrame::new(ctx.ctx, unsafe { &mut *outer })?;
+        match verdict(Hook::FromVm, frame.ifindex(), &frame) {
+            Some(Ok(_)) => frame.restore(),
+            _ => None,
+        }
+    }
+
+    /// What the filter says of a packet; nothing if it has no room to work in.
+    #[inline(always)]
+    fn verdict<F: Frame>(hook: Hook, ifindex: u32, frame: &F) -> Option<Verdict> {
+        let scratch = maps::SCRATCH.get_ptr_mut(0)?;
+        // SAFETY: the element is this CPU's, and a program at tc or at XDP runs with bottom halves off
+        // (`tun_build_skb`, `tun_sendmsg` and `do_xdp_generic` for a tap): no other one interrupts it.
+        let scratch = unsafe { &mut *scratch };
+        Some(filter(hook, ifindex, frame, &KernelTables, scratch))
     }
 
     #[panic_handler]

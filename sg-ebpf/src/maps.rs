@@ -17,6 +17,8 @@ use sg_common::layout::share::Share;
 use sg_common::layout::sweep::{Room, Sweep};
 use sg_common::scratch::Scratch;
 
+use crate::frame::Outer;
+
 /// Policy maps are written by the loader and mostly empty: they take memory as they fill. Flow tables are
 /// written per connection: their memory is there from the start, which makes an insert three times
 /// cheaper.
@@ -124,3 +126,7 @@ pub static AYA_LOGS: RingBuf<[u8; 0], { 64 << 10 }> = RingBuf::new();
 /// Room for what does not fit on the stack.
 #[btf_map(name = "scratch")]
 pub static SCRATCH: PerCpuArray<Scratch, 1> = PerCpuArray::new();
+
+/// Room for the outermost tag of a packet at XDP.
+#[btf_map(name = "outer")]
+pub static OUTER: PerCpuArray<Outer, 1> = PerCpuArray::new();

@@ -43,6 +43,13 @@ impl Leak {
         self.start_as(&site(&[]), way)
     }
 
+    /// Starts the daemon with these settings.
+    pub fn start_with_settings(mut self, settings: &str) -> Self {
+        self.node.write(&site(&[]));
+        self.node.start_with_settings(settings);
+        self
+    }
+
     /// Starts the daemon with an inventory.
     pub fn start_as(mut self, inventory: &Inventory, way: &str) -> Self {
         let inventory = inventory.json().to_string();
@@ -53,21 +60,14 @@ impl Leak {
 
     /// Forged frames that come out while something is done.
     pub fn during<T>(&self, work: impl FnOnce() -> T) -> (usize, T) {
-        let over = AtomicBool::new(false);
-        let send = || {
-            while !over.load(Ordering::Relaxed) {
-                // A tap that is being moved takes nothing.
-                let _ = self.web.offer(&forged());
-                thread::sleep(EVERY);
-            }
-        };
-        let done = thread::scope(|scope| {
-            scope.spawn(send);
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            over.store(true, Ordering::Relaxed);
-            done
-        });
-        let done = done.unwrap_or_else(|cause| std::panic::resume_unwind(cause));
+        let done = while_forging(&self.web, work);
+        (self.seen(&forged()), done)
+    }
+
+    /// As [`Leak::during`], for what is done to the node.
+    pub fn during_with<T>(&mut self, work: impl FnOnce(&mut Node) -> T) -> (usize, T) {
+        let Self { web, node, .. } = self;
+        let done = while_forging(web, || work(node));
         (self.seen(&forged()), done)
     }
 
@@ -95,6 +95,25 @@ impl Leak {
         let next = || self.witness.find(QUIET, |frame| frame == wanted);
         std::iter::from_fn(next).count()
     }
+}
+
+/// Sends forged frames while something is done.
+fn while_forging<T>(web: &RawVm, work: impl FnOnce() -> T) -> T {
+    let over = AtomicBool::new(false);
+    let send = || {
+        while !over.load(Ordering::Relaxed) {
+            // A tap that is being moved takes nothing.
+            let _ = web.offer(&forged());
+            thread::sleep(EVERY);
+        }
+    };
+    let done = thread::scope(|scope| {
+        scope.spawn(send);
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        over.store(true, Ordering::Relaxed);
+        done
+    });
+    done.unwrap_or_else(|cause| std::panic::resume_unwind(cause))
 }
 
 /// What no machine of the site may send.

@@ -32,3 +32,4 @@ mod tally;
 mod taps;
 mod trunk;
 mod verdict;
+mod xdp;

@@ -15,7 +15,7 @@ fn a_packet_at_an_interface_without_a_port_is_dropped() {
     let ifindex = node.netns().ifindex("tap-one");
     let packet = tcp("10.0.0.1:31245", "10.0.0.2:80").syn();
 
-    for name in ["from_vm", "to_vm"] {
+    for name in ["from_vm", "to_vm", "from_vm_xdp"] {
         let program = Program::load(&object(), name);
         let verdict = program.run(node.netns(), ifindex, &packet.bytes());
         assert_eq!(verdict, Verdict::Drop, "{name}: {packet}");
@@ -27,7 +27,7 @@ const BUDGET: u32 = 700_000;
 
 #[test]
 fn the_verifier_accepts_the_programs_with_room_to_spare() {
-    for name in ["from_vm", "to_vm"] {
+    for name in ["from_vm", "to_vm", "from_vm_xdp"] {
         let walked = Program::load(&object(), name).verified_instructions();
         println!("{name}: {walked} instructions walked");
         assert!(walked < BUDGET, "{name}: {walked} of {BUDGET} instructions");

@@ -71,9 +71,10 @@ fn tcpdump_is_told_by_its_name() {
 }
 
 #[test]
-fn a_tap_in_no_bridge_that_is_read_is_bypassed_until_it_is_read_no_more() {
+fn a_tap_in_no_bridge_that_is_read_before_tc_is_bypassed_until_it_is_read_no_more() {
     let mut site_ = Site::new("bypassed");
-    site_.node.start(&site(&[HTTP]));
+    site_.node.write(&site(&[HTTP]));
+    site_.node.start_with_settings("from_vm = 'tc'");
     let interface = web1().interface();
     site_
         .node

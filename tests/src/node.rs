@@ -123,6 +123,24 @@ impl Node {
         self.start_with(&[]);
     }
 
+    /// Starts the daemon with the inventory that is there and a settings file, which it follows; returns when
+    /// it answers.
+    pub fn start_with_settings(&mut self, settings: &str) {
+        self.set(settings);
+        let path = self.settings_path();
+        self.start_with(&["--settings", &path.to_string_lossy()]);
+    }
+
+    /// Writes the settings file.
+    pub fn set(&self, settings: &str) {
+        let path = self.settings_path();
+        fs::write(&path, settings).unwrap_or_else(|e| panic!("cannot write {path:?}: {e}"));
+    }
+
+    fn settings_path(&self) -> PathBuf {
+        self.directory.path().join("settings.toml")
+    }
+
     /// Starts the daemon with further options; returns when it answers.
     pub fn start_with(&mut self, options: &[&str]) {
         assert!(

@@ -1,7 +1,7 @@
 //! `BPF_PROG_TEST_RUN`: one packet through a program of the kernel, without traffic.
 //!
-//! The kernel wants Ethernet and a whole IP header of a tc program's packet and answers EINVAL
-//! otherwise: shorter frames belong to host tests and real taps.
+//! The kernel wants Ethernet and a whole IP header of a tc program's packet, and Ethernet of one of XDP, and
+//! answers EINVAL otherwise: shorter frames belong to host tests and real taps.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,25 +11,34 @@ use std::time::Duration;
 use aya::maps::of_maps::ArrayOfMaps;
 use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::programs::tc::{SchedClassifier, TcAttachType};
-use aya::{EbpfLoader, TestRun, TestRunOptions};
+use aya::programs::{ProgramError, ProgramInfo, Xdp, loaded_programs};
+use aya::{EbpfLoader, TestRun, TestRunOptions, TestRunResult};
+use aya_obj::generated::bpf_prog_type;
+use aya_obj::programs::XdpAttachType;
 use bytemuck::{AnyBitPattern, pod_read_unaligned};
 use sg_common::hook::Hook;
 
 use crate::netns::Netns;
 
-/// What a tc program decided (`include/uapi/linux/pkt_cls.h`).
+/// What a program decided (`include/uapi/linux/pkt_cls.h`, `enum xdp_action`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// `TC_ACT_OK`, or `TC_ACT_UNSPEC`, which leaves it to further programs.
+    /// `TC_ACT_OK`, or `TC_ACT_UNSPEC`, which leaves it to further programs; `XDP_PASS`.
     Accept,
-    /// `TC_ACT_SHOT`.
+    /// `TC_ACT_SHOT`, `XDP_DROP`.
     Drop,
 }
 
-/// A tc program of the kernel.
+/// A program of the kernel, at tc or at XDP.
 #[derive(Debug)]
 pub struct Program {
-    classifier: SchedClassifier,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Tc(SchedClassifier),
+    Xdp(Xdp),
 }
 
 impl Program {
@@ -42,16 +51,24 @@ impl Program {
         let program = object_loaded
             .program_mut(name)
             .unwrap_or_else(|| panic!("no program {name} in {}", object.display()));
-        let classifier: &mut SchedClassifier = program
-            .try_into()
-            .unwrap_or_else(|e| panic!("{name} is no tc program: {e}"));
-        classifier
-            .load()
-            .unwrap_or_else(|e| panic!("the kernel refuses {name}: {e:#?}"));
-        let info = classifier
-            .info()
-            .unwrap_or_else(|e| panic!("cannot ask about {name}: {e}"));
+        let info = match program {
+            aya::programs::Program::SchedClassifier(program) => {
+                program.load().and_then(|()| program.info())
+            }
+            aya::programs::Program::Xdp(program) => program.load().and_then(|()| program.info()),
+            _ => panic!("{name} is neither of tc nor of XDP"),
+        };
+        let info = info.unwrap_or_else(|e| panic!("the kernel refuses {name}: {e:#?}"));
         Self::of(info, name)
+    }
+
+    /// The program of this number.
+    #[must_use]
+    pub fn numbered(id: u32) -> Self {
+        let mut programs = loaded_programs().flatten();
+        let info = programs.find(|info| info.id() == id);
+        let info = info.unwrap_or_else(|| panic!("there is no program {id}"));
+        Self::of(info, "numbered")
     }
 
     /// Opens a pinned program.
@@ -59,7 +76,8 @@ impl Program {
     pub fn pinned(path: &Path) -> Self {
         let classifier = SchedClassifier::from_pin(path)
             .unwrap_or_else(|e| panic!("cannot open the program {}: {e}", path.display()));
-        Self { classifier }
+        let kind = Kind::Tc(classifier);
+        Self { kind }
     }
 
     /// The one program that is attached to a hook of an interface through tcx.
@@ -80,7 +98,10 @@ impl Program {
 
     /// Pins the program, so that it stays when nothing else holds it.
     pub fn pin(&mut self, path: &Path) {
-        let pinned = self.classifier.pin(path);
+        let pinned = match &mut self.kind {
+            Kind::Tc(program) => program.pin(path),
+            Kind::Xdp(program) => program.pin(path),
+        };
         pinned.unwrap_or_else(|e| panic!("cannot pin {}: {e}", path.display()));
     }
 
@@ -112,21 +133,44 @@ impl Program {
     }
 
     fn run_times_here(&self, ifindex: u32, frame: &[u8], count: u32) -> (Verdict, Duration) {
-        let context = context(ifindex);
-        let options = TestRunOptions {
-            data_in: Some(frame),
-            ctx_in: Some(&context),
-            repeat: count,
-            ..TestRunOptions::default()
-        };
-        let result = self.classifier.test_run(options);
-        let result = result.unwrap_or_else(|e| {
+        let result = self.repeat(ifindex, frame, count).unwrap_or_else(|e| {
             panic!(
                 "the kernel does not run this: {}: {e:?}",
                 crate::packet::describe(frame)
             )
         });
-        (Verdict::of(result.return_value), result.duration)
+        (self.verdict(&result), result.duration)
+    }
+
+    fn repeat(
+        &self,
+        ifindex: u32,
+        frame: &[u8],
+        count: u32,
+    ) -> Result<TestRunResult, ProgramError> {
+        let (skb, xdp) = (skb(ifindex), xdp_md(ifindex, frame));
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            ctx_in: Some(match self.kind {
+                Kind::Tc(_) => &skb,
+                Kind::Xdp(_) => &xdp,
+            }),
+            repeat: count,
+            ..TestRunOptions::default()
+        };
+        match &self.kind {
+            Kind::Tc(program) => program.test_run(options),
+            Kind::Xdp(program) => program.test_run(options),
+        }
+    }
+
+    fn verdict(&self, result: &TestRunResult) -> Verdict {
+        let code = result.return_value.cast_signed();
+        match (&self.kind, code) {
+            (Kind::Tc(_), -1 | 0) | (Kind::Xdp(_), 2) => Verdict::Accept,
+            (Kind::Tc(_), 2) | (Kind::Xdp(_), 1) => Verdict::Drop,
+            _ => panic!("{code} is no verdict of ours"),
+        }
     }
 
     /// Sends a frame through the program once for each number, by which it is changed before. Returns
@@ -139,18 +183,12 @@ impl Program {
         numbers: Range<u32>,
         vary: impl Fn(u32, &mut [u8]) + Sync,
     ) -> u32 {
-        let context = context(ifindex);
         netns.run(|| {
             let accepted = |number| {
                 vary(number, &mut frame);
-                let options = TestRunOptions {
-                    data_in: Some(&frame),
-                    ctx_in: Some(&context),
-                    ..TestRunOptions::default()
-                };
-                let result = self.classifier.test_run(options);
+                let result = self.repeat(ifindex, &frame, 1);
                 let result = result.unwrap_or_else(|e| panic!("the kernel does not run this: {e}"));
-                Verdict::of(result.return_value) == Verdict::Accept
+                self.verdict(&result) == Verdict::Accept
             };
             numbers.map(accepted).map(u32::from).sum()
         })
@@ -160,16 +198,25 @@ impl Program {
     /// shows here first.
     #[must_use]
     pub fn verified_instructions(&self) -> u32 {
-        let info = self.classifier.info();
+        let info = match &self.kind {
+            Kind::Tc(program) => program.info(),
+            Kind::Xdp(program) => program.info(),
+        };
         info.unwrap_or_else(|e| panic!("cannot ask about a program: {e}"))
             .verified_instruction_count()
             .unwrap_or_else(|| panic!("the kernel does not count verified instructions"))
     }
 
-    fn of(info: aya::programs::ProgramInfo, name: &str) -> Self {
-        let classifier = SchedClassifier::from_program_info(info, name.to_owned().into())
-            .unwrap_or_else(|e| panic!("cannot open the program of {name}: {e}"));
-        Self { classifier }
+    fn of(info: ProgramInfo, name: &str) -> Self {
+        let (label, attach) = (name.to_owned().into(), XdpAttachType::Interface);
+        let kind = match info.program_type() {
+            bpf_prog_type::BPF_PROG_TYPE_XDP => {
+                Xdp::from_program_info(info, label, attach).map(Kind::Xdp)
+            }
+            _ => SchedClassifier::from_program_info(info, label).map(Kind::Tc),
+        };
+        let kind = kind.unwrap_or_else(|e| panic!("cannot open the program of {name}: {e}"));
+        Self { kind }
     }
 }
 
@@ -287,21 +334,17 @@ impl<const V: usize> PinnedPerCpu<V> {
     }
 }
 
-impl Verdict {
-    fn of(code: u32) -> Self {
-        match code.cast_signed() {
-            -1 | 0 => Self::Accept,
-            2 => Self::Drop,
-            other => panic!("{other} is no verdict of ours"),
-        }
-    }
-}
-
 /// A `struct __sk_buff` (`include/uapi/linux/bpf.h`) that is zero but for the interface.
-fn context(ifindex: u32) -> [u8; 192] {
+fn skb(ifindex: u32) -> [u8; 192] {
     const IFINDEX: usize = 40;
 
     let mut context = [0; 192];
     context[IFINDEX..IFINDEX + 4].copy_from_slice(&ifindex.to_ne_bytes());
     context
+}
+
+/// A `struct xdp_md` (`include/uapi/linux/bpf.h`) of a frame that has come to the interface.
+fn xdp_md(ifindex: u32, frame: &[u8]) -> [u8; 24] {
+    let (data, data_end, data_meta, queue, egress) = (0, frame.len() as u32, 0, 0, 0);
+    bytemuck::cast([data, data_end, data_meta, ifindex, queue, egress].map(u32::to_ne_bytes))
 }

@@ -29,6 +29,8 @@ use crate::{
 pub struct Look {
     /// The interfaces that were attached to, also by a former process.
     pub attached: BTreeMap<u32, Attachment>,
+    /// Where what their VMs send is judged.
+    pub modes: BTreeMap<u32, Mode>,
     /// What is wrong at which, besides what [`Datapath::attach`] may mend.
     pub troubles: Vec<(u32, Trouble)>,
     /// How many pins somebody had removed, which are back.
@@ -50,6 +52,25 @@ pub enum Attachment {
     Gone,
     /// The interface is in another network namespace, or about to be gone.
     Moved,
+}
+
+/// Where what a VM sends is judged. What it is to receive is always judged at tc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// At tc.
+    Tc,
+    /// At XDP, before tc and before packet sockets.
+    Xdp,
+}
+
+impl Mode {
+    /// Its name, for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Mode::Tc => "tc",
+            Mode::Xdp => "xdp",
+        }
+    }
 }
 
 /// A program of ours at a hook, by the numbers and names that bpftool takes.
@@ -77,6 +98,15 @@ pub enum Hanging {
         /// Where it is pinned.
         pin: PathBuf,
     },
+    /// By a link of XDP.
+    Xdp {
+        /// The link's number.
+        link: u32,
+        /// Where it is pinned.
+        pin: PathBuf,
+        /// Whether it runs within the driver, and not in the network stack.
+        native: bool,
+    },
     /// By a filter of clsact.
     Clsact {
         /// Its priority, tc's `pref`.
@@ -101,12 +131,13 @@ pub trait Datapath: Send {
     fn readers(&mut self) -> Result<Vec<Reader>>;
 
     /// Puts the programs on an interface, or back there and before all others if they can be. It is closed
-    /// until its port is written.
+    /// until its port is written. Where what its VM sends cannot be judged in this mode it is at tc, and
+    /// [`Datapath::look`] says why.
     ///
     /// # Errors
     ///
     /// What is in the way; then a part of the interface may be closed, and nothing of it is enforced.
-    fn attach(&mut self, link: &Link) -> std::result::Result<Attachment, Trouble>;
+    fn attach(&mut self, link: &Link, mode: Mode) -> std::result::Result<Attachment, Trouble>;
 
     /// Forgets an interface that is gone.
     fn forget(&mut self, ifindex: u32) -> Result<()>;

@@ -14,8 +14,8 @@ use sg_common::{
 };
 
 use super::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, PortCounts, Reader, SweptBy,
-    TableFill, Trouble, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PortCounts, Reader,
+    SweptBy, TableFill, Trouble, Visit,
 };
 use crate::{
     compile::Limits,
@@ -33,6 +33,8 @@ pub struct Double(Arc<Mutex<Kernel>>);
 pub struct Kernel {
     /// Interfaces with programs.
     pub attached: BTreeMap<u32, Attachment>,
+    /// Where what their VMs send is judged, if it is not tc.
+    pub modes: BTreeMap<u32, Mode>,
     /// What is wrong at interfaces.
     pub troubles: Vec<(u32, Trouble)>,
     /// The tables.
@@ -90,8 +92,13 @@ impl Datapath for Double {
 
     fn look(&mut self) -> Result<Look> {
         let kernel = self.kernel();
+        let modes = kernel.attached.keys().map(|ifindex| {
+            let mode = kernel.modes.get(ifindex).copied();
+            (*ifindex, mode.unwrap_or(Mode::Tc))
+        });
         Ok(Look {
             attached: kernel.attached.clone(),
+            modes: modes.collect(),
             troubles: kernel.troubles.clone(),
             ..Look::default()
         })
@@ -101,16 +108,21 @@ impl Datapath for Double {
         Ok(self.kernel().readers.clone())
     }
 
-    fn attach(&mut self, link: &Link) -> std::result::Result<Attachment, Trouble> {
+    fn attach(&mut self, link: &Link, mode: Mode) -> std::result::Result<Attachment, Trouble> {
         let mut kernel = self.kernel();
         if kernel.refuses.contains(&link.ifindex) {
             let error = format!("{}: no such device", link.name);
             return Err(Trouble::Refused { error });
         }
+        let at = match mode {
+            Mode::Tc => "",
+            Mode::Xdp => " at xdp",
+        };
         kernel
             .calls
-            .push(format!("attach {} {}", link.ifindex, link.name));
+            .push(format!("attach {} {}{at}", link.ifindex, link.name));
         kernel.attached.insert(link.ifindex, Attachment::InForce);
+        kernel.modes.insert(link.ifindex, mode);
         Ok(Attachment::InForce)
     }
 
@@ -118,6 +130,7 @@ impl Datapath for Double {
         let mut kernel = self.kernel();
         kernel.calls.push(format!("forget {ifindex}"));
         kernel.attached.remove(&ifindex);
+        kernel.modes.remove(&ifindex);
         Ok(())
     }
 

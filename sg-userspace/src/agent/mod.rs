@@ -14,6 +14,7 @@ mod explain;
 mod flows;
 mod interfaces;
 mod lookup;
+mod modes;
 mod notes;
 mod parking;
 mod pause;
@@ -34,8 +35,8 @@ use std::path::PathBuf;
 
 use contest::Contests;
 pub use datapath::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, PortCounts, SweptBy, TableFill,
-    Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PortCounts, SweptBy,
+    TableFill, Visit,
 };
 use enforce::{Enforced, Tables};
 pub use flows::{FlowImport, FlowReader};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Agent, Attachment, Look, Trouble, Troubles,
+    Agent, Attachment, Look, Mode, Trouble, Troubles,
     lookup::{self, AnyPort},
     phrase, readers,
     state::Facts,
@@ -80,7 +80,12 @@ impl Agent {
             written,
             errors,
         };
-        let links = self.spots().filter_map(|spot| spot.link);
+        // At XDP frames are judged before anybody reads them.
+        let is_read_first = |link: &&Link| look.modes.get(&link.ifindex) != Some(&Mode::Xdp);
+        let links = self
+            .spots()
+            .filter_map(|spot| spot.link)
+            .filter(is_read_first);
         let mut troubles = readers::troubles(&readers, links);
         for (ifindex, trouble) in look.troubles {
             // One that is being deleted looks like one that was moved until netlink has told.

@@ -91,6 +91,8 @@ impl Agent {
         let look = self.datapath.look()?;
         self.tell_pins(&look);
         self.release_unfiltered(&look);
+        // What cannot be asked is told by `look`; what was judged at XDP stays there.
+        let readers = self.datapath.readers();
         let mut attached = look.attached;
         let mut troubles = Troubles::default();
         let is_lost = |link: &Link| matches!(attached.get(&link.ifindex), Some(Lost | Behind));
@@ -98,14 +100,21 @@ impl Agent {
         let links: BTreeSet<_> = lost.chain(self.wanted_links()).cloned().collect();
         for link in links {
             let before = attached.get(&link.ifindex).copied();
-            if matches!(before, Some(InForce | Gone | Moved)) {
+            let is = look.modes.get(&link.ifindex).copied();
+            let mode = match (&readers, is) {
+                (Ok(readers), _) => self.wanted_mode(&link, readers),
+                (Err(_), Some(is)) => is,
+                (Err(_), None) => self.wanted_mode(&link, &[]),
+            };
+            let is_settled = before == Some(InForce) && is == Some(mode);
+            if is_settled || matches!(before, Some(Gone | Moved)) {
                 continue;
             }
             let contested = self.contests.is_on(link.ifindex);
             if contested && before.is_some() && occasion == Occasion::News {
                 continue;
             }
-            match self.datapath.attach(&link) {
+            match self.datapath.attach(&link, mode) {
                 Ok(now) => {
                     attached.insert(link.ifindex, now);
                     // Behind a program that it cannot get before, it stays there.

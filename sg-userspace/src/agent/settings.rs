@@ -2,11 +2,11 @@
 
 use sg_common::layout::settings::Settings;
 
-use super::Agent;
+use super::{Agent, Occasion};
 use crate::{
     api::{SettingView, SettingsView},
     error::Result,
-    settings::{KEYS, Wanted},
+    settings::{Wanted, Wishes, views},
 };
 
 /// How the operator's wishes were met.
@@ -16,6 +16,8 @@ pub(super) struct Operator {
     notes: Vec<String>,
     /// Why the newest settings were not taken.
     error: Option<String>,
+    /// Where what VMs send is to be judged.
+    pub(super) from_vm: Wishes,
     /// Settings were switched, and connections were not judged since.
     unjudged: bool,
 }
@@ -53,10 +55,14 @@ impl Agent {
         let new = wanted.settings(self.datapath.flow_capacity());
         self.operator.notes = wanted.notes;
         let old = self.datapath.settings()?;
+        let moved = self.operator.from_vm != wanted.from_vm;
+        self.operator.from_vm = wanted.from_vm;
         if old != new {
             self.datapath.set_settings(&new)?;
             self.operator.unjudged |= old.switches != new.switches;
-            for setting in self.views(&new).filter(SettingView::is_changed) {
+        }
+        if old != new || moved {
+            for setting in self.views(&new).iter().filter(|set| set.is_changed()) {
                 tracing::info!("set {} = {}", setting.key, setting.value);
             }
         }
@@ -64,7 +70,10 @@ impl Agent {
             self.tables.judge_again(&mut *self.datapath)?;
             self.operator.unjudged = false;
         }
-        Ok(())
+        match moved {
+            true => self.tend(Occasion::News),
+            false => Ok(()),
+        }
     }
 
     /// The settings in force.
@@ -77,7 +86,7 @@ impl Agent {
             path: self.about.settings.clone(),
             last_error: self.operator.error.clone(),
             notes: self.operator.notes.clone(),
-            settings: self.views(&self.datapath.settings()?).collect(),
+            settings: self.views(&self.datapath.settings()?),
         })
     }
 
@@ -88,12 +97,8 @@ impl Agent {
         Ok(view)
     }
 
-    fn views(&self, settings: &Settings) -> impl Iterator<Item = SettingView> + use<> {
-        let (settings, defaults) = (
-            *settings,
-            Wanted::default().settings(self.datapath.flow_capacity()),
-        );
-        KEYS.iter()
-            .map(move |key| SettingView::of(key, &settings, &defaults))
+    fn views(&self, settings: &Settings) -> Vec<SettingView> {
+        let default = Wanted::default().settings(self.datapath.flow_capacity());
+        views(settings, &default, &self.operator.from_vm)
     }
 }

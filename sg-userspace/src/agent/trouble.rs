@@ -37,6 +37,20 @@ pub enum Trouble {
         /// Who.
         reader: String,
     },
+    /// Another program is at XDP, where what the VM sends was to be judged: it is judged at tc.
+    XdpTaken {
+        /// Its number.
+        program: u32,
+        /// Its name, possibly empty.
+        name: String,
+        /// Whether it runs within the driver, and not in the network stack.
+        native: bool,
+    },
+    /// The kernel refuses our program at XDP, where what the VM sends was to be judged: it is judged at tc.
+    XdpRefused {
+        /// What it says.
+        error: String,
+    },
     /// The interface was moved to another network namespace, where it is closed.
     Moved {
         /// The name that it had here; empty if only a former process knew.
@@ -72,6 +86,8 @@ impl Trouble {
             Self::OtherFilter { .. } => "other_filter",
             Self::Bypassed { .. } => "bypassed",
             Self::Captured { .. } => "captured",
+            Self::XdpTaken { .. } => "xdp_taken",
+            Self::XdpRefused { .. } => "xdp_refused",
             Self::Moved { .. } => "moved",
         }
     }
@@ -84,7 +100,11 @@ impl Trouble {
             | Self::NotFirst { .. }
             | Self::Contended
             | Self::Bypassed { .. } => true,
-            Self::OtherFilter { .. } | Self::Captured { .. } | Self::Moved { .. } => false,
+            Self::OtherFilter { .. }
+            | Self::Captured { .. }
+            | Self::XdpTaken { .. }
+            | Self::XdpRefused { .. }
+            | Self::Moved { .. } => false,
         }
     }
 
@@ -122,6 +142,12 @@ impl Trouble {
             Self::Captured { reader } => format!(
                 "is read by {reader} before the filter, which therefore sees frames that are then dropped"
             ),
+            Self::XdpTaken { program, name, .. } => format!(
+                "has the XDP program {name:?} (id {program}) of another: what its VM sends is filtered at tc"
+            ),
+            Self::XdpRefused { error } => {
+                format!("takes no filter at XDP: what its VM sends is filtered at tc ({error})")
+            }
             Self::Moved { .. } => {
                 "was moved to another network namespace, where it is kept closed".into()
             }
@@ -159,6 +185,17 @@ impl Trouble {
                     .into()
             }
             Self::Captured { .. } => "A capture is harmless; a switch that works so is not.".into(),
+            Self::XdpTaken { program, native, .. } => {
+                let kind = if *native { "xdpdrv" } else { "xdpgeneric" };
+                format!(
+                    "There is room for one: `ip link set dev {interface} {kind} off` takes it off, or where \
+                     that is busy `bpftool link detach id LINK`, with the link that `bpftool link list` shows \
+                     with prog {program}; then ours is put there. Or set from_vm = \"tc\" for this port."
+                )
+            }
+            Self::XdpRefused { .. } => {
+                "It is tried again; set from_vm = \"tc\" for this port where XDP cannot be had.".into()
+            }
             Self::Moved { links, .. } => {
                 let detach = links.iter().map(|link| format!("`bpftool link detach id {link}`"));
                 let detach: Vec<_> = detach.collect();

@@ -266,6 +266,11 @@ fn hook_view(hooked: Hooked) -> HookView {
         },
         link: match hooked.by {
             Hanging::Tcx { link: id, pin } => LinkView::Tcx { id, pin },
+            Hanging::Xdp {
+                link: id,
+                pin,
+                native,
+            } => LinkView::Xdp { id, pin, native },
             Hanging::Clsact { priority, handle } => LinkView::Clsact { priority, handle },
         },
     }

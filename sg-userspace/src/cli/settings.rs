@@ -7,10 +7,10 @@ use sg_common::layout::capacity;
 
 use super::Context;
 use crate::{
-    api::{SettingView, SettingsView},
+    api::SettingsView,
     error::Result,
     exit::Exit,
-    settings::{File, KEYS, Wanted, to_toml},
+    settings::{File, Wanted, to_toml, views},
 };
 
 /// Print all settings in force, as a settings file
@@ -38,13 +38,10 @@ fn read(path: PathBuf) -> Result<SettingsView> {
     let wanted = File::new(Some(&path)).read()?;
     let settings = wanted.settings(capacity::FLOWS4);
     let default = Wanted::default().settings(capacity::FLOWS4);
-    let views = KEYS
-        .iter()
-        .map(|key| SettingView::of(key, &settings, &default));
     Ok(SettingsView {
         path,
         last_error: None,
-        settings: views.collect(),
+        settings: views(&settings, &default, &wanted.from_vm),
         notes: wanted.notes,
     })
 }

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use sg_common::hook::Hook;
-
+use super::attached::{Here, attached};
 use super::error::Result;
 use super::held::Held;
 use super::links::tell;
-use super::pins::Pins;
-use super::{sys, tcx};
+use super::pins::{Pins, Spot};
+use super::sys;
 use crate::agent::Trouble;
 
 /// The links by their numbers: those of interfaces say nothing once they are in another namespace.
@@ -41,13 +40,13 @@ impl Away {
     /// Keeps a link whose interface has left, of this name and, unless only a former process knew it, number.
     /// One that is attached to nothing ends.
     pub fn take(&mut self, pins: &Pins, left: Option<u32>, interface: String, mut held: Held) {
-        let Some(at) = tcx::attached(&held) else {
+        let Some(at) = attached(&held) else {
             return tell(held.unpin());
         };
         tell(held.move_to(pins.link_away(at.id, &interface)));
         let link = Link {
             held,
-            ifindex: left.unwrap_or(at.ifindex),
+            ifindex: left.unwrap_or(at.spot.ifindex),
             interface,
         };
         self.0.insert(at.id, link);
@@ -55,12 +54,12 @@ impl Away {
 
     /// Gives back the links whose interfaces are here again, and under which number; ends those that are
     /// attached to nothing any more.
-    pub fn returned(&mut self) -> Vec<(u32, Hook, Held)> {
+    pub fn returned(&mut self, here: &Here) -> Vec<(Spot, Held)> {
         let mut returned = Vec::new();
         for (id, link) in std::mem::take(&mut self.0) {
-            match tcx::attached(&link.held) {
+            match attached(&link.held) {
                 None => tell(link.held.unpin()),
-                Some(at) if tcx::is_here(&at) => returned.push((at.ifindex, at.hook, link.held)),
+                Some(at) if here.has(&at) => returned.push((at.spot, link.held)),
                 Some(_) => drop(self.0.insert(id, link)),
             }
         }

@@ -1,18 +1,15 @@
 //! Whose the pins are: those of one network namespace, because interfaces have their numbers in it.
 
-use std::path::PathBuf;
-
 use aya::maps::{Array, Map, MapData, MapInfo};
 use aya::programs::loaded_programs;
 use sg_common::hook::Hook;
 use sg_common::layout::maps::{ABI, Node, name};
 
+use super::attached::attached;
 use super::error::{Error, Result};
 use super::netns;
 use super::pins::{Pins, Way};
-use super::sys::TcxLink;
 use super::tables::{Raw, Tables};
-use super::tcx;
 
 /// Takes the pins for this namespace. Those of another one are taken over when none of its interfaces is
 /// filtered by them any more, as when that namespace is gone: there is nothing left to protect.
@@ -48,7 +45,7 @@ pub fn claim(tables: &mut Tables, pins: &Pins) -> Result<()> {
     })
 }
 
-/// Whether this namespace can take off what is pinned. A tcx link ends with its pin, wherever it is; a
+/// Whether this namespace can take off what is pinned. A link ends with its pin, wherever it is; a
 /// filter of a qdisc can only be removed where it is.
 ///
 /// # Errors
@@ -57,8 +54,7 @@ pub fn claim(tables: &mut Tables, pins: &Pins) -> Result<()> {
 pub fn check_removal(pins: &Pins) -> Result<()> {
     let cookie = owner(pins).unwrap_or(0);
     let here = netns::cookie().map_err(Error::NoNamespace)?;
-    let has_filters = pins.marks(Way::Clsact)?.next().is_some();
-    if cookie == 0 || cookie == here || !has_filters || !is_in_force(pins)? {
+    if cookie == 0 || cookie == here || !has_filters(pins)? || !is_in_force(pins)? {
         return Ok(());
     }
     Err(Error::OtherNamespace {
@@ -77,17 +73,21 @@ fn owner(pins: &Pins) -> Option<u64> {
 
 /// Whether any interface anywhere is filtered by what is pinned here.
 fn is_in_force(pins: &Pins) -> Result<bool> {
-    let is_attached = |pin: PathBuf| TcxLink::of(&pin).is_ok_and(|link| link.ifindex != 0);
-    if pins.marks(Way::Tcx)?.any(is_attached)
-        || pins.away()?.any(|(_, held)| tcx::attached(&held).is_some())
-    {
+    let held = pins.held()?.into_values();
+    let mut links = held.chain(pins.away()?.map(|(_, held)| held));
+    if links.any(|held| attached(&held).is_some()) {
         return Ok(true);
     }
-    if pins.marks(Way::Clsact)?.next().is_none() {
+    if !has_filters(pins)? {
         return Ok(false);
     }
     // A filter in another namespace cannot be asked for, but it keeps its program.
     Ok(is_program_loaded(pins))
+}
+
+/// Whether any filter of a qdisc is marked.
+fn has_filters(pins: &Pins) -> Result<bool> {
+    Ok(pins.spots()?.any(|spot| spot.way == Way::Clsact))
 }
 
 /// Whether the kernel has a filter that works on these maps. If it does not tell, it may have one.

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
 use aya::programs::links::Link;
 use aya::programs::tc::{
@@ -15,7 +16,7 @@ use sg_common::hook::Hook;
 
 use super::error::{Error, Result};
 use super::filters::{self, Filter};
-use super::pins::{Pins, Way, remove};
+use super::pins::{Pins, Spot, Way, remove};
 use super::place::{direction, interface, link_error, place};
 use super::qdiscs;
 use crate::agent::Hanging;
@@ -69,7 +70,7 @@ pub fn attach(pins: &Pins, ours: &mut SchedClassifier, ifindex: u32, hook: Hook)
         Ok(id) => id,
         Err(source) => {
             if before.is_none() {
-                remove(&pins.link(ifindex, hook, Way::Clsact))?;
+                remove(&marker(pins, ifindex, hook))?;
             }
             return Err(failed(source));
         }
@@ -89,7 +90,7 @@ pub fn attach(pins: &Pins, ours: &mut SchedClassifier, ifindex: u32, hook: Hook)
 
 /// Takes off the filters of whatever version of ours, if they were marked.
 pub fn detach(pins: &Pins, ifindex: u32, hook: Hook) -> Result<()> {
-    let marker = pins.link(ifindex, hook, Way::Clsact);
+    let marker = marker(pins, ifindex, hook);
     if !marker.exists() {
         return Ok(());
     }
@@ -108,13 +109,23 @@ pub fn detach(pins: &Pins, ifindex: u32, hook: Hook) -> Result<()> {
 
 /// Marks a filter.
 pub fn mark(pins: &Pins, ifindex: u32, hook: Hook) -> Result<()> {
-    let marker = pins.link(ifindex, hook, Way::Clsact);
+    let marker = marker(pins, ifindex, hook);
     match fs::create_dir(&marker) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             Err(Error::directory("make", &marker)(error))
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a filter is marked.
+pub fn is_marked(pins: &Pins, ifindex: u32, hook: Hook) -> bool {
+    marker(pins, ifindex, hook).exists()
+}
+
+fn marker(pins: &Pins, ifindex: u32, hook: Hook) -> PathBuf {
+    let way = Way::Clsact;
+    pins.link(Spot { ifindex, hook, way })
 }
 
 /// Whether a filter of ours is at a hook, of whatever version.

@@ -1,4 +1,4 @@
-//! Asking netlink about traffic control.
+//! Asking netlink for all that there is of a kind.
 
 use std::io;
 
@@ -6,15 +6,17 @@ use rtnetlink::packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::tc::TcMessage;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-/// Asks for all that a question is about, and reads the answers.
+/// Asks for all that a question is about, and reads the answers; `wanted` says what is to be kept of each.
 ///
 /// # Errors
 ///
 /// What netlink says.
-pub fn ask(question: RouteNetlinkMessage) -> io::Result<Vec<TcMessage>> {
+pub fn ask<T>(
+    question: RouteNetlinkMessage,
+    wanted: impl Fn(RouteNetlinkMessage) -> Option<T>,
+) -> io::Result<Vec<T>> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
@@ -31,10 +33,7 @@ pub fn ask(question: RouteNetlinkMessage) -> io::Result<Vec<TcMessage>> {
                 NetlinkPayload::Done(_) => return Ok(answers),
                 NetlinkPayload::Error(error) if error.code.is_none() => return Ok(answers),
                 NetlinkPayload::Error(error) => return Err(error.to_io()),
-                NetlinkPayload::InnerMessage(
-                    RouteNetlinkMessage::NewTrafficFilter(answer)
-                    | RouteNetlinkMessage::NewQueueDiscipline(answer),
-                ) => answers.push(answer),
+                NetlinkPayload::InnerMessage(answer) => answers.extend(wanted(answer)),
                 _ => {}
             }
         }

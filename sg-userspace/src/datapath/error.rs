@@ -142,11 +142,20 @@ impl Error {
     /// Whether this process or the node has no room left for what was asked: another way to the same end has
     /// none either.
     pub fn is_for_want_of_room(&self) -> bool {
+        self.has_code(&[libc::EMFILE, libc::ENFILE, libc::ENOMEM])
+    }
+
+    /// Whether the system has said one of these codes.
+    pub fn has_code(&self, codes: &[i32]) -> bool {
         let mut causes = iter::successors(Some(self as &dyn std::error::Error), |e| e.source());
         causes.any(|cause| {
-            let error = cause.downcast_ref::<io::Error>();
+            // aya's error of this kind shows the causes of what it holds, and not that itself.
+            let error = match cause.downcast_ref::<ProgramError>() {
+                Some(ProgramError::IOError(error)) => Some(error),
+                _ => cause.downcast_ref::<io::Error>(),
+            };
             let code = error.and_then(io::Error::raw_os_error);
-            matches!(code, Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+            code.is_some_and(|code| codes.contains(&code))
         })
     }
 
@@ -196,5 +205,22 @@ fn reason(map: &str, error: &MapError) -> String {
             format!("it is full (see `sgctl status`; enlarge {map} with sgd's --max options)")
         }
         _ => chain(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_said_of_an_attachment_is_found_whoever_passed_it_on() {
+        let refusal = |code: i32| Error::Attach {
+            hook: "from_vm",
+            ifindex: 7,
+            source: io::Error::from_raw_os_error(code).into(),
+        };
+        assert!(refusal(libc::EMFILE).is_for_want_of_room());
+        assert!(!refusal(libc::EBUSY).is_for_want_of_room());
+        assert!(refusal(libc::EBUSY).has_code(&[libc::EBUSY]));
     }
 }

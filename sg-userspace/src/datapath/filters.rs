@@ -36,8 +36,13 @@ pub fn at(ifindex: u32, hook: Hook) -> io::Result<Vec<Filter>> {
             Hook::ToVm => TcHandle::MIN_EGRESS,
         },
     };
-    let found = ask(RouteNetlinkMessage::GetTrafficFilter(question))?;
-    Ok(found.iter().filter_map(filter).collect())
+    ask(
+        RouteNetlinkMessage::GetTrafficFilter(question),
+        |answer| match answer {
+            RouteNetlinkMessage::NewTrafficFilter(message) => filter(&message),
+            _ => None,
+        },
+    )
 }
 
 /// The filter of a message; there are also messages for each priority as a whole, which have no handle,

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use aya::Ebpf;
 use sg_common::hook::Hook;
 
+use super::attached::attached;
 use super::away::Away;
 use super::error::{Error, Result};
 use super::held::Held;
 use super::order::{self, Place};
-use super::pins::{Pins, Way};
+use super::pins::{Pins, Spot, Way};
 use super::place::interface;
 use super::programs::Programs;
 use super::{clsact, tcx};
-use crate::agent::{Attachment, Trouble};
-use crate::netlink::Link;
+use crate::agent::Trouble;
 
 /// The programs of the object, and where they hang.
 ///
@@ -24,18 +24,20 @@ use crate::netlink::Link;
 pub struct Links {
     pub(super) pins: Pins,
     pub(super) programs: Programs,
-    /// How new interfaces are attached to.
+    /// How new interfaces are attached to at tc.
     way: Way,
     /// Whether another way may be taken when this one is refused.
     may_change: bool,
-    /// The links of tcx.
-    pub(super) held: BTreeMap<(u32, Hook), Held>,
+    /// The links of tcx and XDP.
+    pub(super) held: BTreeMap<Spot, Held>,
     /// The filters of clsact.
     pub(super) marked: BTreeSet<(u32, Hook)>,
     /// The links on interfaces that are in another namespace.
     pub(super) away: Away,
     /// The names of the interfaces.
     pub(super) names: BTreeMap<u32, String>,
+    /// The interfaces at whose XDP ours was to be and could not.
+    pub(super) refused: BTreeMap<u32, Trouble>,
 }
 
 impl Links {
@@ -53,24 +55,15 @@ impl Links {
             held,
             marked,
             names: BTreeMap::new(),
+            refused: BTreeMap::new(),
         };
         links.replace_all();
         Ok(links)
     }
 
-    /// How new interfaces are attached to.
+    /// How new interfaces are attached to at tc.
     pub fn way(&self) -> Way {
         self.way
-    }
-
-    /// Attaches to an interface at both hooks, or replaces what we have there, and takes the first place.
-    ///
-    /// # Errors
-    ///
-    /// What is in the way.
-    pub fn attach(&mut self, link: &Link) -> std::result::Result<Attachment, Trouble> {
-        self.names.insert(link.ifindex, link.name.clone());
-        self.attach_at_both(link.ifindex).map_err(trouble)
     }
 
     /// Forgets an interface that is gone.
@@ -79,18 +72,17 @@ impl Links {
     ///
     /// A pin cannot be removed.
     pub fn forget(&mut self, ifindex: u32) -> Result<()> {
-        for hook in Hook::ALL {
-            self.held.remove(&(ifindex, hook));
-            self.marked.remove(&(ifindex, hook));
-        }
+        self.held.retain(|spot, _| spot.ifindex != ifindex);
+        self.marked.retain(|(at, _)| *at != ifindex);
         self.names.remove(&ifindex);
+        self.refused.remove(&ifindex);
         detach(&self.pins, ifindex)
     }
 
     /// The links whose pins somebody has removed, and the filters without their marks.
     pub fn unpinned(&self) -> Unpinned<'_> {
         let links = self.held.values().chain(self.away.all());
-        let is_marked = |at: &(u32, Hook)| self.pins.link(at.0, at.1, Way::Clsact).exists();
+        let is_marked = |at: &(u32, Hook)| clsact::is_marked(&self.pins, at.0, at.1);
         Unpinned {
             links: links.filter(|held| !held.is_pinned()).collect(),
             filters: self.marked.iter().filter(|at| !is_marked(at)).collect(),
@@ -108,17 +100,26 @@ impl Links {
     }
 
     pub(super) fn interfaces(&self) -> BTreeSet<u32> {
-        let all = self.held.keys().chain(&self.marked);
-        all.map(|(ifindex, _)| *ifindex).collect()
+        let marked = self.marked.iter().map(|(ifindex, _)| *ifindex);
+        let held = self.held.keys().map(|spot| spot.ifindex);
+        held.chain(marked).collect()
     }
 
     /// Replaces what a former process has attached. What is not there any more is left to whoever asks for
     /// it.
     fn replace_all(&mut self) {
-        for ((ifindex, hook), held) in &self.held {
-            let ours = self.programs.filter(*hook);
-            let replaced = ours.and_then(|ours| tcx::replace(held, ours, *ifindex, *hook));
-            if let (Err(error), true) = (replaced, tcx::attached(held).is_some()) {
+        let at_xdp = self.held.keys().any(|spot| spot.way == Way::Xdp);
+        let loaded = match at_xdp {
+            true => self.programs.load_xdp(),
+            false => Ok(()),
+        };
+        if let Err(error) = loaded {
+            tracing::warn!("{error}");
+        }
+        for (spot, held) in &self.held {
+            let ours = self.programs.filter(spot.hook, spot.way);
+            let replaced = ours.and_then(|ours| tcx::replace(held, ours, spot.ifindex, spot.hook));
+            if let (Err(error), true) = (replaced, attached(held).is_some()) {
                 tracing::warn!("{error}; the program of the former sgd stays there");
             }
         }
@@ -131,23 +132,12 @@ impl Links {
         }
     }
 
-    fn attach_at_both(&mut self, ifindex: u32) -> Result<Attachment> {
-        for hook in Hook::ALL {
-            self.attach_at(ifindex, hook)?;
-        }
-        let place = |hook| {
-            let order = order::at(ifindex, hook, true).map_err(Error::Attached)?;
-            Ok(Place::of(self.programs.id(hook)?, &order))
-        };
-        let places: Result<Vec<_>> = Hook::ALL.into_iter().map(place).collect();
-        Ok(Place::attachment(&places?))
-    }
-
-    fn attach_at(&mut self, ifindex: u32, hook: Hook) -> Result<()> {
+    /// Attaches at a hook of tc, or replaces what we have there, and takes the first place.
+    pub(super) fn attach_at(&mut self, ifindex: u32, hook: Hook) -> Result<()> {
         let at = (ifindex, hook);
         let way = match self.marked.contains(&at) {
             true => Way::Clsact,
-            false if self.held.contains_key(&at) => Way::Tcx,
+            false if self.held.contains_key(&tc(at)) => Way::Tcx,
             false => self.way,
         };
         let refused = match self.attach_by(way, ifindex, hook) {
@@ -174,13 +164,13 @@ impl Links {
 
     /// Whether there is a filter already, or nothing to be filtered any more: then there is no other way.
     fn is_settled(&self, at: (u32, Hook)) -> bool {
-        let held = self.held.get(&at);
-        held.is_some_and(|held| tcx::attached(held).is_some()) || is_gone(at.0)
+        let held = self.held.get(&tc(at));
+        held.is_some_and(|held| attached(held).is_some()) || is_gone(at.0)
     }
 
     fn attach_by(&mut self, way: Way, ifindex: u32, hook: Hook) -> Result<()> {
         match way {
-            Way::Tcx => self.attach_by_tcx(ifindex, hook),
+            Way::Tcx | Way::Xdp => self.attach_by_tcx(ifindex, hook),
             Way::Clsact => {
                 let ours = self.programs.filter_mut(hook)?;
                 clsact::attach(&self.pins, ours, ifindex, hook)?;
@@ -191,24 +181,31 @@ impl Links {
     }
 
     fn attach_by_tcx(&mut self, ifindex: u32, hook: Hook) -> Result<()> {
-        let ours = self.programs.filter(hook)?;
-        let held = self.held.get(&(ifindex, hook));
-        let held = held.filter(|held| tcx::attached(*held).is_some());
+        let ours = self.programs.filter(hook, Way::Tcx)?;
+        let spot = tc((ifindex, hook));
+        let held = self.held.get(&spot);
+        let held = held.filter(|held| attached(*held).is_some());
         let fresh = match held {
             None => tcx::attach(&self.pins, ours, ifindex, hook)?,
             Some(held) => {
                 tcx::replace(held, ours, ifindex, hook)?;
                 let order = order::at(ifindex, hook, false).map_err(Error::Attached)?;
-                if Place::of(self.programs.id(hook)?, &order) == Place::First {
+                if Place::of(self.programs.id(hook, Way::Tcx)?, &order) == Place::First {
                     return Ok(());
                 }
-                let closed = self.programs.closed()?;
+                let closed = self.programs.closed(Way::Tcx)?;
                 tcx::take_first_place(&self.pins, held, [ours, closed], ifindex, hook)?
             }
         };
-        self.held.insert((ifindex, hook), fresh);
+        self.held.insert(spot, fresh);
         Ok(())
     }
+}
+
+/// The place of a link of tcx.
+pub fn tc((ifindex, hook): (u32, Hook)) -> Spot {
+    let way = Way::Tcx;
+    Spot { ifindex, hook, way }
 }
 
 /// What the next process would not find.
@@ -238,19 +235,11 @@ impl Unpinned<'_> {
 
 /// Takes the programs off an interface, which may be gone.
 pub fn detach(pins: &Pins, ifindex: u32) -> Result<()> {
+    pins.remove_link(Spot::xdp(ifindex))?;
     Hook::ALL.into_iter().try_for_each(|hook| {
-        pins.remove_link(ifindex, hook)?;
+        pins.remove_link(tc((ifindex, hook)))?;
         clsact::detach(pins, ifindex, hook)
     })
-}
-
-fn trouble(error: Error) -> Trouble {
-    match error {
-        Error::IngressQdisc { .. } => Trouble::IngressQdisc,
-        error => Trouble::Refused {
-            error: error.to_string(),
-        },
-    }
 }
 
 /// Logs what failed of what is tried again at each look.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use sg_common::hook::Hook;
 
+use super::attached::{Here, attached};
 use super::error::{Error, Result};
-use super::links::{Links, is_gone, tell};
+use super::links::{Links, is_gone, tc, tell};
 use super::order::{self, Place, Running};
-use super::pins::Way;
+use super::pins::{Spot, Way};
 use super::place::interface;
 use super::{clsact, qdiscs, tcx};
 use crate::agent::{Attachment, Hanging, Hooked, Look, Trouble};
@@ -30,12 +31,12 @@ impl Links {
             self.names.insert(ifindex, name);
             let mut places = Vec::new();
             for hook in Hook::ALL {
-                let ours = self.programs.id(hook)?;
+                let ours = self.programs.id(hook, Way::Tcx)?;
                 let order = order::at(ifindex, hook, has_filters(&qdiscs, ifindex, hook));
                 let order = order.unwrap_or_default();
                 let others = filters_of_others(&order, ours, hook);
                 look.troubles.extend(others.map(|other| (ifindex, other)));
-                let place = Place::of(ours, &order);
+                let place = self.place(ifindex, hook, &order)?;
                 if let Place::Behind(other) = &place {
                     let other = other.other(hook);
                     look.troubles.push((ifindex, Trouble::NotFirst { other }));
@@ -43,6 +44,10 @@ impl Links {
                 places.push(place);
             }
             look.attached.insert(ifindex, Place::attachment(&places));
+            look.modes.insert(ifindex, self.mode(ifindex));
+            let refused = self.refused.get(&ifindex).cloned();
+            look.troubles
+                .extend(refused.map(|trouble| (ifindex, trouble)));
         }
         for (ifindex, moved) in self.away.troubles() {
             if is_gone(ifindex) {
@@ -55,53 +60,66 @@ impl Links {
 
     /// The programs of ours that are at an interface, and how they hang there.
     pub fn hooks(&self, ifindex: u32) -> Vec<Hooked> {
-        let at = |hook: Hook| {
-            let info = self.programs.filter(hook).ok()?.info().ok()?;
+        let at = |spot: Spot| {
+            let Spot { hook, way, .. } = spot;
+            let info = self.programs.info(hook, way).ok()?;
             Some(Hooked {
                 hook,
                 program: info.id(),
                 name: info.name_as_str().unwrap_or_default().into(),
                 tag: info.tag(),
-                by: self.hanging(ifindex, hook, info.id())?,
+                by: self.hanging(spot, info.id())?,
             })
         };
-        Hook::ALL.into_iter().filter_map(at).collect()
+        let at_tc = Hook::ALL.map(|hook| (ifindex, hook)).map(tc);
+        let all = [Spot::xdp(ifindex)].into_iter().chain(at_tc);
+        all.filter_map(at).collect()
     }
 
     /// Tells the links of interfaces that were moved to another namespace from those of this one, and takes
     /// back those that have returned.
     fn settle(&mut self) {
-        let is_elsewhere = |held| tcx::attached(held).is_some_and(|link| !tcx::is_here(&link));
+        let here = Here::default();
+        let is_elsewhere = |held| attached(held).is_some_and(|link| !here.has(&link));
         let elsewhere = self.held.iter().filter(|(_, held)| is_elsewhere(*held));
         let elsewhere: Vec<_> = elsewhere.map(|(at, _)| *at).collect();
-        for (ifindex, hook) in elsewhere {
-            let Some(held) = self.held.remove(&(ifindex, hook)) else {
+        for spot in elsewhere {
+            let Some(held) = self.held.remove(&spot) else {
                 continue;
             };
+            let Spot { ifindex, hook, way } = spot;
             // The tables know an interface by its number, which may there be another one's here.
-            let closed = self.programs.closed();
+            let closed = self.programs.closed(way);
             tell(closed.and_then(|closed| tcx::replace(&held, closed, ifindex, hook)));
             let name = self.names.get(&ifindex).cloned().unwrap_or_default();
             self.away.take(&self.pins, Some(ifindex), name, held);
         }
-        for (ifindex, hook, mut held) in self.away.returned() {
-            let ours = self.programs.filter(hook);
-            tell(ours.and_then(|ours| tcx::replace(&held, ours, ifindex, hook)));
-            tell(held.move_to(self.pins.link(ifindex, hook, Way::Tcx)));
-            self.held.insert((ifindex, hook), held);
+        for (spot, mut held) in self.away.returned(&here) {
+            let ours = self.programs.filter(spot.hook, spot.way);
+            tell(ours.and_then(|ours| tcx::replace(&held, ours, spot.ifindex, spot.hook)));
+            tell(held.move_to(self.pins.link(spot)));
+            self.held.insert(spot, held);
         }
         let here = self.interfaces();
         self.names.retain(|ifindex, _| here.contains(ifindex));
     }
 
-    fn hanging(&self, ifindex: u32, hook: Hook, program: u32) -> Option<Hanging> {
-        if self.marked.contains(&(ifindex, hook)) {
+    fn hanging(&self, spot: Spot, program: u32) -> Option<Hanging> {
+        let Spot { ifindex, hook, way } = spot;
+        if way == Way::Tcx && self.marked.contains(&(ifindex, hook)) {
             return clsact::hanging(ifindex, hook, program);
         }
-        let held = self.held.get(&(ifindex, hook))?;
-        let link = tcx::attached(held).filter(tcx::is_here)?.id;
+        let held = self.held.get(&spot)?;
+        let here = Here::default();
+        let link = attached(held).filter(|link| here.has(link))?.id;
         let pin = held.path().into();
-        Some(Hanging::Tcx { link, pin })
+        match way {
+            Way::Xdp => {
+                let native = here.at_xdp(ifindex).is_some_and(|running| running.native);
+                Some(Hanging::Xdp { link, pin, native })
+            }
+            _ => Some(Hanging::Tcx { link, pin }),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kernel side: loads the object, pins maps and links, attaches, writes. The only place that names
 //! aya.
 
+mod attached;
 mod away;
 mod batch;
 mod claim;
@@ -15,6 +16,7 @@ mod keeper;
 mod links;
 mod look;
 mod memory;
+mod modes;
 mod netns;
 mod object;
 mod occupancy;
@@ -32,6 +34,7 @@ mod tables;
 mod tcx;
 mod verify;
 mod writes;
+mod xdp;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -50,7 +53,7 @@ pub use pins::Way;
 pub use sweep::Sweeper;
 
 use crate::agent::{
-    Attachment, Datapath, FlowTables, Hooked, Look, PortCounts, Reader, SweptBy, Trouble,
+    Attachment, Datapath, FlowTables, Hooked, Look, Mode, PortCounts, Reader, SweptBy, Trouble,
 };
 use crate::compile::{Limits, Table};
 use crate::host::Lock;
@@ -198,8 +201,8 @@ impl Datapath for Kernel {
         Ok(self.owners.readers()?)
     }
 
-    fn attach(&mut self, link: &Link) -> std::result::Result<Attachment, Trouble> {
-        self.links.attach(link)
+    fn attach(&mut self, link: &Link, mode: Mode) -> std::result::Result<Attachment, Trouble> {
+        self.links.attach(link, mode)
     }
 
     fn forget(&mut self, ifindex: u32) -> crate::error::Result<()> {

@@ -1,5 +1,6 @@
-//! Where maps and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/links/IFINDEX-HOOK`, and
-//! `DIR/v<ABI>/away/LINK-INTERFACE` for links whose interface is in another namespace.
+//! Where maps and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/links/IFINDEX-HOOK` (with `-xdp` or
+//! `-clsact` at the end), and `DIR/v<ABI>/away/LINK-INTERFACE` for links whose interface is in another
+//! namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,9 +12,6 @@ use sg_common::layout::maps::ABI;
 
 use super::error::{Error, Result};
 use super::held::Held;
-
-/// How the name of a mark ends.
-const CLSACT: &str = "-clsact";
 
 /// How the name of a pin ends that is to take the place of another.
 const FRESH: &str = "-fresh";
@@ -73,13 +71,10 @@ impl Pins {
     }
 
     /// The pin of a link, or the mark that stands for one that cannot be pinned.
-    pub fn link(&self, ifindex: u32, hook: Hook, way: Way) -> PathBuf {
-        let suffix = match way {
-            Way::Tcx => "",
-            Way::Clsact => CLSACT,
-        };
-        self.links()
-            .join(format!("{ifindex}-{}{suffix}", hook.as_str()))
+    pub fn link(&self, spot: Spot) -> PathBuf {
+        let Spot { ifindex, hook, way } = spot;
+        let (hook, suffix) = (hook.as_str(), way.suffix());
+        self.links().join(format!("{ifindex}-{hook}{suffix}"))
     }
 
     /// The pin of a link of this number whose interface is in another namespace, and had this name here. A
@@ -94,18 +89,16 @@ impl Pins {
     }
 
     /// The pinned links. What cannot be opened is none, and is replaced when its interface is attached to.
-    pub fn held(&self) -> Result<BTreeMap<(u32, Hook), Held>> {
-        let pins = self.marks(Way::Tcx)?;
-        let held = pins.filter_map(|pin| Some((place(&pin)?, open(pin)?)));
+    pub fn held(&self) -> Result<BTreeMap<Spot, Held>> {
+        let links = self.spots()?.filter(|spot| spot.way != Way::Clsact);
+        let held = links.filter_map(|spot| Some((spot, open(self.link(spot))?)));
         Ok(held.collect())
     }
 
     /// The marked filters.
     pub fn marked(&self) -> Result<BTreeSet<(u32, Hook)>> {
-        Ok(self
-            .marks(Way::Clsact)?
-            .filter_map(|pin| place(&pin))
-            .collect())
+        let marks = self.spots()?.filter(|spot| spot.way == Way::Clsact);
+        Ok(marks.map(|spot| (spot.ifindex, spot.hook)).collect())
     }
 
     /// The pinned links whose interfaces are in another namespace, with the names that these had here; empty
@@ -119,9 +112,9 @@ impl Pins {
         Ok(files(&self.directory.join(AWAY))?.filter_map(named))
     }
 
-    /// Removes the pin of a tcx link, and with it the link unless something else holds it.
-    pub fn remove_link(&self, ifindex: u32, hook: Hook) -> Result<()> {
-        let pin = self.link(ifindex, hook, Way::Tcx);
+    /// Removes the pin of a link, and with it the link unless something else holds it.
+    pub fn remove_link(&self, spot: Spot) -> Result<()> {
+        let pin = self.link(spot);
         remove(&fresh(&pin))?;
         remove(&pin)
     }
@@ -140,14 +133,12 @@ impl Pins {
         Ok(files(&self.links())?.filter_map(ifindex).collect())
     }
 
-    /// The pins, or marks, of one way.
-    pub fn marks(&self, way: Way) -> Result<impl Iterator<Item = PathBuf>> {
-        let is_clsact = |pin: &Path| pin.to_string_lossy().ends_with(CLSACT);
-        let pins = files(&self.links())?;
-        Ok(pins.filter(move |pin| is_clsact(pin) == (way == Way::Clsact)))
+    /// What has a pin or a mark.
+    pub fn spots(&self) -> Result<impl Iterator<Item = Spot> + use<>> {
+        Ok(files(&self.links())?.filter_map(|pin| spot(&pin)))
     }
 
-    /// Forgets all links: those of tcx end with it.
+    /// Forgets all links, which end with it.
     pub fn remove_links(&self) -> Result<()> {
         let away = files(&self.directory.join(AWAY))?;
         files(&self.links())?
@@ -176,16 +167,18 @@ pub fn fresh(pin: &Path) -> PathBuf {
     fresh.into()
 }
 
-/// The interface and the hook that a pin or a mark names.
-fn place(pin: &Path) -> Option<(u32, Hook)> {
+/// What a pin or a mark names.
+fn spot(pin: &Path) -> Option<Spot> {
     let name = pin.file_name()?.to_str()?;
-    let (ifindex, hook) = name.split_once('-')?;
-    let hook = hook.strip_suffix(CLSACT).unwrap_or(hook);
+    let (ifindex, rest) = name.split_once('-')?;
     let mut hooks = Hook::ALL.into_iter();
-    Some((
-        ifindex.parse().ok()?,
-        hooks.find(|one| one.as_str() == hook)?,
-    ))
+    let hook = hooks.find(|hook| rest.starts_with(hook.as_str()))?;
+    let suffix = rest.strip_prefix(hook.as_str())?;
+    Some(Spot {
+        ifindex: ifindex.parse().ok()?,
+        hook,
+        way: Way::ALL.into_iter().find(|way| way.suffix() == suffix)?,
+    })
 }
 
 fn open(pin: PathBuf) -> Option<Held> {
@@ -219,21 +212,74 @@ pub fn remove(pin: &Path) -> Result<()> {
     }
 }
 
+/// A place for a program: an interface, a hook of it, and how the program hangs there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    /// The interface.
+    pub ifindex: u32,
+    /// The hook.
+    pub hook: Hook,
+    /// How.
+    pub way: Way,
+}
+
+impl Spot {
+    /// Where what a VM sends is met at XDP.
+    pub const fn xdp(ifindex: u32) -> Spot {
+        let (hook, way) = (Hook::FromVm, Way::Xdp);
+        Spot { ifindex, hook, way }
+    }
+}
+
 /// How a program hangs on an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// A BPF link (tcx, Linux 6.6), which outlives the process by its pin.
     Tcx,
     /// A filter of the clsact qdisc, which outlives the process by itself.
     Clsact,
+    /// A BPF link of XDP (Linux 5.9), which outlives the process by its pin; for what a VM sends only.
+    Xdp,
 }
 
 impl Way {
+    /// All of them.
+    pub const ALL: [Way; 3] = [Way::Tcx, Way::Clsact, Way::Xdp];
+
     /// The name for people.
     pub const fn as_str(self) -> &'static str {
         match self {
             Way::Tcx => "tcx",
             Way::Clsact => "clsact",
+            Way::Xdp => "xdp",
+        }
+    }
+
+    /// How the name of a pin or a mark ends.
+    const fn suffix(self) -> &'static str {
+        match self {
+            Way::Tcx => "",
+            Way::Clsact => "-clsact",
+            Way::Xdp => "-xdp",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pin_names_its_spot_and_one_that_is_not_yet_in_its_place_names_none() {
+        let pins = Pins {
+            directory: "/sg/v1".into(),
+        };
+        for way in Way::ALL {
+            let (ifindex, hook) = (7, Hook::FromVm);
+            let at = Spot { ifindex, hook, way };
+            let pin = pins.link(at);
+            assert_eq!(spot(&pin), Some(at), "{}", pin.display());
+            assert_eq!(spot(&fresh(&pin)), None);
         }
     }
 }

@@ -1,66 +1,128 @@
 //! The programs of the object that go to interfaces.
 
-use aya::Ebpf;
-use aya::programs::SchedClassifier;
+use aya::programs::{ProgramError, ProgramFd, ProgramInfo, SchedClassifier, Xdp};
+use aya::{Ebpf, programs::Program};
 use sg_common::hook::Hook;
 
 use super::error::{Error, Result};
+use super::pins::Way;
 use super::verify;
 
 /// The program that drops everything.
 const CLOSED: &str = "closed";
 
+/// The whole filter of what a VM sends, and what drops everything, at XDP.
+const XDP: &str = "from_vm_xdp";
+const CLOSED_XDP: &str = "closed_xdp";
+
 /// The loaded programs. The kernel gives their numbers to no others.
-pub struct Programs(Ebpf);
+pub struct Programs {
+    object: Ebpf,
+    /// Those of XDP, which are loaded when they are wanted first.
+    has_xdp: bool,
+}
 
 impl Programs {
-    /// Loads them.
+    /// Loads them, but for those of XDP.
     ///
     /// # Errors
     ///
     /// [`Error::Program`]
-    pub fn load(object: Ebpf) -> Result<Programs> {
-        let mut programs = Programs(object);
+    pub fn load(mut object: Ebpf) -> Result<Programs> {
         for name in Hook::ALL.map(Hook::as_str).into_iter().chain([CLOSED]) {
-            let loaded = verify::load(programs.get_mut(name)?);
+            let loaded = load::<SchedClassifier>(&mut object, name, SchedClassifier::load);
             loaded.map_err(|source| Error::Program { name, source })?;
         }
-        Ok(programs)
+        let has_xdp = false;
+        Ok(Programs { object, has_xdp })
     }
 
-    /// The filter of a hook.
-    pub fn filter(&self, hook: Hook) -> Result<&SchedClassifier> {
-        self.get(hook.as_str())
+    /// Loads those of XDP, unless they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Program`]
+    pub fn load_xdp(&mut self) -> Result<()> {
+        if self.has_xdp {
+            return Ok(());
+        }
+        for name in [XDP, CLOSED_XDP] {
+            let loaded = load::<Xdp>(&mut self.object, name, Xdp::load);
+            loaded.map_err(|source| Error::Program { name, source })?;
+        }
+        self.has_xdp = true;
+        Ok(())
     }
 
     /// The filter of a hook, to be attached by aya.
     pub fn filter_mut(&mut self, hook: Hook) -> Result<&mut SchedClassifier> {
-        self.get_mut(hook.as_str())
+        let name = hook.as_str();
+        let program = self.object.program_mut(name).ok_or(Error::NoObject)?;
+        program
+            .try_into()
+            .map_err(|source| Error::Program { name, source })
     }
 
-    /// What drops everything, on either hook.
-    pub fn closed(&self) -> Result<&SchedClassifier> {
-        self.get(CLOSED)
+    /// The filter of a hook, for links of this way.
+    pub fn filter(&self, hook: Hook, way: Way) -> Result<&ProgramFd> {
+        self.fd(filter(hook, way))
+    }
+
+    /// What drops everything, for links of this way.
+    pub fn closed(&self, way: Way) -> Result<&ProgramFd> {
+        self.fd(match way {
+            Way::Xdp => CLOSED_XDP,
+            _ => CLOSED,
+        })
+    }
+
+    /// What the kernel says of the filter of a hook.
+    pub fn info(&self, hook: Hook, way: Way) -> Result<ProgramInfo> {
+        let name = filter(hook, way);
+        let program = self.object.program(name).ok_or(Error::NoObject)?;
+        let info = match program {
+            Program::Xdp(program) => program.info(),
+            Program::SchedClassifier(program) => program.info(),
+            _ => return Err(Error::NoObject),
+        };
+        info.map_err(|source| Error::Program { name, source })
     }
 
     /// The number of the filter of a hook.
-    pub fn id(&self, hook: Hook) -> Result<u32> {
-        let (name, info) = (hook.as_str(), self.filter(hook)?.info());
-        info.map(|info| info.id())
-            .map_err(|source| Error::Program { name, source })
+    pub fn id(&self, hook: Hook, way: Way) -> Result<u32> {
+        Ok(self.info(hook, way)?.id())
     }
 
-    fn get(&self, name: &'static str) -> Result<&SchedClassifier> {
-        let program = self.0.program(name).ok_or(Error::NoObject)?;
-        program
-            .try_into()
-            .map_err(|source| Error::Program { name, source })
+    fn fd(&self, name: &'static str) -> Result<&ProgramFd> {
+        let program = self.object.program(name).ok_or(Error::NoObject)?;
+        let fd = match program {
+            Program::Xdp(program) => program.fd(),
+            Program::SchedClassifier(program) => program.fd(),
+            _ => return Err(Error::NoObject),
+        };
+        fd.map_err(|source| Error::Program { name, source })
     }
+}
 
-    fn get_mut(&mut self, name: &'static str) -> Result<&mut SchedClassifier> {
-        let program = self.0.program_mut(name).ok_or(Error::NoObject)?;
-        program
-            .try_into()
-            .map_err(|source| Error::Program { name, source })
+/// The name of the filter of a hook.
+const fn filter(hook: Hook, way: Way) -> &'static str {
+    match way {
+        Way::Xdp => XDP,
+        _ => hook.as_str(),
     }
+}
+
+fn load<'a, P: 'a>(
+    object: &'a mut Ebpf,
+    name: &str,
+    load: impl Fn(&mut P) -> std::result::Result<(), ProgramError>,
+) -> std::result::Result<(), ProgramError>
+where
+    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    let Some(program) = object.program_mut(name) else {
+        return Err(ProgramError::NotLoaded);
+    };
+    let program: &mut P = program.try_into()?;
+    verify::asked_again(|| load(program))
 }

@@ -20,8 +20,11 @@ pub const INGRESS: &str = "ingress";
 /// What netlink says.
 pub fn all() -> io::Result<BTreeMap<u32, String>> {
     let question = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
-    let found = ask(question)?;
-    Ok(found.iter().filter_map(kind).collect())
+    let found = ask(question, |answer| match answer {
+        RouteNetlinkMessage::NewQueueDiscipline(message) => kind(&message),
+        _ => None,
+    })?;
+    Ok(found.into_iter().collect())
 }
 
 fn kind(message: &TcMessage) -> Option<(u32, String)> {

@@ -10,15 +10,19 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use aya_obj::generated::{BPF_F_BEFORE, bpf_attach_type, bpf_cmd, bpf_link_type, bpf_prog_info};
+use aya_obj::generated::{
+    BPF_F_BEFORE, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, bpf_attach_type, bpf_cmd, bpf_link_type,
+    bpf_prog_info,
+};
 use sg_common::hook::Hook;
 
 use super::order::Running;
 use super::pins::Way;
 
-/// A tcx link, as the kernel describes it (`tcx_link_fill_info`, `kernel/bpf/tcx.c`).
+/// A link of tcx or XDP, as the kernel describes it (`tcx_link_fill_info` of `kernel/bpf/tcx.c`,
+/// `bpf_xdp_link_fill_link_info` of `net/core/dev.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TcxLink {
+pub struct Link {
     /// Its number, which the kernel gives to no other.
     pub id: u32,
     /// The interface, in its own namespace; 0 when the link is attached to nothing any more: its
@@ -28,32 +32,42 @@ pub struct TcxLink {
     pub program: u32,
     /// Where; `None` for what is none of our hooks.
     pub hook: Option<Hook>,
+    /// How.
+    pub way: Way,
 }
 
-impl TcxLink {
-    /// Asks what the link that is pinned here is attached to.
+impl Link {
+    /// Asks what a link is attached to.
     ///
     /// # Errors
     ///
-    /// What the system says; `InvalidData` for what is not a tcx link.
-    pub fn of(pin: &Path) -> io::Result<TcxLink> {
-        TcxLink::behind(&get(pin)?)
-    }
-
-    /// Asks what a link is attached to. Errors are those of [`TcxLink::of`].
-    pub fn behind(link: &impl AsFd) -> io::Result<TcxLink> {
+    /// What the system says; `InvalidData` for what is a link of neither.
+    pub fn behind(link: &impl AsFd) -> io::Result<Link> {
+        const TCX: u32 = bpf_link_type::BPF_LINK_TYPE_TCX as u32;
+        const XDP: u32 = bpf_link_type::BPF_LINK_TYPE_XDP as u32;
         let mut info = LinkInfo::default();
         describe(link, &mut info)?;
-        if info.kind != bpf_link_type::BPF_LINK_TYPE_TCX as u32 {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        Ok(TcxLink {
-            id: info.id,
-            ifindex: info.ifindex,
-            program: info.program,
-            hook: Hook::ALL
-                .into_iter()
-                .find(|hook| place(*hook) == info.attach_type),
+        let mut hooks = Hook::ALL.into_iter();
+        let (hook, way) = match info.kind {
+            TCX => (
+                hooks.find(|hook| place(*hook) == info.attach_type),
+                Way::Tcx,
+            ),
+            XDP => (Some(Hook::FromVm), Way::Xdp),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        let LinkInfo {
+            id,
+            ifindex,
+            program,
+            ..
+        } = info;
+        Ok(Link {
+            id,
+            ifindex,
+            program,
+            hook,
+            way,
         })
     }
 }
@@ -71,6 +85,37 @@ pub fn create_link(program: &impl AsFd, ifindex: u32, hook: Hook) -> io::Result<
             ..CreateAttributes::default()
         },
     )
+}
+
+/// Attaches a program at XDP of an interface: within its driver, or where every driver gives packets to the
+/// network stack. It stays as long as the link has a descriptor or a pin.
+pub fn create_xdp_link(program: &impl AsFd, ifindex: u32, native: bool) -> io::Result<OwnedFd> {
+    let flags = if native {
+        XDP_FLAGS_DRV_MODE
+    } else {
+        XDP_FLAGS_SKB_MODE
+    };
+    object(
+        bpf_cmd::BPF_LINK_CREATE,
+        &mut CreateAttributes {
+            program: raw(program),
+            ifindex,
+            attach_type: bpf_attach_type::BPF_XDP as u32,
+            flags,
+            ..CreateAttributes::default()
+        },
+    )
+}
+
+/// Waits until every program has ended that was running, and every one that had found its packet's
+/// programs (`synchronize_rcu`).
+pub fn wait_for_running() -> io::Result<()> {
+    const MEMBARRIER_CMD_GLOBAL: libc::c_int = 1;
+    // SAFETY: it takes numbers only.
+    match unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Puts another program in the place of a link's, at once and in the same place among others.
@@ -218,7 +263,8 @@ pub fn clear_slot(outer: BorrowedFd<'_>, slot: u32) -> io::Result<()> {
     bpf(bpf_cmd::BPF_MAP_DELETE_ELEM, &mut attributes).map(drop)
 }
 
-/// The start of `struct bpf_link_info`, with the part of tcx; the kernel fills no more than fits.
+/// The start of `struct bpf_link_info`, with the part of tcx, whose beginning is that of XDP; the kernel fills
+/// no more than fits.
 #[repr(C)]
 #[derive(Default)]
 struct LinkInfo {
@@ -293,7 +339,7 @@ struct IdAttributes {
     flags: u32,
 }
 
-/// The part of `union bpf_attr` of `BPF_LINK_CREATE`, for tcx.
+/// The part of `union bpf_attr` of `BPF_LINK_CREATE`, for tcx and XDP.
 #[repr(C)]
 #[derive(Default)]
 struct CreateAttributes {

@@ -13,7 +13,8 @@ pub fn load(program: &mut SchedClassifier) -> Result<(), ProgramError> {
     asked_again(|| program.load())
 }
 
-fn asked_again(mut load: impl FnMut() -> Result<(), ProgramError>) -> Result<(), ProgramError> {
+/// As [`load`], for a program of whatever type.
+pub fn asked_again(mut load: impl FnMut() -> Result<(), ProgramError>) -> Result<(), ProgramError> {
     for _ in 1..ATTEMPTS {
         match load() {
             Err(error) if was_interrupted(&error) => {}

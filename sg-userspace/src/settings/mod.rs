@@ -5,6 +5,7 @@
 
 mod ethertypes;
 mod file;
+mod from_vm;
 mod key;
 mod keys;
 mod parse;
@@ -16,7 +17,10 @@ mod tests;
 
 use sg_common::layout::settings::Settings;
 
+use crate::api::SettingView;
+
 pub use self::file::{Changes, File};
+pub use self::from_vm::{FromVm, Wishes};
 pub use self::key::{Key, LONGEST_TIMEOUT};
 pub use self::keys::KEYS;
 pub use self::parse::Malformed;
@@ -28,6 +32,8 @@ pub use self::quota::Quota;
 pub struct Wanted {
     settings: Settings,
     quota: Quota,
+    /// Where what VMs send is to be judged.
+    pub from_vm: Wishes,
     /// Whether the timeouts are those of the node's own nf_conntrack.
     system_timeouts: bool,
     /// What an operator should know of how it was read.
@@ -39,6 +45,7 @@ impl Default for Wanted {
         Self {
             settings: Settings::DEFAULT,
             quota: Quota::DEFAULT,
+            from_vm: Wishes::default(),
             system_timeouts: false,
             notes: Vec::new(),
         }
@@ -62,4 +69,12 @@ impl Wanted {
             ..self.settings
         }
     }
+}
+
+/// Every setting, as settings are, and as they are on this node if nothing is set.
+pub fn views(settings: &Settings, default: &Settings, from_vm: &Wishes) -> Vec<SettingView> {
+    let (node, ports) = from_vm.views();
+    let keys = KEYS.iter();
+    let keys = keys.map(|key| SettingView::of(key, settings, default));
+    [node].into_iter().chain(keys).chain(ports).collect()
 }

@@ -4,7 +4,9 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::from_vm::{self, FromVm, PORTS};
 use super::{KEYS, Key, Wanted};
+use crate::model::PortId;
 
 /// A settings file that cannot be read: nothing in it is put in force.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +68,14 @@ impl Reader<'_> {
                     format!("{} is not a value of it; write {values}", self.shown(value))
                 }
             },
+            (None, read) if name == from_vm::KEY => match FromVm::of(&json(read)) {
+                Some(from_vm) => {
+                    self.wanted.from_vm.node = from_vm;
+                    return Ok(());
+                }
+                None => self.no_from_vm(value),
+            },
+            (None, DeValue::Table(ports)) if name == PORTS => return self.ports(ports),
             (None, DeValue::Table(table)) if is_section(name) => return self.table(name, table),
             (None, DeValue::String(word)) if name == TIMEOUTS && word == SYSTEM => {
                 self.wanted.system_timeouts = true;
@@ -75,6 +85,9 @@ impl Reader<'_> {
                 "{} is not a value of it; write \"{SYSTEM}\", or a table [{TIMEOUTS}]",
                 self.shown(value)
             ),
+            (None, _) if name == PORTS => {
+                format!("{} is not a table; write [{PORTS}.ID]", self.shown(value))
+            }
             (None, _) if is_section(name) => {
                 format!("{} is not a table; write [{name}]", self.shown(value))
             }
@@ -84,10 +97,52 @@ impl Reader<'_> {
                 allowed(section)
             ),
         };
-        Err(Malformed {
+        Err(self.malformed(at, name, &what))
+    }
+
+    /// What single ports are to have: a table of each by its id.
+    fn ports(&mut self, ports: &DeTable<'_>) -> Result<(), Malformed> {
+        for (id, table) in ports {
+            let (name, at) = (format!("{PORTS}.{}", id.get_ref()), id.span().start);
+            let Ok(port) = id.get_ref().parse::<PortId>() else {
+                let what = "this is no id of a port; write its UUID, as `sgctl show port` does";
+                return Err(self.malformed(at, &name, what));
+            };
+            let DeValue::Table(keys) = table.get_ref() else {
+                let what = format!("{} is not a table; write [{name}]", self.shown(table));
+                return Err(self.malformed(at, &name, &what));
+            };
+            for (key, value) in keys {
+                let (at, key) = (key.span().start, key.get_ref());
+                let wish = (key == from_vm::KEY).then(|| FromVm::of(&json(value.get_ref())));
+                let what = match wish {
+                    Some(Some(wish)) => {
+                        self.wanted.from_vm.ports.insert(port, wish);
+                        continue;
+                    }
+                    Some(None) => self.no_from_vm(value),
+                    None => format!(
+                        "there is no such key (its value is {}); [{name}] has {}",
+                        self.shown(value),
+                        from_vm::KEY
+                    ),
+                };
+                return Err(self.malformed(at, &format!("{name}.{key}"), &what));
+            }
+        }
+        Ok(())
+    }
+
+    fn no_from_vm(&self, value: &Spanned<DeValue<'_>>) -> String {
+        let (value, values) = (self.shown(value), FromVm::VALUES);
+        format!("{value} is not a value of it; write {values}")
+    }
+
+    fn malformed(&self, at: usize, name: &str, what: &str) -> Malformed {
+        Malformed {
             line: line(self.text, at),
             what: format!("{name}: {what}"),
-        })
+        }
     }
 
     /// A value as it is written, on one line.
@@ -125,7 +180,10 @@ fn allowed(section: &str) -> String {
     let names = KEYS.iter().map(Key::parts).filter(|(of, _)| *of == section);
     let names: Vec<_> = names.map(|(_, name)| name).collect();
     match section {
-        "" => format!("write one of {}, [tcp] or [{TIMEOUTS}]", names.join(", ")),
+        "" => {
+            let (names, own) = (names.join(", "), from_vm::KEY);
+            format!("write one of {names}, {own}, [tcp], [{TIMEOUTS}] or [{PORTS}.ID]")
+        }
         section => format!("[{section}] has {}", names.join(", ")),
     }
 }

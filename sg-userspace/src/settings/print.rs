@@ -2,19 +2,20 @@
 
 use std::fmt::Write;
 
-use super::Key;
+use super::{Key, from_vm};
 use crate::api::SettingView;
 
 /// Prints settings with what they are for. Read again it comes to the same settings.
 pub fn to_toml(settings: &[SettingView]) -> String {
     let (mut text, mut section) = (String::new(), "");
     for setting in settings {
-        let (of, name) = setting.key.split_once('.').unwrap_or(("", &setting.key));
+        let (of, name) = setting.key.rsplit_once('.').unwrap_or(("", &setting.key));
         if of != section {
             let _ = write!(text, "\n[{of}]\n");
             section = of;
         }
-        let doc = Key::find(&setting.key).map_or("", |key| key.doc);
+        let doc = Key::find(&setting.key).map(|key| key.doc);
+        let doc = doc.or(from_vm::doc(&setting.key)).unwrap_or_default();
         let _ = writeln!(text, "# {doc}{}", instead_of(setting));
         let _ = writeln!(text, "{name} = {}", setting.value);
     }

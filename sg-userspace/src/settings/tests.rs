@@ -5,8 +5,11 @@ use std::{collections::BTreeSet, fs, io};
 use serde_json::Value;
 use sg_common::layout::settings::{Settings, ethertypes, switch, ticks};
 
-use super::{File, KEYS, Key, LONGEST_TIMEOUT, Wanted, key::Kind, parse::parse, system, to_toml};
-use crate::{api::SettingView, exit::Exit};
+use super::{
+    File, FromVm, KEYS, Key, LONGEST_TIMEOUT, Wanted, Wishes, key::Kind, parse::parse, system,
+    to_toml, views,
+};
+use crate::{exit::Exit, model::PortId};
 
 /// Connections that the table of a node holds.
 const ROOM: u32 = 262_144;
@@ -30,11 +33,7 @@ fn refusal(text: &str) -> String {
 }
 
 fn printed(settings: &Settings) -> String {
-    let views: Vec<_> = KEYS
-        .iter()
-        .map(|key| SettingView::of(key, settings, &default()))
-        .collect();
-    to_toml(&views)
+    to_toml(&views(settings, &default(), &Wishes::default()))
 }
 
 #[test]
@@ -93,6 +92,21 @@ fn the_printed_settings_are_a_file_that_comes_to_the_same() {
         let before = settings(text);
         assert_eq!(settings(&printed(&before)), before, "{}", printed(&before));
     }
+}
+
+#[test]
+fn a_port_may_be_filtered_elsewhere_than_the_others_and_what_is_printed_says_so() {
+    let port = "11111111-0000-4000-8000-000000000005";
+    let wanted = parse(&format!("from_vm = 'xdp'\n[ports.{port}]\nfrom_vm = 'tc'")).unwrap();
+    let id: PortId = port.parse().unwrap();
+    assert_eq!(wanted.from_vm.of(Some(id)), FromVm::Tc);
+    assert_eq!(wanted.from_vm.of(None), FromVm::Xdp);
+    let text = to_toml(&views(&default(), &default(), &wanted.from_vm));
+    assert_eq!(parse(&text).unwrap().from_vm, wanted.from_vm, "{text}");
+    assert!(
+        text.contains("Default: \"auto\"\nfrom_vm = \"xdp\"\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -268,6 +282,27 @@ fn what_cannot_be_read_is_named_with_its_line_and_what_to_write() {
             "line 2: ethertypes: ['0x8035', '0x0800'] is not a value of it; write \"any\", ",
         ),
         ("\ntagged = 'pass", "line 2: this is no TOML: "),
+        (
+            "from_vm = 'nft'",
+            "line 1: from_vm: 'nft' is not a value of it; write \"tc\", \"xdp\" or \"auto\"",
+        ),
+        (
+            "[ports.WEB1]\nfrom_vm = 'tc'",
+            "line 1: ports.WEB1: this is no id of a port; write its UUID, ",
+        ),
+        (
+            "[ports.11111111-0000-4000-8000-000000000005]\nfrom_vm = 5",
+            "line 2: ports.11111111-0000-4000-8000-000000000005.from_vm: 5 is not a value of it; write \"tc\"",
+        ),
+        (
+            "[ports.11111111-0000-4000-8000-000000000005]\narp = 'pass'",
+            "line 2: ports.11111111-0000-4000-8000-000000000005.arp: there is no such key (its value is \
+             'pass'); [ports.11111111-0000-4000-8000-000000000005] has from_vm",
+        ),
+        (
+            "ports = 'xdp'",
+            "line 1: ports: 'xdp' is not a table; write [ports.ID]",
+        ),
         (
             "tagged = 'pass'\ntagged = 'drop'",
             "line 2: this is no TOML: ",

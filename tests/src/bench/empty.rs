@@ -32,3 +32,11 @@ pub fn pin_saying(path: &Path, code: i32) {
 pub fn saying(code: i32) -> Program {
     Program::load(Kind::SchedCls, &code::verdict(code))
 }
+
+/// As [`pin_saying`], for a program of XDP.
+///
+/// # Panics
+/// If the kernel refuses.
+pub fn pin_xdp(path: &Path, code: i32) {
+    Program::load(Kind::Xdp, &code::verdict(code)).pin(path);
+}

@@ -8,6 +8,7 @@ use sg_common::layout::flow::FlowKey;
 use sg_common::layout::fragment::FragmentKey;
 use sg_common::reason::{Accept, DropReason, Verdict};
 use sg_common::wire::ip::Fragment;
+use sg_userspace::agent::Mode;
 use sg_userspace::model::RuleId;
 
 use super::crowd::Crowd;
@@ -30,12 +31,25 @@ pub fn check_alone(scenes: &[Scene]) {
 
 fn play<const TIMES: usize>(scenes: &[Scene], crowds: [Option<Crowd>; TIMES]) {
     let mut world = World::new(1024);
+    play_in(&mut world, scenes, crowds);
+    // What goes to the VM is judged at tc in any case.
+    if scenes.iter().any(Scene::has_sent) {
+        world.move_to(Mode::Xdp);
+        play_in(&mut world, scenes, [None]);
+    }
+}
+
+fn play_in<const TIMES: usize>(
+    world: &mut World,
+    scenes: &[Scene],
+    crowds: [Option<Crowd>; TIMES],
+) {
     let mut permitted_by = BTreeMap::new();
     let mut wrong = Vec::new();
     for crowd in crowds {
         for (number, scene) in scenes.iter().enumerate() {
             let mut play = Play {
-                world: &mut world,
+                world,
                 crowd: crowd.as_ref(),
                 permitted_by: &mut permitted_by,
                 wrong: &mut wrong,
@@ -50,7 +64,8 @@ fn play<const TIMES: usize>(scenes: &[Scene], crowds: [Option<Crowd>; TIMES]) {
     let count = wrong.len();
     assert!(
         wrong.is_empty(),
-        "{count} packets are not as expected:\n\n{}",
+        "{count} packets are not as expected, at {}:\n\n{}",
+        world.mode().as_str(),
         wrong.join("\n")
     );
 }
@@ -169,7 +184,7 @@ fn miscounted(world: &World, step: &Step, hook: Hook, frame: &[u8]) -> Option<St
     );
     let one = Counter {
         packets: 1,
-        bytes: frame.len() as u64,
+        bytes: world.length(hook, frame).into(),
     };
     let counted: Vec<_> = step.kernel.counted.iter().collect();
     let fits = match counted.as_slice() {

@@ -77,6 +77,12 @@ pub fn port_in(port: Port, rules: &[&str]) -> Scene {
 }
 
 impl Scene {
+    /// Whether the VM sends anything in it.
+    pub(super) fn has_sent(&self) -> bool {
+        let sent = |act: &Act| matches!(act, Act::Packet { hook, .. } if *hook == Hook::FromVm);
+        self.acts.iter().any(sent)
+    }
+
     /// Adds a port that is behind no interface here, or a subport of the one that is.
     #[must_use]
     pub fn beside(mut self, port: Port) -> Self {

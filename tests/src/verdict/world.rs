@@ -2,24 +2,23 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use sg_common::filter::{filter, filter_by};
 use sg_common::hook::Hook;
-use sg_common::layout::counter::{Counter, counter_index};
-use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
-use sg_common::layout::fragment::{FragmentKey, FragmentValue};
-use sg_common::layout::maps::name;
+use sg_common::layout::counter::Counter;
+use sg_common::layout::flow::{Flow, FlowKey};
+use sg_common::layout::fragment::FragmentKey;
 use sg_common::layout::port::PortKey;
 use sg_common::layout::settings::{Settings, Ticks};
 use sg_common::memory::Memory;
 use sg_common::packet::Opening;
-use sg_common::reason::{Verdict, verdict_counter};
+use sg_common::reason::Verdict;
 use sg_common::scratch::Scratch;
-use sg_common::wire::addr::Family;
+use sg_common::wire::frame::Frame;
 use sg_common::wire::ip::Fragment;
-use sg_userspace::agent::Datapath;
+use sg_userspace::agent::{Datapath, Mode};
 use sg_userspace::compile::{Limits, compile};
 use sg_userspace::datapath::{Kernel, KernelLog, Sizes};
 use sg_userspace::evaluate::evaluate;
@@ -30,12 +29,13 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::observed::{Counts, Observed};
+use super::stored::Stored;
+use super::untagged::Untagged;
 use crate::bpffs::Bpffs;
 use crate::leftovers;
 use crate::netns::Netns;
-use crate::pinned;
 use crate::tap::Tap;
-use crate::testrun::{self, PinnedHash, PinnedPerCpu, Program};
+use crate::testrun::{self, Program};
 
 const INTERFACE: &str = "tap-world";
 
@@ -45,6 +45,7 @@ pub struct World {
     kernel: Kernel,
     log: Option<KernelLog>,
     programs: [Program; 2],
+    mode: Mode,
     stored: Stored,
     memory: Memory,
     state: State,
@@ -106,19 +107,13 @@ impl World {
         let set = kernel.set_settings(&Settings::DEFAULT);
         set.unwrap_or_else(|e| panic!("cannot write the settings: {e}"));
         let ifindex = netns.ifindex(INTERFACE);
-        let link = Link {
-            ifindex,
-            name: INTERFACE.to_owned(),
-            master: None,
-        };
-        netns
-            .run(|| kernel.attach(&link))
-            .unwrap_or_else(|e| panic!("cannot attach: the interface {}", e.problem()));
-        let programs = Hook::ALL.map(|hook| Program::attached(&netns, INTERFACE, hook));
+        let mode = Mode::Tc;
+        let programs = attach(&netns, &mut kernel, ifindex, mode);
         Self {
             kernel,
             log,
             programs,
+            mode,
             stored: Stored::open(bpffs.path()),
             memory: Memory::default(),
             state: State::default(),
@@ -131,6 +126,18 @@ impl World {
             _directory: directory,
             netns,
         }
+    }
+
+    /// Lets what the VM sends be judged elsewhere from now on.
+    pub fn move_to(&mut self, mode: Mode) {
+        self.programs = attach(&self.netns, &mut self.kernel, self.ifindex, mode);
+        self.mode = mode;
+    }
+
+    /// Where what the VM sends is judged.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Where the maps are pinned.
@@ -226,7 +233,11 @@ impl World {
         let before = (self.host_counts(), self.kernel_counts());
         let mut scratch = Scratch::EMPTY;
         self.memory.clock.set(self.kernel.now());
-        let verdict = filter(hook, self.ifindex, frame, &self.memory, &mut scratch);
+        let (ifindex, memory) = (self.ifindex, &self.memory);
+        let verdict = match self.untagged(hook, frame) {
+            Some(frame) => filter(hook, ifindex, &frame, memory, &mut scratch),
+            None => filter(hook, ifindex, frame, memory, &mut scratch),
+        };
         let ran = self.program(hook).run(&self.netns, self.ifindex, frame);
         Step {
             verdict,
@@ -282,8 +293,13 @@ impl World {
             self.put(&key, flow.as_ref());
             self.memory.clock.set(now);
             let (mut scratch, ifindex) = (Scratch::EMPTY, self.ifindex);
-            let verdict =
-                filter_by::<_, _, false>(hook, ifindex, frame, &self.memory, &mut scratch);
+            let memory = &self.memory;
+            let verdict = match self.untagged(hook, frame) {
+                Some(frame) => {
+                    filter_by::<_, _, false>(hook, ifindex, &frame, memory, &mut scratch)
+                }
+                None => filter_by::<_, _, false>(hook, ifindex, frame, memory, &mut scratch),
+            };
             let slot = self.slot();
             let before = self.stored.counted(slot, hook, &verdict);
             let ran = self.program(hook).run(&self.netns, ifindex, frame);
@@ -297,6 +313,22 @@ impl World {
             }
             self.forget();
         }
+    }
+
+    /// Bytes of a frame as they are counted: without a tag that is beside it.
+    #[must_use]
+    pub fn length(&self, hook: Hook, frame: &[u8]) -> u32 {
+        match self.untagged(hook, frame) {
+            Some(frame) => frame.len(),
+            None => frame.len() as u32,
+        }
+    }
+
+    /// A frame as the program of a hook sees it where that is not as it is given: XDP takes a tag out as the
+    /// kernel does on the way to tc, and the kernel runs programs of tc on what is given.
+    fn untagged(&self, hook: Hook, frame: &[u8]) -> Option<Untagged> {
+        let at_xdp = self.mode == Mode::Xdp && hook == Hook::FromVm;
+        at_xdp.then(|| Untagged::new(frame))
     }
 
     /// Where the interface is.
@@ -394,88 +426,22 @@ impl World {
     }
 }
 
-type Connections4 = PinnedHash<{ size_of::<FlowKey4>() }, { size_of::<Flow>() }>;
-type Connections6 = PinnedHash<{ size_of::<FlowKey>() }, { size_of::<Flow>() }>;
-
-/// The maps that packets write.
-struct Stored {
-    flows4: Connections4,
-    flows6: Connections6,
-    /// The pins of what each port has of its own.
-    embryos: [PathBuf; 2],
-    fragments: PathBuf,
-    counters: PinnedPerCpu<{ size_of::<Counter>() }>,
-}
-
-impl Stored {
-    fn open(bpffs: &Path) -> Self {
-        let pin = |name: &str| super::map_pin(bpffs, name);
-        Self {
-            flows4: PinnedHash::open(&pin(name::FLOWS4)),
-            flows6: PinnedHash::open(&pin(name::FLOWS6)),
-            embryos: [name::EMBRYOS4, name::EMBRYOS6].map(pin),
-            fragments: pin(name::FRAGMENTS),
-            counters: PinnedPerCpu::open(&pin(name::COUNTERS)),
-        }
-    }
-
-    fn clear(&mut self) {
-        self.flows4.clear();
-        self.flows6.clear();
-        let of_ports = self.embryos.iter().chain([&self.fragments]);
-        of_ports.for_each(|pin| pinned::clear(pin));
-    }
-
-    fn fragments(&self) -> BTreeSet<FragmentKey> {
-        const KEY: usize = size_of::<FragmentKey>();
-        let tables = PinnedHash::<KEY, { size_of::<FragmentValue>() }>::within(&self.fragments);
-        let keys = tables.values().flat_map(PinnedHash::keys);
-        keys.collect()
-    }
-
-    fn put(&mut self, key: &FlowKey, flow: &Flow) {
-        let flow = bytemuck::cast(*flow);
-        match key.family() {
-            Family::V4 => self.flows4.insert(bytemuck::cast(key.narrow()), flow),
-            Family::V6 => self.flows6.insert(bytemuck::cast(*key), flow),
-        }
-    }
-
-    fn forget(&mut self, key: &FlowKey) {
-        match key.family() {
-            Family::V4 => {
-                let narrow = bytemuck::cast(key.narrow());
-                self.flows4.change(narrow, None);
-                let mut others = Connections4::within(&self.embryos[0]);
-                others.values_mut().for_each(|map| map.change(narrow, None));
-            }
-            Family::V6 => {
-                let wide = bytemuck::cast(*key);
-                self.flows6.change(wide, None);
-                let mut others = Connections6::within(&self.embryos[1]);
-                others.values_mut().for_each(|map| map.change(wide, None));
-            }
-        }
-    }
-
-    fn assured(&self, key: &FlowKey) -> Option<Flow> {
-        match key.family() {
-            Family::V4 => self.flows4.get(bytemuck::cast(key.narrow())),
-            Family::V6 => self.flows6.get(bytemuck::cast(*key)),
-        }
-        .map(bytemuck::cast)
-    }
-
-    /// Of a port, and of no port.
-    fn counted(&self, slot: u32, hook: Hook, verdict: &Verdict) -> Counter {
-        let of_slot = |slot| {
-            let index = counter_index(slot, hook.direction(), verdict_counter(verdict));
-            self.counters.get::<Counter>(index)
+/// Attaches to the interface; the programs that judge there.
+fn attach(netns: &Netns, kernel: &mut Kernel, ifindex: u32, mode: Mode) -> [Program; 2] {
+    let link = Link {
+        ifindex,
+        name: INTERFACE.to_owned(),
+        master: None,
+    };
+    netns
+        .run(|| kernel.attach(&link, mode))
+        .unwrap_or_else(|e| panic!("cannot attach: the interface {}", e.problem()));
+    let hooked = netns.run(|| kernel.hooks(ifindex));
+    Hook::ALL.map(|hook| {
+        let hooked: Vec<_> = hooked.iter().filter(|one| one.hook == hook).collect();
+        let [hooked] = hooked[..] else {
+            panic!("not one program at {hook:?}: {hooked:?}");
         };
-        let counters: Vec<_> = [0, slot].into_iter().flat_map(of_slot).collect();
-        Counter {
-            packets: counters.iter().map(|counter| counter.packets).sum(),
-            bytes: counters.iter().map(|counter| counter.bytes).sum(),
-        }
-    }
+        Program::numbered(hooked.program)
+    })
 }

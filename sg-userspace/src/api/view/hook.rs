@@ -37,6 +37,15 @@ pub enum LinkView {
         /// Where it is pinned.
         pin: PathBuf,
     },
+    /// By a link at XDP: `bpftool link show id ID`.
+    Xdp {
+        /// The kernel's number of it.
+        id: u32,
+        /// Where it is pinned.
+        pin: PathBuf,
+        /// Whether it runs within the driver (`xdpdrv`), and not in the network stack (`xdpgeneric`).
+        native: bool,
+    },
     /// By a filter: `tc filter show dev INTERFACE ingress` (or `egress`).
     Clsact {
         /// Its `pref`.

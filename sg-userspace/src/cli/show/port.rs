@@ -66,6 +66,10 @@ fn hooked(hook: &HookView) -> String {
     let ProgramView { id, name, tag } = &hook.program;
     let by = match &hook.link {
         LinkView::Tcx { id, pin } => format!("tcx link {id}, pinned at {}", pin.display()),
+        LinkView::Xdp { id, pin, native } => {
+            let kind = if *native { "native" } else { "generic" };
+            format!("xdp link {id} ({kind}), pinned at {}", pin.display())
+        }
         LinkView::Clsact { priority, handle } => {
             format!("clsact filter with pref {priority}, handle {handle:#x}")
         }

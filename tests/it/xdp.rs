@@ -1,0 +1,215 @@
+//! What a VM sends is filtered at XDP where the operator or a switch in user space wants it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+use sg_tests::bench::empty;
+use sg_tests::capture::Capture;
+use sg_tests::node::Node;
+
+use crate::leak::{Leak, forged};
+use crate::order::{kinds, wait_until};
+use crate::site::web1;
+
+const SOON: Duration = Duration::from_secs(1);
+
+/// `XDP_PASS`.
+const PASS: i32 = 2;
+
+#[test]
+fn at_xdp_a_forged_frame_reaches_no_packet_socket_and_an_honest_one_passes() {
+    let leak = Leak::before_the_daemon("xdp").start_with_settings("from_vm = 'xdp'");
+    let socket = Capture::of(leak.node.netns(), &web1().interface());
+
+    leak.web.send(&forged());
+
+    assert!(!socket.sees(SOON, &forged()), "it is dropped too late");
+    leak.expect_filtered();
+    assert_eq!(ways(&leak.node), ["from_vm xdp", "to_vm tcx"]);
+    let text = leak.node.sgctl("show port WEB1").stdout;
+    assert!(
+        text.contains("; xdp link ") && text.contains("(native)"),
+        "{text}"
+    );
+    let status = leak.node.sgctl("status").stdout;
+    assert!(status.contains("set from_vm = \"xdp\""), "{status}");
+    leak.node.sgctl("status").expect(0);
+}
+
+#[test]
+fn nothing_passes_while_the_filter_moves_to_xdp_and_back() {
+    let leak = Leak::before_the_daemon("xdp-moves").start_with_settings("from_vm = 'tc'");
+    let (leaked, ()) = leak.during(|| {
+        for mode in ["xdp", "tc", "xdp", "tc"] {
+            leak.node.set(&format!("from_vm = '{mode}'"));
+            let way = if mode == "xdp" { "xdp" } else { "tcx" };
+            wait_for_way(&leak.node, way);
+        }
+    });
+    assert_eq!(leaked, 0);
+    leak.expect_filtered();
+    let log = leak.node.log();
+    assert!(!log.contains("find out who"), "{log}");
+}
+
+#[test]
+fn one_port_may_be_filtered_at_xdp_and_the_others_at_tc() {
+    let settings = format!("from_vm = 'tc'\n[ports.{}]\nfrom_vm = 'xdp'", web1().id());
+    let leak = Leak::before_the_daemon("xdp-port").start_with_settings(&settings);
+    leak.expect_filtered();
+    assert_eq!(ways(&leak.node), ["from_vm xdp", "to_vm tcx"]);
+    let changed = leak.node.query("status")["settings"]["settings"].to_string();
+    assert!(
+        changed.contains(&format!("ports.{}.from_vm", web1().id())),
+        "{changed}"
+    );
+}
+
+#[test]
+fn the_filter_at_xdp_outlives_the_daemon_and_is_taken_over_by_the_next() {
+    let mut leak = Leak::before_the_daemon("xdp-restart").start_with_settings("from_vm = 'xdp'");
+    let before = link(&leak.node);
+    let (leaked, ()) = leak.during_with(|node| {
+        node.kill();
+        sleep(Duration::from_millis(300));
+        node.start_with_settings("from_vm = 'xdp'");
+    });
+    assert_eq!(leaked, 0);
+    leak.expect_filtered();
+    let after = link(&leak.node);
+    assert_eq!(before["link"], after["link"], "the same link");
+    assert_ne!(
+        before["program"]["id"], after["program"]["id"],
+        "another program"
+    );
+}
+
+#[test]
+fn a_link_of_xdp_that_is_taken_off_is_put_back_and_its_pin_too() {
+    let leak = Leak::before_the_daemon("xdp-off").start_with_settings("from_vm = 'xdp'");
+    bpftool(
+        &leak.node,
+        &[
+            "link",
+            "detach",
+            "pinned",
+            pin(&leak.node).to_str().unwrap(),
+        ],
+    );
+    wait_until(&leak.node, |status| status["restored"] == 1);
+    leak.expect_filtered();
+
+    fs::remove_file(pin(&leak.node)).unwrap();
+    wait_until(&leak.node, |status| status["pinned_again"] == 1);
+    assert!(pin(&leak.node).exists());
+    leak.expect_filtered();
+    assert_eq!(ways(&leak.node), ["from_vm xdp", "to_vm tcx"]);
+}
+
+#[test]
+fn detach_takes_the_filter_off_xdp() {
+    let mut leak = Leak::before_the_daemon("xdp-detach").start_with_settings("from_vm = 'xdp'");
+    leak.node.terminate();
+    leak.expect_filtered();
+    leak.node.sgd("detach").expect(0);
+    assert!(leak.leaks() > 0);
+}
+
+#[test]
+fn where_another_program_is_at_xdp_that_is_told_and_the_filter_is_at_tc() {
+    let leak = Leak::before_the_daemon("xdp-taken");
+    let interface = web1().interface();
+    let other = leak.node.bpffs().join("other");
+    empty::pin_xdp(&other, PASS);
+    ip(
+        &leak.node,
+        &format!("link set dev {interface} xdpdrv pinned {}", other.display()),
+    );
+    let leak = leak.start_with_settings("from_vm = 'xdp'");
+
+    assert_eq!(kinds(&leak.node), ["xdp_taken"]);
+    leak.expect_filtered();
+    assert_eq!(ways(&leak.node), ["from_vm tcx", "to_vm tcx"]);
+    leak.node.sgctl("status").expect(0);
+    let status = leak.node.query("status");
+    let remedy = status["interfaces"][0]["remedy"].as_str().unwrap();
+    let command = remedy
+        .split('`')
+        .find_map(|quoted| quoted.strip_prefix("ip "));
+    ip(&leak.node, command.unwrap_or_else(|| panic!("{remedy}")));
+
+    wait_until(&leak.node, |_| kinds(&leak.node).is_empty());
+    wait_for_way(&leak.node, "xdp");
+    leak.expect_filtered();
+}
+
+#[test]
+fn a_tap_that_a_packet_socket_carries_on_is_filtered_at_xdp_by_itself_and_enforcing() {
+    let leak = Leak::before_the_daemon("xdp-auto").start_with_settings("");
+    let interface = web1().interface();
+    assert_eq!(ways(&leak.node), ["from_vm tcx", "to_vm tcx"]);
+    leak.node
+        .netns()
+        .ip(&format!("link set {interface} nomaster"));
+    let switch = Capture::of(leak.node.netns(), &interface);
+
+    wait_for_way(&leak.node, "xdp");
+
+    leak.web.send(&forged());
+    assert!(!switch.sees(SOON, &forged()), "it is dropped too late");
+    assert_eq!(leak.node.query("show port WEB1")["state"], "enforcing");
+    assert!(kinds(&leak.node).is_empty());
+    drop(switch);
+    wait_for_way(&leak.node, "tcx");
+}
+
+/// The programs of WEB1: hook, and how they hang there.
+fn ways(node: &Node) -> Vec<String> {
+    let detail = node.query("show port WEB1");
+    let hooks = detail["hooks"].as_array().expect("a list of hooks");
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let mut ways: Vec<_> = hooks
+        .iter()
+        .map(|hook| text(&hook["hook"]) + " " + &text(&hook["link"]["way"]))
+        .collect();
+    ways.sort();
+    ways
+}
+
+/// What judges what WEB1 sends.
+fn link(node: &Node) -> Value {
+    let detail = node.query("show port WEB1");
+    let mut hooks = detail["hooks"].as_array().into_iter().flatten();
+    let found = hooks.find(|hook| hook["hook"] == "from_vm");
+    found.cloned().unwrap_or_else(|| panic!("{detail}"))
+}
+
+#[track_caller]
+fn wait_for_way(node: &Node, way: &str) {
+    let wanted = [format!("from_vm {way}"), "to_vm tcx".into()];
+    wait_until(node, |_| ways(node) == wanted);
+}
+
+fn pin(node: &Node) -> PathBuf {
+    let ifindex = node.netns().ifindex(&web1().interface());
+    let version = format!("v{}/links", sg_common::layout::maps::ABI);
+    node.pins()
+        .join(version)
+        .join(format!("{ifindex}-from_vm-xdp"))
+}
+
+fn bpftool(node: &Node, words: &[&str]) {
+    let mut command = Command::new("bpftool");
+    command.args(words);
+    node.output(command).expect(0);
+}
+
+fn ip(node: &Node, words: &str) {
+    let mut command = Command::new("ip");
+    command.args(words.split_whitespace());
+    node.output(command).expect(0);
+}
