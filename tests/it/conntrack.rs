@@ -5,6 +5,7 @@ use sg_tests::parity::conntrack::expected::Expected;
 use sg_tests::parity::conntrack::filter::Filter;
 use sg_tests::parity::conntrack::run;
 use sg_tests::parity::conntrack::table::{self, REGRESSIONS, WRITTEN};
+use sg_userspace::agent::Mode;
 
 #[test]
 fn every_written_case_is_tracked_as_by_nf_conntrack() {
@@ -16,8 +17,18 @@ fn every_walk_that_once_differed_is_tracked_as_by_nf_conntrack() {
     replay(REGRESSIONS);
 }
 
+#[test]
+fn what_the_vm_sends_is_tracked_so_at_xdp_too() {
+    replay_at(WRITTEN, Mode::Xdp);
+    replay_at(REGRESSIONS, Mode::Xdp);
+}
+
 fn replay(file: &str) {
-    let (mut filter, mut wrong) = (Filter::new(), Vec::new());
+    replay_at(file, Mode::Tc);
+}
+
+fn replay_at(file: &str, mode: Mode) {
+    let (mut filter, mut wrong) = (Filter::at(mode), Vec::new());
     let rows = table::rows(file);
     assert!(!rows.is_empty(), "{file} has no rows");
     for (number, variant) in (1..).zip(rows.iter().flat_map(|row| &row.variants)) {

@@ -83,6 +83,17 @@ impl Leak {
         self.witness.find(SOON, |frame| frame == honest).is_some()
     }
 
+    /// All that comes out until it is quiet.
+    pub fn arrived(&self) -> Vec<Vec<u8>> {
+        const QUIET: Duration = Duration::from_millis(300);
+        std::iter::from_fn(|| self.witness.recv(QUIET)).collect()
+    }
+
+    /// Sends a frame from the tap of no port.
+    pub fn send_to_web(&self, frame: &[u8]) {
+        self.witness.send(frame);
+    }
+
     /// That WEB1 is filtered, and neither open nor closed.
     #[track_caller]
     pub fn expect_filtered(&self) {

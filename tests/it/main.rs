@@ -20,6 +20,7 @@ mod moved;
 mod namespaces;
 mod order;
 mod overload;
+mod ovs;
 mod parity;
 mod pins;
 mod program;

@@ -17,7 +17,12 @@ const NOTICE: Duration = Duration::from_millis(700);
 
 #[test]
 fn a_moved_tap_stays_closed_where_it_is_and_is_enforced_when_it_is_back() {
-    let leak = Leak::new("moved", "tcx");
+    moves(&Leak::new("moved", "tcx"));
+    moves(&Leak::before_the_daemon("moved-xdp").start_with_settings("from_vm = 'xdp'"));
+}
+
+#[track_caller]
+fn moves(leak: &Leak) {
     let elsewhere = Node::new("elsewhere");
     let witness = RawVm::on(&elsewhere, "tap-elsewhere");
     let interface = web1().interface();
@@ -45,9 +50,19 @@ fn a_moved_tap_stays_closed_where_it_is_and_is_enforced_when_it_is_back() {
 
 #[test]
 fn a_restarted_daemon_knows_the_filter_of_a_tap_that_is_away() {
-    let (mut leak, elsewhere) = moved("moved-restart", "tcx");
+    restarts(Leak::new("moved-restart", "tcx"), "");
+    let at_xdp = "from_vm = 'xdp'";
+    restarts(
+        Leak::before_the_daemon("moved-again").start_with_settings(at_xdp),
+        at_xdp,
+    );
+}
+
+#[track_caller]
+fn restarts(leak: Leak, settings: &str) {
+    let (mut leak, elsewhere) = away(leak);
     leak.node.terminate();
-    leak.node.start_again();
+    leak.node.start_with_settings(settings);
     assert_eq!(kinds(&leak.node), ["moved"]);
     let pinned_again = leak.node.query("status")["pinned_again"].clone();
     assert_eq!(pinned_again, 0, "its pins were never away");
@@ -127,7 +142,10 @@ fn with_clsact_a_tap_is_filtered_again_as_soon_as_it_is_back() {
 
 /// A filtered tap that was moved, and where it is now.
 fn moved(label: &str, way: &str) -> (Leak, Node) {
-    let leak = Leak::new(label, way);
+    away(Leak::new(label, way))
+}
+
+fn away(leak: Leak) -> (Leak, Node) {
     let elsewhere = Node::new("elsewhere");
     give(leak.node.netns(), elsewhere.netns());
     wait_until(&leak.node, |status| status["ports"]["enforcing"] == 0);

@@ -8,7 +8,15 @@ use sg_tests::parity::table;
 
 #[test]
 fn every_row_of_the_written_parity_table_has_its_verdicts() {
-    let mut filter = Filter::new();
+    rows(Filter::new());
+}
+
+#[test]
+fn every_row_of_the_written_parity_table_has_its_verdicts_at_xdp_too() {
+    rows(Filter::with("from_vm = \"xdp\""));
+}
+
+fn rows(mut filter: Filter) {
     let mut wrong = Vec::new();
     for row in table::rows() {
         filter.set(row.settings);

@@ -1,5 +1,6 @@
 //! What a VM sends is filtered at XDP where the operator or a switch in user space wants it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use sg_tests::bench::empty;
 use sg_tests::capture::Capture;
 use sg_tests::node::Node;
+use sg_tests::packet::{DOT1AD, udp};
 
 use crate::leak::{Leak, forged};
 use crate::order::{kinds, wait_until};
@@ -165,6 +167,79 @@ fn a_tap_that_a_packet_socket_carries_on_is_filtered_at_xdp_by_itself_and_enforc
     assert!(kinds(&leak.node).is_empty());
     drop(switch);
     wait_for_way(&leak.node, "tcx");
+}
+
+#[test]
+fn real_frames_with_tags_and_without_leave_the_same_at_tc_and_at_xdp_however_they_are_written() {
+    let settings = |mode: &str| format!("from_vm = '{mode}'\ntagged = 'pass'");
+    let leak = Leak::before_the_daemon("xdp-same").start_with_settings(&settings("tc"));
+    let at_tc = leave(&leak);
+    // Else this says nothing.
+    let passed = |left: &(Vec<_>, BTreeMap<_, _>)| (left.0.len(), left.1.clone());
+    assert_eq!(at_tc.0.len(), 8, "{:?}", at_tc.1);
+    leak.node.set(&settings("xdp"));
+    wait_for_way(&leak.node, "xdp");
+    for blocking in [false, true] {
+        leak.web.set_blocking(blocking);
+        let at_xdp = leave(&leak);
+        assert_eq!(passed(&at_xdp), passed(&at_tc), "blocking: {blocking}");
+        assert!(at_xdp.0 == at_tc.0, "blocking: {blocking}: other bytes");
+    }
+}
+
+/// What comes out of frames from WEB1, and what is counted.
+fn leave(leak: &Leak) -> (Vec<Vec<u8>>, BTreeMap<String, [u64; 2]>) {
+    let honest = |port: u16| {
+        udp("10.0.0.5:1000", &format!("10.0.0.9:{port}"))
+            .from_mac(web1().mac_address())
+            .payload(b"with a payload of some length")
+    };
+    let passing = [
+        honest(1),
+        honest(2).vlan(0),
+        honest(3).vlan(100),
+        honest(4).vlan(0x0fff),
+        honest(5).tag(DOT1AD, 100),
+        honest(6).payload(&[7; 1400]).vlan(100),
+        honest(7).vlan(200).vlan(100),
+        honest(8).vlan(200).tag(DOT1AD, 100),
+    ];
+    let forged = || udp("10.0.9.9:1000", "10.0.0.9:2000");
+    let falling = [
+        forged().from_mac(web1().mac_address()),
+        forged().from_mac(web1().mac_address()).vlan(0),
+        forged().vlan(100),
+        forged().vlan(200).vlan(0),
+    ];
+    let before = counted(&leak.node);
+    let packets = falling.iter().chain(&passing);
+    packets.for_each(|packet| leak.web.send(&packet.bytes()));
+    let seen = leak.arrived();
+    let after = counted(&leak.node);
+    let moved = after.into_iter().map(|(name, [packets, bytes])| {
+        let [packets_before, bytes_before] = before.get(&name).copied().unwrap_or_default();
+        (name, [packets - packets_before, bytes - bytes_before])
+    });
+    (seen, moved.filter(|(_, count)| *count != [0, 0]).collect())
+}
+
+/// Packets and bytes of what WEB1 has sent, by their verdicts. Whether a connection is new or known depends
+/// on what was sent before.
+fn counted(node: &Node) -> BTreeMap<String, [u64; 2]> {
+    let counters = node.query("counters WEB1");
+    let egress = counters[0]["egress"].as_object().expect("counters");
+    let mut counted = BTreeMap::<_, [u64; 2]>::new();
+    for (name, count) in egress {
+        let name = match name.as_str() {
+            "new" | "established" => "passed",
+            name => name,
+        };
+        let sum = counted.entry(name.to_owned()).or_default();
+        for (sum, field) in sum.iter_mut().zip(["packets", "bytes"]) {
+            *sum += count[field].as_u64().expect("a count");
+        }
+    }
+    counted
 }
 
 /// The programs of WEB1: hook, and how they hang there.

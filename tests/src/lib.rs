@@ -21,6 +21,7 @@ pub mod mac;
 pub mod netns;
 pub mod node;
 pub mod others;
+pub mod ovs;
 pub mod packet;
 pub mod parity;
 pub mod pinned;

@@ -57,6 +57,13 @@ impl Tap {
             .unwrap_or_else(|e| panic!("cannot send through the tap {}: {e}", self.name));
     }
 
+    /// Lets what is written wait for room, as hypervisors do that are written for it: the kernel then takes
+    /// another way with each frame (`tun_can_build_skb`, `drivers/net/tun.c`).
+    pub fn set_blocking(&self, blocking: bool) {
+        let set = self.device.set_nonblocking(!blocking);
+        set.unwrap_or_else(|e| panic!("cannot set the tap {}: {e}", self.name));
+    }
+
     /// As [`Tap::send`]; says whether the kernel has taken the frame, which may be of any length.
     #[must_use]
     pub fn offer(&self, frame: &[u8]) -> bool {

@@ -95,6 +95,9 @@ impl Links {
             self.away.take(&self.pins, Some(ifindex), name, held);
         }
         for (spot, mut held) in self.away.returned(&here) {
+            if spot.way == Way::Xdp {
+                tell(self.programs.load_xdp());
+            }
             let ours = self.programs.filter(spot.hook, spot.way);
             tell(ours.and_then(|ours| tcx::replace(&held, ours, spot.ifindex, spot.hook)));
             tell(held.move_to(self.pins.link(spot)));

@@ -60,10 +60,11 @@ impl Links {
 
     /// Where what the VM sends is judged.
     pub(super) fn mode(&self, ifindex: u32) -> Mode {
-        let held = self.held.get(&Spot::xdp(ifindex));
-        match held.and_then(attached) {
-            Some(_) => Mode::Xdp,
-            None => Mode::Tc,
+        let ours = self.programs.id(Hook::FromVm, Way::Xdp).ok();
+        let held = self.held.get(&Spot::xdp(ifindex)).and_then(attached);
+        match held.map(|link| link.program) {
+            there @ Some(_) if there == ours => Mode::Xdp,
+            _ => Mode::Tc,
         }
     }
 

@@ -113,3 +113,42 @@ fn a_share_of_the_table_is_shown_as_what_it_comes_to() {
         .find(|set| set.key == "assured_per_port");
     assert_eq!(setting.unwrap().value, 26_214);
 }
+
+#[test]
+fn what_a_vm_sends_is_judged_where_its_port_wants_it_and_moves_when_that_changes() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    let attached = |calls: Vec<String>| -> Vec<_> {
+        let calls = calls.into_iter();
+        calls.filter(|call| call.starts_with("attach")).collect()
+    };
+    assert_eq!(attached(kernel.calls()), ["attach 7 tapweb1"]);
+    agent.set(wanted("from_vm = 'xdp'")).unwrap();
+    assert_eq!(attached(kernel.calls()), ["attach 7 tapweb1 at xdp"]);
+    agent.check().unwrap();
+    assert!(attached(kernel.calls()).is_empty(), "it is there");
+    let own = format!("from_vm = 'xdp'\n[ports.{WEB1}]\nfrom_vm = 'tc'");
+    agent.set(wanted(&own)).unwrap();
+    assert_eq!(attached(kernel.calls()), ["attach 7 tapweb1"]);
+}
+
+#[test]
+fn by_itself_a_tap_is_judged_at_xdp_as_long_as_a_switch_reads_it_and_is_enforcing_then() {
+    let (mut agent, kernel) = agent();
+    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
+    agent.apply(&inventory(json!({}))).unwrap();
+    kernel.calls();
+    kernel.kernel().readers = vec![Reader {
+        ifindex: Some(LINK.ifindex),
+        inode: 5,
+        process: None,
+    }];
+    agent.check().unwrap();
+    assert_eq!(kernel.calls(), ["attach 7 tapweb1 at xdp"]);
+    let tally = agent.tally();
+    assert_eq!((tally.enforcing, tally.bypassed), (1, 0));
+    kernel.kernel().readers.clear();
+    agent.check().unwrap();
+    assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
+}

@@ -8,6 +8,7 @@ use sg_common::layout::flow::{Flow, FlowKey, FlowKey4, Side as FlowSide};
 use sg_common::layout::maps::name;
 use sg_common::layout::settings::{Settings, Ticks, seconds, switch, ticks};
 use sg_common::reason::{Accept, DropReason};
+use sg_userspace::agent::Mode;
 use sg_userspace::model::{self, PortId};
 
 use super::counters::Counters;
@@ -45,8 +46,17 @@ impl Filter {
     /// thread stays in the namespace of the tap.
     #[must_use]
     pub fn new() -> Self {
+        Self::at(Mode::Tc)
+    }
+
+    /// As [`Filter::new`], where what the VM sends is judged in this mode.
+    #[must_use]
+    pub fn at(mode: Mode) -> Self {
         let (inventory, id) = policy();
         let mut world = World::new(FLOWS);
+        if mode != world.mode() {
+            world.move_to(mode);
+        }
         world.apply(inventory, id);
         world.netns().stay();
         let pin = |name: &str| map_pin(world.bpffs(), name);

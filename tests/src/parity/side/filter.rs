@@ -17,6 +17,8 @@ use crate::pinned;
 pub struct Filter {
     lab: Lab,
     begun: Option<Value>,
+    /// Settings that hold all the time.
+    always: &'static str,
     settings: &'static str,
     node: Node,
 }
@@ -25,6 +27,12 @@ impl Filter {
     /// A lab with a daemon, nothing applied.
     #[must_use]
     pub fn new() -> Self {
+        Self::with("")
+    }
+
+    /// As [`Filter::new`], with these settings all the time.
+    #[must_use]
+    pub fn with(always: &'static str) -> Self {
         let mut node = Node::new("filter");
         for key in ["iptables", "ip6tables", "arptables"] {
             node.netns()
@@ -36,7 +44,7 @@ impl Filter {
             "{\"ports\": [], \"security_groups\": [], \"address_groups\": []}",
         );
         let settings = node.directory().join("settings.toml");
-        write(&settings, "");
+        write(&settings, always);
         let file = settings.to_string_lossy();
         node.start_with(&[
             "--max-ports",
@@ -49,6 +57,7 @@ impl Filter {
         Self {
             lab,
             begun: None,
+            always,
             settings: "",
             node,
         }
@@ -59,7 +68,8 @@ impl Filter {
         if self.settings == settings {
             return;
         }
-        write(&self.node.directory().join("settings.toml"), settings);
+        let text = format!("{}\n{settings}", self.always);
+        write(&self.node.directory().join("settings.toml"), &text);
         // The node may have settings of its own; those that were asked for before must be gone.
         let wanted: Vec<_> = pairs(settings).collect();
         let unwanted: Vec<_> = pairs(self.settings)
