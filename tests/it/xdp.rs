@@ -15,7 +15,7 @@ use sg_tests::packet::{DOT1AD, udp};
 
 use crate::leak::{Leak, forged};
 use crate::order::{kinds, wait_until};
-use crate::site::web1;
+use crate::site::{site, web1};
 
 const SOON: Duration = Duration::from_secs(1);
 
@@ -167,6 +167,21 @@ fn a_tap_that_a_packet_socket_carries_on_is_filtered_at_xdp_by_itself_and_enforc
     assert!(kinds(&leak.node).is_empty());
     drop(switch);
     wait_for_way(&leak.node, "tcx");
+}
+
+#[test]
+fn where_the_driver_has_no_place_for_it_the_filter_is_at_xdp_of_the_network_stack() {
+    let mut node = Node::new("xdp-generic");
+    let interface = web1().interface();
+    node.netns()
+        .ip(&format!("link add {interface} type bridge"));
+    node.write(&site(&[]));
+    node.start_with_settings("from_vm = 'xdp'");
+    assert_eq!(ways(&node), ["from_vm xdp", "to_vm tcx"]);
+    assert_eq!(link(&node)["link"]["native"], false);
+    let text = node.sgctl("show port WEB1").stdout;
+    assert!(text.contains("(generic), pinned at "), "{text}");
+    assert!(kinds(&node).is_empty());
 }
 
 #[test]
