@@ -2,6 +2,7 @@
 
 mod attachment;
 mod bad_input;
+mod bench;
 mod bpftool;
 mod conntrack;
 mod datagrams;

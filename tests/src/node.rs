@@ -2,6 +2,8 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -209,6 +211,28 @@ impl Node {
         let path = self.directory.path().join("desired.json");
         write_json(&path, &inventory.json());
         self.sgctl_args(&["apply", "-f", &path.to_string_lossy()])
+    }
+
+    /// Gives the daemon an inventory through its interface, as an agent does; returns when it is enforced. The daemon
+    /// may be that of another build, whose answers have other fields.
+    pub fn put(&self, document: &str) {
+        let exchange = || -> io::Result<String> {
+            let mut socket = UnixStream::connect(self.socket())?;
+            write!(
+                socket,
+                "PUT /v1/inventory HTTP/1.1\r\nHost: sgd\r\nContent-Type: application/json\r\n\
+                 Connection: close\r\nContent-Length: {}\r\n\r\n{document}",
+                document.len()
+            )?;
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = exchange().unwrap_or_else(|e| panic!("the daemon does not answer: {e}"));
+        assert!(
+            answer.starts_with("HTTP/1.1 200 "),
+            "the daemon takes no inventory: {answer}"
+        );
     }
 
     /// The process id of its daemon, which runs.

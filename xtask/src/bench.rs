@@ -63,8 +63,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     );
     doctor::ensure_kernel()?;
     debian::ensure_programs(workspace)?;
-    // The programs alone stand beside no other filter.
-    let python = match arguments.iter().any(|word| word == "--programs") {
+    // The programs alone stand beside no other filter, and it is no matter how fast the daemon is.
+    let programs_alone = arguments.iter().any(|word| word == "--programs");
+    let python = match programs_alone {
         true => PathBuf::new(),
         false => {
             debian::ensure(workspace, &neutron::PROGRAMS)?;
@@ -72,10 +73,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
             neutron::python(workspace)?
         }
     };
-    let base = base(workspace, &options.base)?;
-    build::all(workspace, false)?;
+    let release = !programs_alone;
+    let base = base(workspace, &options.base, release)?;
+    build::all(workspace, release)?;
     let shell = workspace.shell()?;
-    let bin = workspace.bin_dir(false);
+    let bin = workspace.bin_dir(release);
     let docs = workspace.root.join("docs");
     let bench = bin.join("bench");
     let command = cmd!(shell, "{bench} --base {base} --docs {docs} {arguments...}")
@@ -90,7 +92,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
 }
 
 /// Builds the programs of a commit, in a folder of its own below the target folder; returns where they are.
-fn base(workspace: &Workspace, commit: &str) -> Result<PathBuf> {
+fn base(workspace: &Workspace, commit: &str, release: bool) -> Result<PathBuf> {
     let shell = workspace.shell()?;
     let peeled = format!("{commit}^{{commit}}");
     let id = cmd!(shell, "git rev-parse --verify --quiet {peeled}")
@@ -100,7 +102,14 @@ fn base(workspace: &Workspace, commit: &str) -> Result<PathBuf> {
             format!("there is no commit {commit} here: `git fetch --unshallow`, or name another with --base")
         })?;
     let folder = workspace.target.join("bench").join(&id[..12]);
-    let programs = folder.join("target/debug");
+    let optimised = folder.join("target/release");
+    if optimised.join("sgd").exists() {
+        return Ok(optimised);
+    }
+    let (programs, profile) = match release {
+        true => (optimised, Some("--release")),
+        false => (folder.join("target/debug"), None),
+    };
     if programs.join("sgd").exists() {
         return Ok(programs);
     }
@@ -120,7 +129,7 @@ fn base(workspace: &Workspace, commit: &str) -> Result<PathBuf> {
     eprintln!("building {commit} to compare with");
     shell.change_dir(&folder);
     let cargo = workspace.cargo();
-    isolated(cmd!(shell, "{cargo} xtask build"))
+    isolated(cmd!(shell, "{cargo} xtask build {profile...}"))
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("CARGO_MANIFEST_DIR")
         .run()

@@ -186,12 +186,12 @@ impl Link {
         Self(link.unwrap_or_else(|e| panic!("cannot attach to interface {ifindex}: {e}")))
     }
 
-    /// The one link of tcx at a hook of an interface of this thread's namespace, and its program.
+    /// The link of tcx at a hook of an interface of this thread's namespace, and its program, if there is one.
     ///
     /// # Panics
-    /// If there is not exactly one.
+    /// If there are several.
     #[must_use]
-    pub fn of(ifindex: u32, hook: Hook) -> (Self, Program) {
+    pub fn of(ifindex: u32, hook: Hook) -> Option<(Self, Program)> {
         let (mut programs, mut links) = ([0_u32; 8], [0_u32; 8]);
         let mut attributes = QueryAttributes {
             ifindex,
@@ -201,15 +201,19 @@ impl Link {
             links: links.as_mut_ptr() as u64,
             ..QueryAttributes::default()
         };
-        let asked = ask(PROG_QUERY, &mut attributes);
-        asked.unwrap_or_else(|e| panic!("cannot ask for the programs of {ifindex}: {e}"));
+        match ask(PROG_QUERY, &mut attributes) {
+            Err(e) if e.raw_os_error() == Some(libc::ENOENT) => return None,
+            asked => asked.unwrap_or_else(|e| panic!("cannot ask for programs of {ifindex}: {e}")),
+        };
         let count = attributes.count;
-        assert_eq!(count, 1, "programs at {hook:?} of interface {ifindex}");
+        assert!(count <= 1, "{count} programs at {hook:?} of {ifindex}");
         let open = |command, id: u32| {
             made(command, &[id]).unwrap_or_else(|e| panic!("cannot open what has id {id}: {e}"))
         };
-        let program = Program(open(PROG_BY_ID, programs[0]));
-        (Self(open(LINK_BY_ID, links[0])), program)
+        (count == 1).then(|| {
+            let program = Program(open(PROG_BY_ID, programs[0]));
+            (Self(open(LINK_BY_ID, links[0])), program)
+        })
     }
 
     /// Puts another program in its place, atomically.

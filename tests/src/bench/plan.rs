@@ -28,6 +28,12 @@ pub enum Part {
     Flood,
     /// The programs alone, by way of the packet.
     Programs,
+    /// New connections a second, on one core and on two.
+    Rate,
+    /// What a change takes until it is enforced.
+    Updates,
+    /// What a tracked connection takes.
+    Memory,
 }
 
 /// Nodes that stand at the same time, and the ways that are measured on all of them.
@@ -57,6 +63,19 @@ pub struct Exchange {
 /// The room for connections that a node has by default, with some memory.
 const ROOM: u32 = 262_144;
 
+/// Everybody who lets packets pass that rules permit; the first is the reference.
+pub const PASSING: [Who; 6] = [
+    Who::Empty,
+    Who::Nobody,
+    Who::Base,
+    Who::Ours,
+    Who::Neutron,
+    Who::Sets,
+];
+
+/// Everybody who refuses; the first is the reference.
+pub const REFUSING: [Who; 5] = [Who::Drop, Who::Base, Who::Ours, Who::Neutron, Who::Sets];
+
 /// Without many of anything.
 pub const SMALL: Size = Size {
     rules: 10,
@@ -82,6 +101,25 @@ impl Extent {
         }
     }
 
+    /// Its parts, in their order.
+    #[must_use]
+    pub fn parts(self) -> Vec<Part> {
+        let mut parts = vec![Part::Path, Part::Flood, Part::Tcp, Part::Programs];
+        if self == Self::Full {
+            parts.extend([Part::Rate, Part::Updates, Part::Memory]);
+        }
+        parts
+    }
+
+    /// Samples of each way through the programs.
+    #[must_use]
+    pub fn program_rounds(self) -> usize {
+        match self {
+            Self::Quick => 5,
+            Self::Full => 15,
+        }
+    }
+
     /// How long all of it takes.
     #[must_use]
     pub fn estimate(self) -> &'static str {
@@ -97,21 +135,13 @@ impl Extent {
         let full = self == Self::Full;
         let rules = |rules| Size { rules, ..SMALL };
         let ports = |ports| Size { ports, ..SMALL };
-        let all = [
-            Who::Empty,
-            Who::Nobody,
-            Who::Base,
-            Who::Ours,
-            Who::Neutron,
-            Who::Sets,
-        ];
         let stage = |sides: &[Who], size, room, ways| Stage {
             sides: sides.to_vec(),
             size,
             room,
             ways,
         };
-        let mut stages = vec![stage(&all, SMALL, ROOM, small(full))];
+        let mut stages = vec![stage(&PASSING, SMALL, ROOM, small(full))];
         let many = [Who::Empty, Who::Base, Who::Ours, Who::Sets];
         let many = if full {
             &many[..]
@@ -134,7 +164,7 @@ impl Extent {
         }
         if full {
             let ways = [262_144, 1_000_000].map(|flows| of(Protocol::Tcp, flows));
-            stages.push(stage(&all, SMALL, 1 << 20, ways.concat()));
+            stages.push(stage(&PASSING, SMALL, 1 << 20, ways.concat()));
         }
         stages
     }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
-use crate::inventory::{Inventory, Port, group, port};
+use crate::inventory::{Group, Inventory, Port, group, port};
 
 /// The ports of the server that are open to peers.
 pub const UDP: u16 = 5000;
@@ -64,12 +64,25 @@ pub fn beyond(tap: &str) -> String {
 /// The inventory: all ports in one group.
 #[must_use]
 pub fn inventory(size: Size) -> Inventory {
+    inventory_of(size.ports, group_of(size.rules))
+}
+
+/// So many ports in a group.
+#[must_use]
+pub fn inventory_of(count: u32, group: Group) -> Inventory {
+    let ports = ports(count).into_iter();
+    ports.fold(Inventory::new().group(group), Inventory::port)
+}
+
+/// The group of all ports, with so many rules in each direction.
+#[must_use]
+pub fn group_of(count: u32) -> Group {
     let mut open = group("OPEN");
     for Rule {
         protocol,
         port,
         peers,
-    } in rules(size.rules)
+    } in rules(count)
     {
         for (direction, word) in [("ingress", "from"), ("egress", "to")] {
             let peers = peers.as_deref().unwrap_or("0.0.0.0/0");
@@ -78,10 +91,7 @@ pub fn inventory(size: Size) -> Inventory {
             ));
         }
     }
-    let ports = ports(size.ports);
-    ports
-        .into_iter()
-        .fold(Inventory::new().group(open), Inventory::port)
+    open
 }
 
 /// The same for nftables, as cheap as it can be written: one look-up for who may send from where, connection

@@ -6,15 +6,18 @@ use std::time::Instant;
 use super::clock;
 use super::flood;
 use super::knobs::Knobs;
+use super::memory;
 use super::path::Grounds;
 use super::plan::{self, Extent, Part, Stage};
 use super::programs;
+use super::rate;
 use super::report::{Report, Row, Section};
 use super::rules::Size;
 use super::side::{Side, Who, Wiring, Workshop};
 use super::stacks::Stacks;
 use super::statistics::{Cell, Measured, interleave};
 use super::tcp;
+use super::update;
 use super::wire::Wire;
 use crate::interrupt;
 
@@ -62,6 +65,9 @@ pub fn run(order: &Order) -> Result<Report, String> {
             Part::Tcp => run.tcp()?,
             Part::Flood => run.flood()?,
             Part::Programs => run.programs(),
+            Part::Rate => run.rate(&cores)?,
+            Part::Updates => run.updates()?,
+            Part::Memory => run.memory(),
         }
     }
     Ok(Report {
@@ -121,15 +127,8 @@ impl Run<'_> {
             "ns",
             Who::Empty,
         );
-        let who = [
-            Who::Empty,
-            Who::Nobody,
-            Who::Base,
-            Who::Ours,
-            Who::Neutron,
-            Who::Sets,
-        ];
-        let sides: Vec<Side<Stacks>> = self.sides(&who, plan::SMALL, self.order.workshop.flows);
+        let sides: Vec<Side<Stacks>> =
+            self.sides(&plan::PASSING, plan::SMALL, self.order.workshop.flows);
         for exchange in self.order.extent.exchanges() {
             for side in &sides {
                 side.wire.offload(side.netns(), exchange.offload);
@@ -153,8 +152,8 @@ impl Run<'_> {
             "ns",
             Who::Drop,
         );
-        let who = [Who::Drop, Who::Base, Who::Ours, Who::Neutron, Who::Sets];
-        let sides: Vec<Side<Wire>> = self.sides(&who, plan::SMALL, self.order.workshop.flows);
+        let sides: Vec<Side<Wire>> =
+            self.sides(&plan::REFUSING, plan::SMALL, self.order.workshop.flows);
         for (name, spoofed) in [
             ("refused by the rules", false),
             ("another machine's address", true),
@@ -175,7 +174,46 @@ impl Run<'_> {
     fn programs(&mut self) {
         self.say("the programs alone, by way of the packet");
         let base = self.order.workshop.base.as_deref();
-        let section = programs::run(base, &self.order.only, self.rounds);
+        let rounds = self.order.rounds;
+        let rounds = rounds.unwrap_or(self.order.extent.program_rounds());
+        let section = programs::run(base, &self.order.only, rounds);
+        self.sections.push(section);
+    }
+
+    fn rate(&mut self, cores: &[usize]) -> Result<(), String> {
+        let [.., one, two] = cores else {
+            self.say("new connections on two cores are left out: there is one");
+            return Ok(());
+        };
+        let sides: Vec<Side<Wire>> =
+            self.sides(&plan::PASSING, plan::SMALL, self.order.workshop.flows);
+        self.say("new connections on one core and on two");
+        let mut section = Section::of_costs("New connections from the VM", "thousand a second");
+        section.rows.extend(rate::measure(&sides, [*two, *one])?);
+        self.sections.push(section);
+        Ok(())
+    }
+
+    fn updates(&mut self) -> Result<(), String> {
+        let who = [Who::Base, Who::Ours, Who::Neutron];
+        let size = Size {
+            ports: update::PORTS,
+            ..plan::SMALL
+        };
+        let mut sides: Vec<Side<Wire>> = self.sides(&who, size, self.order.workshop.flows);
+        let unit = "milliseconds until it is enforced";
+        let mut section = Section::of_costs("A change", unit);
+        self.say("changes of rules, members and ports");
+        section.rows = update::measure(&mut sides)?;
+        self.sections.push(section);
+        Ok(())
+    }
+
+    fn memory(&mut self) {
+        self.say("what a tracked connection takes");
+        let mut section = Section::of_costs("A tracked connection, all maps counted", "bytes");
+        let rows = memory::measure(self.order.workshop.base.as_deref());
+        section.rows.extend(rows);
         self.sections.push(section);
     }
 

@@ -1,10 +1,12 @@
 //! Who is measured: nodes with the same port on the same wire, each filtered in another way.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
 use sg_common::hook::Hook;
 use tempfile::TempDir;
 
@@ -78,16 +80,15 @@ enum Foundation {
     Bare(Netns),
     Filtered(Box<Node>),
     Neutron {
-        _oracle: Oracle,
+        oracle: Oracle,
         netns: Netns,
         _programs: TempDir,
     },
 }
 
-/// The programs at both hooks, and the empty one to be put in their places.
+/// The programs at the hooks that have one, and the empty one to be put in their places.
 struct Swap {
-    links: [Link; 2],
-    own: [Program; 2],
+    places: Vec<(Link, Program)>,
     empty: Program,
 }
 
@@ -165,7 +166,7 @@ impl<W: Wiring> Side<W> {
                 let refused = oracle.apply(&inventory.json(), &local, true);
                 assert!(refused.is_empty(), "Neutron refuses rules: {refused:?}");
                 let foundation = Foundation::Neutron {
-                    _oracle: oracle,
+                    oracle,
                     netns,
                     _programs: legacy,
                 };
@@ -208,41 +209,56 @@ impl<W: Wiring> Side<W> {
 
     /// Puts empty programs in place of its own, where it has some.
     pub fn bypass(&self) {
-        if let Some(swap) = &self.swap {
-            swap.links.iter().for_each(|link| link.put(&swap.empty));
+        for (swap, (link, _)) in self.places() {
+            link.put(&swap.empty);
         }
     }
 
     /// Puts its own programs in place.
     pub fn engage(&self) {
-        if let Some(swap) = &self.swap {
-            let places = swap.links.iter().zip(&swap.own);
-            places.for_each(|(link, own)| link.put(own));
+        for (_, (link, own)) in self.places() {
+            link.put(own);
+        }
+    }
+
+    fn places(&self) -> impl Iterator<Item = (&Swap, &(Link, Program))> {
+        let swap = self.swap.iter();
+        swap.flat_map(|swap| swap.places.iter().map(move |place| (swap, place)))
+    }
+
+    /// Brings it to an inventory, which is given as text as well; returns when that is enforced.
+    ///
+    /// # Panics
+    /// If it is refused, or there is nobody to enforce it.
+    pub fn apply(&mut self, document: &Value, text: &str) {
+        match &mut self.foundation {
+            Foundation::Filtered(node) => node.put(text),
+            Foundation::Neutron { oracle, .. } => {
+                let ports = rules::ports(self.size.ports);
+                let plugged: BTreeSet<_> = ports.iter().map(|port| port.id().to_string()).collect();
+                let listed = document["ports"].as_array().into_iter().flatten();
+                let listed = listed.filter_map(|port| port["id"].as_str().map(str::to_owned));
+                let local: Vec<_> = listed.filter(|id| plugged.contains(id)).collect();
+                oracle.apply(document, &local, false);
+            }
+            Foundation::Bare(_) => panic!("{} takes no inventories", self.who),
         }
     }
 
     fn swap(&self) -> Option<Swap> {
         let empty = empty::saying(empty::NEXT);
         let (who, ifindex) = (self.who, self.wire.ifindex());
-        let pairs = match who {
-            Who::Empty | Who::Drop => self.netns().run(|| {
+        let place = |hook| match who {
+            Who::Empty | Who::Drop => {
                 let code = if who == Who::Drop { DROP } else { empty::NEXT };
-                Hook::ALL.map(|hook| {
-                    let own = empty::saying(code);
-                    (Link::tcx(&own, ifindex, hook), own)
-                })
-            }),
-            Who::Base | Who::Ours => self
-                .netns()
-                .run(|| Hook::ALL.map(|hook| Link::of(ifindex, hook))),
-            _ => return None,
+                let own = empty::saying(code);
+                Some((Link::tcx(&own, ifindex, hook), own))
+            }
+            _ => Link::of(ifindex, hook),
         };
-        let [(from, own_from), (to, own_to)] = pairs;
-        Some(Swap {
-            links: [from, to],
-            own: [own_from, own_to],
-            empty,
-        })
+        let places = self.netns().run(|| Hook::ALL.map(place));
+        let places: Vec<_> = places.into_iter().flatten().collect();
+        (!places.is_empty()).then_some(Swap { places, empty })
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How often a sample is taken again that is not whole.
-const PATIENCE: u32 = 20;
+const PATIENCE: u32 = 10;
 
 /// Median and quartiles.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_never_gives_a_whole_sample_is_named() {
-        let error = measure(&[None; 20], &[1.0; 20]).unwrap_err();
+        let error = measure(&[None; 10], &[1.0; 10]).unwrap_err();
         assert!(error.starts_with("script"), "{error}");
     }
 }

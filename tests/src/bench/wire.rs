@@ -114,9 +114,7 @@ impl Wire {
     #[must_use]
     pub fn sample(&self, node: &Netns, frames: &Frames, count: u32) -> Sample {
         let before = self.out(frames.hook);
-        let entry = self.entries[frames.hook as usize];
-        let let_in = || frames.program.let_in(entry, &frames.frame, count);
-        let ((), taken) = node.run(|| clock::time(let_in));
+        let ((), taken) = node.run(|| clock::time(|| self.let_in(frames, count)));
         let mut out = self.out(frames.hook) - before;
         if out < u64::from(count) {
             // What ksoftirqd has taken over comes later, if it is to come at all.
@@ -129,6 +127,12 @@ impl Wire {
             out: u32::try_from(out).unwrap_or(u32::MAX),
             taken,
         }
+    }
+
+    /// Lets in frames from a thread that is in the node's namespace.
+    pub fn let_in(&self, frames: &Frames, count: u32) {
+        let entry = self.entries[frames.hook as usize];
+        frames.program.let_in(entry, &frames.frame, count);
     }
 }
 

@@ -82,14 +82,14 @@ fn measure(options: &Options) -> Result<u8, String> {
         Some(docs) => record::read(docs)?,
         None => None,
     };
-    let parts = match (options.programs, options.part.as_slice()) {
-        (true, _) => vec![Part::Programs],
-        (false, []) => vec![Part::Path, Part::Flood, Part::Tcp, Part::Programs],
-        (false, parts) => parts.to_vec(),
-    };
     let extent = match options.quick {
         true => Extent::Quick,
         false => Extent::Full,
+    };
+    let parts = match (options.programs, options.part.as_slice()) {
+        (true, _) => vec![Part::Programs],
+        (false, []) => extent.parts(),
+        (false, parts) => parts.to_vec(),
     };
     let report = run::run(&Order {
         extent,
