@@ -73,8 +73,15 @@ pub const PASSING: [Who; 6] = [
     Who::Sets,
 ];
 
-/// Everybody who refuses; the first is the reference.
-pub const REFUSING: [Who; 5] = [Who::Drop, Who::Base, Who::Ours, Who::Neutron, Who::Sets];
+/// Everybody who refuses what the VM writes; the first is the reference. Only what is written to a tap meets XDP.
+pub const REFUSING: [Who; 6] = [
+    Who::Drop,
+    Who::Base,
+    Who::Ours,
+    Who::Xdp,
+    Who::Neutron,
+    Who::Sets,
+];
 
 /// Without many of anything.
 pub const SMALL: Size = Size {

@@ -38,9 +38,12 @@ pub struct Order {
 
 /// Measures.
 ///
+/// The report of what could be measured, and what could not and why: the row and the side that did not do what was to be
+/// measured.
+///
 /// # Errors
-/// Names the row and the side that did not do what was to be measured.
-pub fn run(order: &Order) -> Result<Report, String> {
+/// Without a core to run on.
+pub fn run(order: &Order) -> Result<(Report, Vec<String>), String> {
     // Between two rows a run can be ended in order.
     interrupt::watch();
     // All that is measured is done by threads that stay where this one is.
@@ -53,6 +56,7 @@ pub fn run(order: &Order) -> Result<Report, String> {
         began: Instant::now(),
         knobs: Knobs::default(),
         sections: Vec::new(),
+        failures: Vec::new(),
     };
     run.knobs.hurry();
     run.say(&format!(
@@ -60,21 +64,25 @@ pub fn run(order: &Order) -> Result<Report, String> {
         order.extent.estimate()
     ));
     for part in &order.parts {
-        match part {
-            Part::Path => run.path()?,
-            Part::Tcp => run.tcp()?,
-            Part::Flood => run.flood()?,
+        let measured = match part {
+            Part::Path => run.path(),
+            Part::Tcp => run.tcp(),
+            Part::Flood => run.flood(),
             Part::Programs => run.programs(),
-            Part::Rate => run.rate(&cores)?,
-            Part::Updates => run.updates()?,
+            Part::Rate => run.rate(&cores),
+            Part::Updates => run.updates(),
             Part::Memory => run.memory(),
+        };
+        if let Err(why) = measured {
+            run.failed(why);
         }
     }
-    Ok(Report {
+    let report = Report {
         machine: machine(cores.len()),
         extent: order.extent.as_str().to_owned(),
         sections: run.sections,
-    })
+    };
+    Ok((report, run.failures))
 }
 
 struct Run<'a> {
@@ -83,6 +91,7 @@ struct Run<'a> {
     began: Instant,
     knobs: Knobs,
     sections: Vec<Section>,
+    failures: Vec<String>,
 }
 
 impl Run<'_> {
@@ -94,7 +103,9 @@ impl Run<'_> {
             Who::Empty,
         );
         for stage in self.order.extent.stages() {
-            self.stage(&stage, &mut section)?;
+            if let Err(why) = self.stage(&stage, &mut section) {
+                self.failed(why);
+            }
         }
         self.sections.push(section);
         Ok(())
@@ -171,13 +182,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn programs(&mut self) {
+    fn programs(&mut self) -> Result<(), String> {
         self.say("the programs alone, by way of the packet");
         let base = self.order.workshop.base.as_deref();
         let rounds = self.order.rounds;
         let rounds = rounds.unwrap_or(self.order.extent.program_rounds());
         let section = programs::run(base, &self.order.only, rounds);
         self.sections.push(section);
+        Ok(())
     }
 
     fn rate(&mut self, cores: &[usize]) -> Result<(), String> {
@@ -209,12 +221,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn memory(&mut self) {
+    fn memory(&mut self) -> Result<(), String> {
         self.say("what a tracked connection takes");
         let mut section = Section::of_costs("A tracked connection, all maps counted", "bytes");
         let rows = memory::measure(self.order.workshop.base.as_deref());
         section.rows.extend(rows);
         self.sections.push(section);
+        Ok(())
     }
 
     /// Measures a row; once more if its reference was not itself.
@@ -264,6 +277,11 @@ impl Run<'_> {
         who.iter()
             .map(|who| Side::new(*who, size, &workshop))
             .collect()
+    }
+
+    fn failed(&mut self, why: String) {
+        self.say(&format!("could not be measured: {why}"));
+        self.failures.push(why);
     }
 
     fn say(&self, what: &str) {

@@ -36,8 +36,10 @@ pub enum Who {
     Drop,
     /// The build to compare with.
     Base,
-    /// This build.
+    /// This build, with all of it at tc.
     Ours,
+    /// This build, with what VMs send filtered at XDP.
+    Xdp,
     /// Neutron's iptables, as its own code writes them.
     Neutron,
     /// nftables with sets and verdict maps.
@@ -99,6 +101,15 @@ impl Who {
         name.starts_with("ours")
     }
 
+    /// The settings file of its daemon, for those of this build.
+    fn settings(self) -> Option<&'static str> {
+        match self {
+            Self::Ours => Some("from_vm = \"tc\"\n"),
+            Self::Xdp => Some("from_vm = \"xdp\"\n"),
+            _ => None,
+        }
+    }
+
     /// Whether it accepts what rules refuse.
     #[must_use]
     pub fn is_open(self) -> bool {
@@ -114,6 +125,7 @@ impl fmt::Display for Who {
             Self::Drop => "tc drop",
             Self::Base => "base",
             Self::Ours => "ours, tc",
+            Self::Xdp => "ours, xdp",
             Self::Neutron => "Neutron's iptables",
             Self::Sets => "nftables' sets",
         })
@@ -136,20 +148,29 @@ impl<W: Wiring> Side<W> {
                 others(&netns, size);
                 (Foundation::Bare(netns), wire)
             }
-            Who::Base | Who::Ours => {
-                let mut node = Node::new(if who == Who::Base { "base" } else { "ours" });
-                if who == Who::Base {
-                    let base = workshop.base.as_deref();
-                    node = node.with_programs(base.expect("a build to compare with"));
-                }
+            Who::Base | Who::Ours | Who::Xdp => {
+                let node = Node::new(if who == Who::Base { "base" } else { "ours" });
+                let mut node = match (who, &workshop.base) {
+                    (Who::Base, Some(programs)) => node.with_programs(programs),
+                    (Who::Base, None) => panic!("there is no build to compare with"),
+                    _ => node,
+                };
                 bridge_netfilter(node.netns(), false);
                 let wire = W::new(node.netns());
                 others(node.netns(), size);
                 node.write(&inventory);
                 let (flows, unproven) = (workshop.flows.to_string(), UNPROVEN.to_string());
                 let mut options = vec!["--max-flows", flows.as_str()];
-                if who == Who::Ours {
-                    options.extend(["--max-unproven", &unproven]);
+                let file = node.directory().join("settings.toml");
+                let file = file.to_string_lossy().into_owned();
+                if let Some(settings) = who.settings() {
+                    fs::write(&file, settings)
+                        .unwrap_or_else(|e| panic!("cannot write {file}: {e}"));
+                    options.extend(["--settings", &file]);
+                    // Each port has its own: with many it would be gigabytes, and they open few.
+                    if size.ports == 1 {
+                        options.extend(["--max-unproven", &unproven]);
+                    }
                 }
                 node.start_with(&options);
                 (Foundation::Filtered(Box::new(node)), wire)

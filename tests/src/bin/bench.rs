@@ -91,7 +91,7 @@ fn measure(options: &Options) -> Result<u8, String> {
         (false, []) => extent.parts(),
         (false, parts) => parts.to_vec(),
     };
-    let report = run::run(&Order {
+    let (report, failures) = run::run(&Order {
         extent,
         parts,
         rounds: options.rounds,
@@ -108,6 +108,11 @@ fn measure(options: &Options) -> Result<u8, String> {
     }
     if let Some(path) = &options.json {
         std::fs::write(path, report.json()).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    if let Some(why) = failures.first() {
+        return Err(format!(
+            "not all could be measured, nothing is recorded: {why}"
+        ));
     }
     if let (true, Some(docs)) = (options.record, &options.docs) {
         record::write(docs, &report)?;
