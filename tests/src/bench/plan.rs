@@ -171,7 +171,8 @@ impl Extent {
         }
         if full {
             let ways = [262_144, 1_000_000].map(|flows| of(Protocol::Tcp, flows));
-            stages.push(stage(&PASSING, SMALL, 1 << 20, ways.concat()));
+            // A port has a quarter of the table for its own.
+            stages.push(stage(&PASSING, SMALL, 1 << 22, ways.concat()));
         }
         stages
     }
