@@ -1,10 +1,13 @@
 //! The filter: one page, one stage after the other.
+//!
+//! In the kernel it is two programs: [`short`] ends nearly every packet's way, and calls [`whole`] for the
+//! others.
 
 use crate::hook::Hook;
 use crate::layout::port::{PortKey, flags};
 use crate::packet::{self, Body, Opening};
 use crate::reason::{Accept, DropReason, Verdict};
-use crate::scratch::Scratch;
+use crate::scratch::{Facts, Run, Scratch};
 use crate::stage::connection::{self, Tracking};
 use crate::stage::fragment::Known;
 use crate::stage::lane::{self, Lane};
@@ -15,18 +18,12 @@ use crate::wire::frame::Frame;
 
 /// Judges a frame at a hook of an interface, and counts the verdict.
 #[inline(always)]
-pub fn filter<F, T>(
-    hook: Hook,
-    ifindex: u32,
-    frame: &F,
-    tables: &T,
-    scratch: &mut Scratch,
-) -> Verdict
+pub fn filter<F, T>(hook: Hook, ifindex: u32, frame: &F, tables: &T, run: &mut Run) -> Verdict
 where
     F: Frame + ?Sized,
     T: Tables,
 {
-    filter_by::<F, T, true>(hook, ifindex, frame, tables, scratch)
+    filter_by::<F, T, true>(hook, ifindex, frame, tables, run)
 }
 
 /// As [`filter`], with the short lane or, to compare it with what it stands for, without.
@@ -36,80 +33,122 @@ pub fn filter_by<F, T, const LANE: bool>(
     ifindex: u32,
     frame: &F,
     tables: &T,
-    scratch: &mut Scratch,
+    run: &mut Run,
 ) -> Verdict
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    match short::<F, T, LANE>(hook, ifindex, frame, tables, run) {
+        Some(verdict) => verdict,
+        None => whole(hook, frame, tables, run),
+    }
+}
+
+/// The first program: whose a frame is, and the short lane. `None` leaves it to [`whole`].
+#[inline(always)]
+pub fn short<F, T, const LANE: bool>(
+    hook: Hook,
+    ifindex: u32,
+    frame: &F,
+    tables: &T,
+    run: &mut Run,
+) -> Option<Verdict>
 where
     F: Frame + ?Sized,
     T: Tables,
 {
     let mut slot = 0;
-    let verdict = judge::<F, T, LANE>(hook, ifindex, frame, tables, scratch, &mut slot);
+    let verdict = judge_short::<F, T, LANE>(hook, ifindex, frame, tables, run, &mut slot)?;
     tables.count(slot, hook.direction(), &verdict, frame.len());
-    verdict
+    Some(verdict)
 }
 
+/// The second program: what [`short`] has left.
 #[inline(always)]
-fn judge<F, T, const LANE: bool>(
-    hook: Hook,
-    ifindex: u32,
-    frame: &F,
-    tables: &T,
-    scratch: &mut Scratch,
-    slot: &mut u32,
-) -> Verdict
+pub fn whole<F, T>(hook: Hook, frame: &F, tables: &T, run: &mut Run) -> Verdict
 where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let ethernet = ethernet::parse(frame)?;
-    let mut key = PortKey {
-        ifindex,
-        vlan: ethernet.vlan,
-        reserved: 0,
+    let verdict = judge(hook, frame, tables, run);
+    tables.count(run.facts.slot, hook.direction(), &verdict, frame.len());
+    verdict
+}
+
+#[inline(always)]
+fn judge_short<F, T, const LANE: bool>(
+    hook: Hook,
+    ifindex: u32,
+    frame: &F,
+    tables: &T,
+    run: &mut Run,
+    slot: &mut u32,
+) -> Option<Verdict>
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    let ethernet = match ethernet::parse(frame) {
+        Ok(ethernet) => ethernet,
+        Err(reason) => return Some(Err(reason)),
     };
-    let (port, settings) = port::find(tables, &mut key)?;
+    let mut key = PortKey::new(ifindex, ethernet.vlan);
+    let (port, settings) = match port::find(tables, &mut key) {
+        Ok(found) => found,
+        Err(reason) => return Some(Err(reason)),
+    };
     *slot = port.slot;
+    let mut facts = Facts::new(ethernet, port, key, tables.now());
     let context = Context {
         hook,
-        source_mac: ethernet.source,
-        mac: port.mac,
-        flags: port.flags,
-        slot: port.slot,
-        generation: port.generation,
-        now: tables.now(),
-        key,
+        facts: &facts,
         port,
         settings,
     };
-    port::confirm(port, &key)?;
-    if context.has(flags::UNFILTERED) {
-        return Ok(Accept::Unfiltered);
+    if let Err(reason) = port::confirm(port, &key) {
+        return Some(Err(reason));
     }
-    if ethernet.vlan != key.vlan {
+    if context.has(flags::UNFILTERED) {
+        return Some(Ok(Accept::Unfiltered));
+    }
+    if ethernet.vlan == key.vlan && LANE {
+        match lane::take(tables, &context, frame, &mut run.scratch) {
+            Lane::Taken => return Some(Ok(Accept::Established)),
+            Lane::Left => {}
+            Lane::Absent => facts.absent = true,
+        }
+    }
+    run.facts = facts;
+    None
+}
+
+#[inline(always)]
+fn judge<F, T>(hook: Hook, frame: &F, tables: &T, run: &mut Run) -> Verdict
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    let Run { facts, scratch } = run;
+    let (port, settings) = port::again(tables, facts)?;
+    let context = Context {
+        hook,
+        facts,
+        port,
+        settings,
+    };
+    if facts.ethernet.vlan != facts.key.vlan {
         return source::check_mac(tables, &context).map(|()| Accept::Tagged);
     }
-    let lane = match LANE {
-        true => lane::take(tables, &context, frame, &ethernet, scratch),
-        false => Lane::Left,
-    };
-    if lane == Lane::Taken {
-        return Ok(Accept::Established);
-    }
-    match packet::body(frame, &ethernet, &mut scratch.ip)? {
-        Body::Ip => judge_ip(tables, &context, frame, lane == Lane::Absent, scratch),
-        Body::Arp => arp::check(tables, &context, frame, ethernet.payload),
-        Body::Other => ethertype::check(tables, &context, ethernet.ethertype),
+    match packet::body(frame, &facts.ethernet, &mut scratch.ip)? {
+        Body::Ip => judge_ip(tables, &context, frame, scratch),
+        Body::Arp => arp::check(tables, &context, frame, facts.ethernet.payload),
+        Body::Other => ethertype::check(tables, &context, facts.ethernet.ethertype),
     }
 }
 
 #[inline(always)]
-fn judge_ip<F, T>(
-    tables: &T,
-    context: &Context<'_>,
-    frame: &F,
-    absent: bool,
-    scratch: &mut Scratch,
-) -> Verdict
+fn judge_ip<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Verdict
 where
     F: Frame + ?Sized,
     T: Tables,
@@ -118,7 +157,7 @@ where
     let transport = packet::transport(frame, &scratch.ip);
     scratch.opening = Opening::new(context.slot, context.hook, &scratch.ip, transport);
     let tracking = connection::tracking(context, frame, scratch);
-    let found = connection::find(tables, context, tracking, absent, scratch);
+    let found = connection::find(tables, context, tracking, scratch);
 
     let own = found.is_some() && tracking == Tracking::Connection;
     if !(own && connection::vouches(context, &scratch.flow)) {

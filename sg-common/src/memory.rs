@@ -112,7 +112,7 @@ impl Memory {
 /// An address with only its first bits left.
 pub fn mask(address: &Address, bits: u32) -> Address {
     let mask = u128::MAX.checked_shl(128 - bits.min(128)).unwrap_or(0);
-    (u128::from_be_bytes(*address) & mask).to_be_bytes()
+    Address::new((u128::from_be_bytes(address.octets()) & mask).to_be_bytes())
 }
 
 /// Looks up the longest prefix of an address: `get` answers for an address of so many bits.
@@ -171,8 +171,12 @@ impl Tables for Memory {
         Some(&self.settings)
     }
 
-    fn port(&self, key: &PortKey) -> Option<&Port> {
+    fn port(&self, key: &mut PortKey) -> Option<&Port> {
         self.look_up(name::PORTS);
+        self.ports.get(key)
+    }
+
+    fn port_again(&self, key: &PortKey, _: u32) -> Option<&Port> {
         self.ports.get(key)
     }
 

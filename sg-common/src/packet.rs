@@ -34,7 +34,7 @@ pub fn body<F: Frame + ?Sized>(
             true => Ok(Body::Ip),
             false => Err(DropReason::MalformedIpv4),
         },
-        ethertype::IPV6 => match ipv6::parse(frame, ethernet.payload, Extent::Whole, ip) {
+        ethertype::IPV6 => match ipv6::parse(frame, ethernet.payload, ip) {
             Walk::Done => Ok(Body::Ip),
             Walk::CutShort => Err(DropReason::MalformedIpv6),
             Walk::TooLong => Err(DropReason::ExtensionHeaders),

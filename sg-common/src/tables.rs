@@ -41,8 +41,11 @@ pub trait Tables {
     /// The operator's settings; `None` before the loader has written them.
     fn settings(&self) -> Option<&Settings>;
 
-    /// A port; its tag is the reader's to check.
-    fn port(&self, key: &PortKey) -> Option<&Port>;
+    /// A port; its tag is the reader's to check, and `key` becomes what that has to be.
+    fn port(&self, key: &mut PortKey) -> Option<&Port>;
+
+    /// The same port, whose slot is known by now.
+    fn port_again(&self, key: &PortKey, slot: u32) -> Option<&Port>;
 
     /// Longest match in `addresses`, of the whole address: bits of [`crate::layout::port::kind`].
     fn address(&self, key: &AddressKey) -> Option<u32>;

@@ -28,9 +28,6 @@ pub struct Entry(pub *mut Flow);
 /// A flow as the words of which it is made.
 type Words = [u64; size_of::<Flow>() / 8];
 
-/// The same in halves; the first two are the state word.
-type Halves = [u32; size_of::<Flow>() / 4];
-
 impl FlowEntry for Entry {
     #[inline(always)]
     fn load(&self) -> Flow {
@@ -62,11 +59,12 @@ impl FlowEntry for Entry {
         } else if Word(self.word()).nonce() != before.word().nonce() {
             return false;
         }
-        let (old, new): (&Halves, &Halves) = (bytemuck::cast_ref(before), bytemuck::cast_ref(flow));
-        for index in size_of::<u64>() / size_of::<u32>()..new.len() {
-            if old[index] != new[index] {
+        let (old, new): (&Words, &Words) = (bytemuck::cast_ref(before), bytemuck::cast_ref(flow));
+        for index in 1..new.len() {
+            let changed = old[index] ^ new[index];
+            if changed != 0 {
                 // SAFETY: as for `load`; the element is as long as a flow.
-                unsafe { self.0.cast::<u32>().add(index).write(new[index]) };
+                unsafe { write_halves(self.0.cast::<u64>().add(index), changed, new[index]) };
             }
         }
         true
@@ -150,6 +148,25 @@ impl Entry {
             Seized::Ours
         } else {
             Seized::Others
+        }
+    }
+}
+
+/// Writes the halves of a word that have changed.
+#[inline(always)]
+unsafe fn write_halves(place: *mut u64, changed: u64, new: u64) {
+    let (low, high) = match cfg!(target_endian = "little") {
+        true => (0, 1),
+        false => (1, 0),
+    };
+    let half = |index| place.cast::<u32>().wrapping_add(index);
+    // SAFETY: the caller's.
+    unsafe {
+        if changed as u32 != 0 {
+            half(low).write(new as u32);
+        }
+        if changed >> 32 != 0 {
+            half(high).write((new >> 32) as u32);
         }
     }
 }

@@ -40,36 +40,50 @@ mod programs {
     use aya_ebpf::macros::{classifier, xdp};
     use aya_ebpf::programs::{TcContext, XdpContext};
     use bytemuck::AnyBitPattern;
-    use sg_common::filter::filter;
+    use sg_common::filter;
     use sg_common::hook::Hook;
     use sg_common::layout::sweep::{Adoption, adopted};
     use sg_common::reason::Verdict;
-    use sg_common::scratch::Scratch;
-    use sg_common::wire::frame::Frame;
+    use sg_common::scratch::{Run, Scratch};
 
-    use crate::frame::{TcFrame, XdpFrame};
+    use crate::frame::{Outer, TcFrame, XdpFrame};
     use crate::tables::KernelTables;
     use crate::{flows, maps, sweep};
 
     /// tc ingress of a tap: what the VM sends.
     #[classifier]
     pub fn from_vm(ctx: TcContext) -> i32 {
-        judge(Hook::FromVm, ctx)
+        short(Hook::FromVm, ctx)
     }
 
     /// tc egress of a tap: what the VM is to receive.
     #[classifier]
     pub fn to_vm(ctx: TcContext) -> i32 {
-        judge(Hook::ToVm, ctx)
+        short(Hook::ToVm, ctx)
     }
 
-    /// The whole filter of what the VM sends at XDP of its tap, before tc and before packet sockets.
+    /// The rest of the filter, for what the VM sends.
+    #[classifier]
+    pub fn whole_from_vm(ctx: TcContext) -> i32 {
+        whole(Hook::FromVm, ctx)
+    }
+
+    /// The rest of the filter, for what the VM is to receive.
+    #[classifier]
+    pub fn whole_to_vm(ctx: TcContext) -> i32 {
+        whole(Hook::ToVm, ctx)
+    }
+
+    /// The filter of what the VM sends at XDP of its tap, before tc and before packet sockets.
     #[xdp]
     pub fn from_vm_xdp(ctx: XdpContext) -> u32 {
-        match judge_xdp(ctx) {
-            Some(()) => XDP_PASS,
-            None => XDP_DROP,
-        }
+        xdp_code(short_xdp(&ctx))
+    }
+
+    /// The rest of it.
+    #[xdp]
+    pub fn whole_from_vm_xdp(ctx: XdpContext) -> u32 {
+        xdp_code(whole_xdp(&ctx))
     }
 
     /// As `closed`, at XDP.
@@ -101,11 +115,10 @@ mod programs {
     /// Returns one of [`adopted`].
     #[classifier]
     pub fn adopt(ctx: TcContext) -> i32 {
-        let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
+        let Some(run) = room() else {
             return adopted::NO_ROOM as i32;
         };
-        // SAFETY: as in `judge`.
-        let Scratch { opening, flow, .. } = unsafe { &mut *scratch };
+        let Scratch { opening, flow, .. } = &mut run.scratch;
         let read = read(&ctx, offset_of!(Adoption, key), &mut opening.key)
             && read(&ctx, offset_of!(Adoption, flow), flow);
         match read {
@@ -118,11 +131,10 @@ mod programs {
     /// assured. Returns 1 if it was there.
     #[classifier]
     pub fn dismiss(ctx: TcContext) -> i32 {
-        let Some(scratch) = maps::SCRATCH.get_ptr_mut(0) else {
+        let Some(run) = room() else {
             return 0;
         };
-        // SAFETY: as in `judge`.
-        let key = unsafe { &mut (*scratch).opening.key };
+        let key = &mut run.scratch.opening.key;
         let removed = read(&ctx, offset_of!(Adoption, key), key) && flows::dismiss(key);
         removed as i32
     }
@@ -137,36 +149,87 @@ mod programs {
         error == 0
     }
 
+    #[inline(always)]
+    fn short(hook: Hook, ctx: TcContext) -> i32 {
+        let frame = TcFrame::new(&ctx);
+        let Some(run) = room() else {
+            return TC_ACT_SHOT;
+        };
+        match filter::short::<_, _, true>(hook, frame.ifindex(), &frame, &KernelTables, run) {
+            Some(verdict) => code(&verdict),
+            None => {
+                // SAFETY: the context is the running program's. It comes back only if there is no second one.
+                let _ = unsafe { maps::WHOLE.tail_call(&ctx, hook as u32) };
+                TC_ACT_SHOT
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn whole(hook: Hook, ctx: TcContext) -> i32 {
+        let frame = TcFrame::new(&ctx);
+        match room() {
+            Some(run) => code(&filter::whole(hook, &frame, &KernelTables, run)),
+            None => TC_ACT_SHOT,
+        }
+    }
+
     /// `UNSPEC` lets the next program on the interface speak; the last one's lets the packet pass.
     #[inline(always)]
-    fn judge(hook: Hook, ctx: TcContext) -> i32 {
-        let frame = TcFrame::new(&ctx);
-        match verdict(hook, frame.ifindex(), &frame) {
-            Some(Ok(_)) => TC_ACT_UNSPEC,
-            _ => TC_ACT_SHOT,
+    fn code(verdict: &Verdict) -> i32 {
+        match verdict {
+            Ok(_) => TC_ACT_UNSPEC,
+            Err(_) => TC_ACT_SHOT,
         }
     }
 
     /// Whether a packet may pass, which it then can.
     #[inline(always)]
-    fn judge_xdp(ctx: XdpContext) -> Option<()> {
-        let outer = maps::OUTER.get_ptr_mut(0)?;
-        // SAFETY: as in `verdict`.
-        let frame = XdpFrame::new(ctx.ctx, unsafe { &mut *outer })?;
-        match verdict(Hook::FromVm, frame.ifindex(), &frame) {
-            Some(Ok(_)) => frame.restore(),
-            _ => None,
+    fn short_xdp(ctx: &XdpContext) -> Option<()> {
+        let (run, outer) = (room()?, outer()?);
+        let frame = XdpFrame::new(ctx.ctx, outer)?;
+        let (hook, ifindex) = (Hook::FromVm, frame.ifindex());
+        match filter::short::<_, _, true>(hook, ifindex, &frame, &KernelTables, run) {
+            Some(verdict) => verdict.ok().and_then(|_| frame.restore()),
+            None => {
+                // SAFETY: as for tc.
+                let _ = unsafe { maps::WHOLE_XDP.tail_call(ctx, 0) };
+                None
+            }
         }
     }
 
-    /// What the filter says of a packet; nothing if it has no room to work in.
     #[inline(always)]
-    fn verdict<F: Frame>(hook: Hook, ifindex: u32, frame: &F) -> Option<Verdict> {
-        let scratch = maps::SCRATCH.get_ptr_mut(0)?;
+    fn whole_xdp(ctx: &XdpContext) -> Option<()> {
+        let (run, outer) = (room()?, outer()?);
+        let frame = XdpFrame::again(ctx.ctx, outer);
+        let verdict = filter::whole(Hook::FromVm, &frame, &KernelTables, run);
+        verdict.ok().and_then(|_| frame.restore())
+    }
+
+    #[inline(always)]
+    fn xdp_code(passes: Option<()>) -> u32 {
+        match passes {
+            Some(()) => XDP_PASS,
+            None => XDP_DROP,
+        }
+    }
+
+    /// Room for one run of the filter.
+    #[inline(always)]
+    fn room() -> Option<&'static mut Run> {
+        let run = maps::SCRATCH.get_ptr_mut(0)?;
         // SAFETY: the element is this CPU's, and a program at tc or at XDP runs with bottom halves off
         // (`tun_build_skb`, `tun_sendmsg` and `do_xdp_generic` for a tap): no other one interrupts it.
-        let scratch = unsafe { &mut *scratch };
-        Some(filter(hook, ifindex, frame, &KernelTables, scratch))
+        Some(unsafe { &mut *run })
+    }
+
+    /// Room for the outermost tag of a packet at XDP.
+    #[inline(always)]
+    fn outer() -> Option<&'static mut Outer> {
+        let outer = maps::OUTER.get_ptr_mut(0)?;
+        // SAFETY: as in `room`.
+        Some(unsafe { &mut *outer })
     }
 
     #[panic_handler]

@@ -2,20 +2,21 @@
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_timer};
 use aya_ebpf::btf_maps::{
-    Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray, Queue, RingBuf,
+    Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray, ProgramArray, Queue, RingBuf,
 };
 use aya_ebpf::macros::btf_map;
+use sg_common::hook::Hook;
 use sg_common::layout::capacity;
 use sg_common::layout::counter::Counter;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::maps::Node;
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use sg_common::layout::port::{AddressKey, Port, PortKey};
+use sg_common::layout::port::{AddressKey, PortKey, SlotPorts};
 use sg_common::layout::settings::Settings;
 use sg_common::layout::share::Share;
 use sg_common::layout::sweep::{Room, Sweep};
-use sg_common::scratch::Scratch;
+use sg_common::scratch::Run;
 
 use crate::frame::Outer;
 
@@ -31,8 +32,18 @@ pub static NODE: Array<Node, 1> = Array::new();
 #[btf_map(name = "settings")]
 pub static SETTINGS: Array<Settings, 1> = Array::new();
 
+/// The slot of what has no place in `slots`: the port of a VLAN, of no interface, or of one whose number is
+/// too high.
 #[btf_map(name = "ports")]
-pub static PORTS: HashMap<PortKey, Port, { capacity::PORTS as usize }, ON_DEMAND> = HashMap::new();
+pub static PORTS: HashMap<PortKey, u32, { capacity::PORTS as usize }, ON_DEMAND> = HashMap::new();
+
+/// The slot of each interface; 0 if it has none.
+#[btf_map(name = "slots")]
+pub static SLOTS: Array<u32, { capacity::SLOTS as usize }> = Array::new();
+
+#[btf_map(name = "slot_ports")]
+pub static SLOT_PORTS: Array<SlotPorts, { capacity::slots(capacity::PORTS) as usize }> =
+    Array::new();
 
 #[btf_map(name = "addresses")]
 pub static ADDRESSES: LpmTrie<AddressKey, u32, { capacity::ADDRESSES as usize }> = LpmTrie::new();
@@ -123,9 +134,17 @@ pub static LOGGED: Array<u32, { sg_common::reason::Condition::ALL.len() }> = Arr
 #[btf_map]
 pub static AYA_LOGS: RingBuf<[u8; 0], { 64 << 10 }> = RingBuf::new();
 
+/// The second program of the filter, by hook.
+#[btf_map(name = "whole")]
+pub static WHOLE: ProgramArray<{ Hook::ALL.len() }> = ProgramArray::new();
+
+/// The same at XDP, where there is one hook.
+#[btf_map(name = "whole_xdp")]
+pub static WHOLE_XDP: ProgramArray<1> = ProgramArray::new();
+
 /// Room for what does not fit on the stack.
 #[btf_map(name = "scratch")]
-pub static SCRATCH: PerCpuArray<Scratch, 1> = PerCpuArray::new();
+pub static SCRATCH: PerCpuArray<Run, 1> = PerCpuArray::new();
 
 /// Room for the outermost tag of a packet at XDP.
 #[btf_map(name = "outer")]

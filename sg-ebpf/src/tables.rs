@@ -8,7 +8,7 @@ use sg_common::layout::counter::counter_index;
 use sg_common::layout::flow::{Flow, FlowKey};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
-use sg_common::layout::port::{AddressKey, Port, PortKey};
+use sg_common::layout::port::{AddressKey, Port, PortKey, SlotPorts};
 use sg_common::layout::settings::{Settings, TICK_SHIFT, Ticks};
 use sg_common::layout::share::Kind;
 use sg_common::layout::shared::tag_is;
@@ -118,8 +118,26 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn port(&self, key: &PortKey) -> Option<&Port> {
-        get!(maps::PORTS, key)
+    fn port(&self, key: &mut PortKey) -> Option<&Port> {
+        key.turn = 0;
+        let slot = match maps::SLOTS.get(key.ifindex) {
+            Some(slot) if key.vlan == 0 => slot,
+            _ => get!(maps::PORTS, &*key)?,
+        };
+        if *slot == 0 {
+            return None;
+        }
+        let SlotPorts { turn, ports, .. } = maps::SLOT_PORTS.get(*slot)?;
+        // SAFETY: a reference is valid. Volatile, so that index and tag are of one reading.
+        let turn = unsafe { (&raw const *turn).read_volatile() };
+        key.turn = turn as u16;
+        ports.get(turn as usize & 1)
+    }
+
+    #[inline(always)]
+    fn port_again(&self, key: &PortKey, slot: u32) -> Option<&Port> {
+        let SlotPorts { ports, .. } = maps::SLOT_PORTS.get(slot)?;
+        ports.get(key.turn as usize & 1)
     }
 
     #[inline(always)]

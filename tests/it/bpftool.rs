@@ -16,9 +16,15 @@ fn bpftool_loads_the_object_and_dumps_every_map_by_name() {
     let programs = site_.node.bpffs().join("try");
 
     let load = ["prog", "loadall", &object, programs.to_str().unwrap()];
-    bpftool(&site_.node, &[&load[..], &["type", "classifier"]].concat()).expect(0);
-    for hook in ["from_vm", "to_vm"] {
-        assert!(programs.join(hook).exists(), "no program {hook}");
+    bpftool(&site_.node, &load).expect(0);
+    for program in [
+        "from_vm",
+        "to_vm",
+        "whole_from_vm",
+        "whole_to_vm",
+        "from_vm_xdp",
+    ] {
+        assert!(programs.join(program).exists(), "no program {program}");
     }
 
     let maps = site_.node.map("ports");
@@ -28,8 +34,8 @@ fn bpftool_loads_the_object_and_dumps_every_map_by_name() {
         // The counters of all CPUs and ports are many lines; the others are small here.
         let path = map.path();
         let path = path.to_str().unwrap();
-        // A queue has no keys to go by, so bpftool dumps none.
-        let verb = match path.contains("/turns") {
+        // A queue has no keys to go by, so bpftool dumps none; and the places of all interfaces are many.
+        let verb = match path.contains("/turns") || path.ends_with("/slots") {
             true => "show",
             false => "dump",
         };
@@ -37,10 +43,10 @@ fn bpftool_loads_the_object_and_dumps_every_map_by_name() {
         dumped += 1;
     }
     assert_eq!(dumped, sg_common::layout::maps::LAYOUTS.len());
-    let ports = site_.node.map("ports");
+    let slots = site_.node.map("slot_ports");
     let dump = bpftool(
         &site_.node,
-        &["map", "dump", "pinned", ports.to_str().unwrap()],
+        &["map", "dump", "pinned", slots.to_str().unwrap()],
     );
     for field in ["ifindex", "vlan", "generation", "policies"] {
         assert!(dump.stdout.contains(field), "{field}: {}", dump.stdout);

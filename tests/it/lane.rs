@@ -8,7 +8,7 @@ use std::rc::Rc;
 use sg_common::filter::{filter, filter_by};
 use sg_common::memory::Memory;
 use sg_common::reason::Accept;
-use sg_common::scratch::Scratch;
+use sg_common::scratch::Run;
 use sg_tests::lane::{self, Case, Dice};
 use sg_tests::packet::describe;
 use sg_tests::verdict::World;
@@ -42,13 +42,11 @@ fn the_short_lane_and_the_long_way_leave_the_same_on_the_host() {
                     let flow = Rc::new(Cell::new(flow));
                     memory.flows.borrow_mut().insert(case.key, flow);
                 }
-                let (ifindex, mut scratch) = (world.ifindex(), Scratch::EMPTY);
+                let (ifindex, mut run) = (world.ifindex(), Run::EMPTY);
                 let frame = case.frame.as_slice();
                 let verdict = match short {
-                    true => filter(case.hook, ifindex, frame, &memory, &mut scratch),
-                    false => {
-                        filter_by::<_, _, false>(case.hook, ifindex, frame, &memory, &mut scratch)
-                    }
+                    true => filter(case.hook, ifindex, frame, &memory, &mut run),
+                    false => filter_by::<_, _, false>(case.hook, ifindex, frame, &memory, &mut run),
                 };
                 (verdict, memory)
             });

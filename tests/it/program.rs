@@ -23,14 +23,21 @@ fn a_packet_at_an_interface_without_a_port_is_dropped() {
 }
 
 /// The verifier gives up after a million instructions, and older kernels walk more of them.
-const BUDGET: u32 = 700_000;
+const BUDGETS: [(&str, u32); 6] = [
+    ("from_vm", 20_000),
+    ("to_vm", 20_000),
+    ("from_vm_xdp", 20_000),
+    ("whole_from_vm", 700_000),
+    ("whole_from_vm_xdp", 700_000),
+    ("whole_to_vm", 700_000),
+];
 
 #[test]
 fn the_verifier_accepts_the_programs_with_room_to_spare() {
-    for name in ["from_vm", "to_vm", "from_vm_xdp"] {
+    for (name, budget) in BUDGETS {
         let walked = Program::load(&object(), name).verified_instructions();
         println!("{name}: {walked} instructions walked");
-        assert!(walked < BUDGET, "{name}: {walked} of {BUDGET} instructions");
+        assert!(walked < budget, "{name}: {walked} of {budget} instructions");
     }
 }
 

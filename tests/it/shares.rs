@@ -10,13 +10,13 @@ use bytemuck::pod_read_unaligned;
 use serde_json::{Value, json};
 use sg_common::hook::Hook;
 use sg_common::layout::maps::name;
-use sg_common::layout::port::{self as kernel, PortKey};
+use sg_common::layout::port::SlotPorts;
 use sg_tests::crowd::{Crowd, assured, unproven, wait_until};
 use sg_tests::inventory::{Inventory, Port, group, port};
 use sg_tests::node::Node;
 use sg_tests::packet::udp;
 use sg_tests::tap::Tap;
-use sg_tests::testrun::{PinnedHash, Program, Verdict};
+use sg_tests::testrun::{Program, Verdict, elements};
 
 /// Ports on the node.
 const PORTS: u32 = 60;
@@ -98,13 +98,10 @@ fn fill(tables: &Value, name: &str) -> (u64, u64) {
 
 /// The slot of a VM.
 fn slot(node: &Node, number: u32) -> u32 {
-    const KEY: usize = size_of::<PortKey>();
-    const VALUE: usize = size_of::<kernel::Port>();
-    let ports = PinnedHash::<KEY, VALUE>::open(&node.map(name::PORTS));
-    let port = ports.keys::<[u8; KEY]>().into_iter().find_map(|key| {
-        let port: kernel::Port = pod_read_unaligned(&ports.get(key)?);
-        (port.uuid == *vm(number).id().as_bytes()).then_some(port)
-    });
+    let slots = elements::<{ size_of::<SlotPorts>() }>(&node.map(name::SLOT_PORTS));
+    let in_force = |slot: &SlotPorts| slot.ports[slot.turn as usize & 1];
+    let mut ports = slots.iter().map(|slot| in_force(&pod_read_unaligned(slot)));
+    let port = ports.find(|port| port.uuid == *vm(number).id().as_bytes());
     port.expect("the port is in force").slot
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use aya::maps::of_maps::ArrayOfMaps;
-use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::programs::tc::{SchedClassifier, TcAttachType};
 use aya::programs::{ProgramError, ProgramInfo, Xdp, loaded_programs};
 use aya::{EbpfLoader, TestRun, TestRunOptions, TestRunResult};
@@ -218,6 +218,16 @@ impl Program {
         let kind = kind.unwrap_or_else(|e| panic!("cannot open the program of {name}: {e}"));
         Self { kind }
     }
+}
+
+/// The elements of a pinned array, in their order.
+#[must_use]
+pub fn elements<const V: usize>(pin: &Path) -> Vec<[u8; V]> {
+    let map = MapData::from_pin(pin).and_then(Map::from_map_data);
+    let map = map.and_then(Array::<MapData, [u8; V]>::try_from);
+    let map = map.unwrap_or_else(|e| panic!("cannot open the map {}: {e}", pin.display()));
+    let elements: Result<Vec<_>, _> = map.iter().collect();
+    elements.unwrap_or_else(|e| panic!("cannot read the map {}: {e}", pin.display()))
 }
 
 /// A pinned hash map, of keys of `K` and values of `V` bytes.

@@ -4,7 +4,7 @@
 use crate::layout::settings::{Settings, Ticks};
 use crate::packet::Opening;
 use crate::reason::DropReason;
-use crate::wire::addr::Family;
+use crate::wire::addr::{Family, is_link_local_unicast};
 use crate::wire::frame::Frame;
 use crate::wire::icmp::{Header, NdOption, Query, Redirect, is_icmp, v4, v6};
 use crate::wire::ip::Ip;
@@ -45,7 +45,7 @@ pub fn quotation<F: Frame + ?Sized>(frame: &F, ip: &Ip, kind: u8) -> Option<u32>
         frame.read::<Redirect>(ip.payload)?,
         frame.read::<NdOption>(option_at)?,
     );
-    let from_link = ip.hops == u8::MAX && ip.source[0] == 0xfe && ip.source[1] & 0xc0 == 0x80;
+    let from_link = ip.hops == u8::MAX && is_link_local_unicast(Family::V6, &ip.source);
     let quotes = option.kind == NdOption::REDIRECTED_HEADER && option.length != 0;
     let whole = ip.payload_length >= (size_of::<Redirect>() + size_of::<NdOption>()) as u32;
     (from_link && quotes && whole && redirect.header.code == 0)

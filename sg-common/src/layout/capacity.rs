@@ -4,6 +4,8 @@ use crate::reason;
 
 /// Ports with an interface on the node.
 pub const PORTS: u32 = 1024;
+/// Interfaces whose port is found by their number: all with a lower one.
+pub const SLOTS: u32 = 65_536;
 /// Allowed addresses of all ports.
 pub const ADDRESSES: u32 = 65_536;
 /// Policies: one per set of groups, direction and family.

@@ -11,12 +11,12 @@ use crate::wire::addr::{Address, Family, from_v4};
 shared! {
     /// A connection of either family, and the key of the IPv6 tables. Addresses are mapped.
     pub struct FlowKey: 48 {
-        /// The port's slot: connections of different ports never meet.
-        pub slot: u32,
         /// Address of the VM.
         pub local: Address,
         /// Address of the other side.
         pub remote: Address,
+        /// The port's slot: connections of different ports never meet.
+        pub slot: u32,
         /// Port of the VM; the identifier of an ICMP query.
         pub local_port: u16,
         /// Port of the other side; the code of an ICMP query.
@@ -103,7 +103,14 @@ impl FlowKey {
         let [a, b, c, d]: [u32; 4] = bytemuck::must_cast(local);
         let [e, f, g, h]: [u32; 4] = bytemuck::must_cast(remote);
         let (ports, kind): (u32, u32) = (bytemuck::must_cast(ports), u32::from_ne_bytes(kind));
-        bytemuck::must_cast([slot, a, b, c, d, e, f, g, h, ports, kind, 0])
+        bytemuck::must_cast([
+            pair(a, b),
+            pair(c, d),
+            pair(e, f),
+            pair(g, h),
+            pair(slot, ports),
+            pair(kind, 0),
+        ])
     }
 
     /// The family of the connection.
@@ -120,8 +127,17 @@ impl FlowKey {
     #[inline(always)]
     pub const fn narrow(&self) -> FlowKey4 {
         let words: [u32; size_of::<FlowKey>() / 4] = bytemuck::must_cast(*self);
-        let [slot, _, _, _, local, _, _, _, remote, ports, kind, reserved] = words;
+        let [_, _, _, local, _, _, _, remote, slot, ports, kind, reserved] = words;
         bytemuck::must_cast([slot, local, remote, ports, kind, reserved])
+    }
+}
+
+/// Two halves, in the order in which they lie in memory.
+#[inline(always)]
+const fn pair(first: u32, second: u32) -> u64 {
+    match cfg!(target_endian = "little") {
+        true => first as u64 | (second as u64) << 32,
+        false => second as u64 | (first as u64) << 32,
     }
 }
 

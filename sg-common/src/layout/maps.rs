@@ -4,7 +4,7 @@ use crate::layout::counter::Counter;
 use crate::layout::flow::{Flow, FlowKey, FlowKey4};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
 use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use crate::layout::port::{AddressKey, Port, PortKey};
+use crate::layout::port::{AddressKey, PortKey, SlotPorts};
 use crate::layout::settings::Settings;
 use crate::layout::share::Share;
 use crate::layout::shared::shared;
@@ -12,7 +12,7 @@ use crate::layout::sweep::{Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 6;
+pub const ABI: u32 = 7;
 
 /// The names of the maps.
 pub mod name {
@@ -23,6 +23,8 @@ pub mod name {
     pub const NODE: &str = "node";
     pub const SETTINGS: &str = "settings";
     pub const PORTS: &str = "ports";
+    pub const SLOTS: &str = "slots";
+    pub const SLOT_PORTS: &str = "slot_ports";
     pub const ADDRESSES: &str = "addresses";
     pub const POLICIES: &str = "policies";
     pub const MEMBERS: &str = "members";
@@ -42,6 +44,8 @@ pub mod name {
     pub const TURNS6: &str = "turns6";
     pub const SWEEP: &str = "sweep";
     pub const SWEEP_TIMER: &str = "sweep_timer";
+    pub const WHOLE: &str = "whole";
+    pub const WHOLE_XDP: &str = "whole_xdp";
 }
 
 /// What a pinned map must look like to be used.
@@ -71,7 +75,7 @@ pub const INNER: [Layout; 3] = [
 ];
 
 /// The layouts of all pinned maps.
-pub const LAYOUTS: [Layout; 22] = {
+pub const LAYOUTS: [Layout; 26] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn trie<K, V>(name: &'static str) -> Layout {
@@ -83,7 +87,9 @@ pub const LAYOUTS: [Layout; 22] = {
     [
         of::<u32, Node>(name::NODE),
         of::<u32, Settings>(name::SETTINGS),
-        of::<PortKey, Port>(name::PORTS),
+        of::<PortKey, u32>(name::PORTS),
+        of::<u32, u32>(name::SLOTS),
+        of::<u32, SlotPorts>(name::SLOT_PORTS),
         trie::<AddressKey, u32>(name::ADDRESSES),
         of::<u64, Policy>(name::POLICIES),
         of::<MemberKey, Member>(name::MEMBERS),
@@ -103,6 +109,8 @@ pub const LAYOUTS: [Layout; 22] = {
         of::<(), FlowKey>(name::TURNS6),
         of::<u32, Sweep>(name::SWEEP),
         of::<u32, [u64; 2]>(name::SWEEP_TIMER),
+        of::<u32, u32>(name::WHOLE),
+        of::<u32, u32>(name::WHOLE_XDP),
     ]
 };
 

@@ -5,17 +5,18 @@ use crate::layout::shared::shared;
 use crate::wire::addr::{Address, Family, Mac};
 
 shared! {
-    /// Key of the `ports` map: the interface, and the VLAN of a trunk's subport (0: untagged).
+    /// Key of a port: the interface, and the VLAN of a trunk's subport (0: untagged). By it `ports` has the slots
+    /// of the ports that have no place in `slots`.
     pub struct PortKey: 8 {
         /// Kernel index of the tap; or a number that is no interface's, see [`PortKey::parked`].
         pub ifindex: u32,
         /// VLAN id of a trunk subport, 0 for the frames without a tag.
         pub vlan: u16,
-        /// Zero.
-        pub reserved: u16,
+        /// In the tag of a [`SlotPorts`], which of its writings this is; else 0.
+        pub turn: u16,
     }
 
-    /// Value of the `ports` map: all that decides about a port before its flows and its policy.
+    /// All that decides about a port before its flows and its policy.
     pub struct Port: 144 {
         /// Its own key, checked after the value was copied.
         pub key: PortKey,
@@ -38,6 +39,17 @@ shared! {
         pub own_kinds: [[u8; OWN]; 2],
         /// Zero.
         pub reserved: u32,
+    }
+
+    /// Value of the `slot_ports` map: the port of a slot, which is written beside the one in force, for a reader
+    /// may just hold that.
+    pub struct SlotPorts: 296 {
+        /// How often it was written; `ports[turn & 1]` is in force.
+        pub turn: u32,
+        /// Zero.
+        pub reserved: u32,
+        /// The port, and what it was before or is about to be. Slot 0: there is none.
+        pub ports: [Port; 2],
     }
 
     /// The data of a key of the `addresses` trie: an address the port may send from.
@@ -109,6 +121,16 @@ impl PortKey {
     /// Numbers from here on are no interface's: an index is a positive `int` (`include/linux/netdevice.h`).
     const PARKED: u32 = 1 << 31;
 
+    /// The key of an interface and a VLAN.
+    #[inline(always)]
+    pub const fn new(ifindex: u32, vlan: u16) -> PortKey {
+        PortKey {
+            ifindex,
+            vlan,
+            turn: 0,
+        }
+    }
+
     /// The place of a port that has no interface at the moment, of which no packet speaks. The last place
     /// given out has the lowest number; `former` is the lowest in use.
     pub const fn parked(former: Option<PortKey>) -> Option<PortKey> {
@@ -116,11 +138,7 @@ impl PortKey {
             None => u32::MAX,
             Some(key) => key.ifindex.wrapping_sub(1),
         };
-        let key = PortKey {
-            ifindex: number,
-            vlan: 0,
-            reserved: 0,
-        };
+        let key = PortKey::new(number, 0);
         if key.is_parked() { Some(key) } else { None }
     }
 

@@ -44,6 +44,24 @@ pub fn put<T: bytemuck::Pod>(slot: &mut T, value: T) {
     }
 }
 
+/// As [`put`], into two places at once.
+#[inline(always)]
+pub fn put_both<T: bytemuck::Pod>(slots: [&mut T; 2], value: T) {
+    const { assert!(size_of::<T>().is_multiple_of(8) && align_of::<T>() == 8) };
+    let [first, second] = slots.map(|slot| (&raw mut *slot).cast::<u64>());
+    let value: *const u64 = (&raw const value).cast();
+    let mut word = 0;
+    while word < size_of::<T>() / 8 {
+        // SAFETY: all are valid references to as many aligned words.
+        unsafe {
+            let value = value.add(word).read();
+            first.add(word).write_volatile(value);
+            second.add(word).write_volatile(value);
+        }
+        word += 1;
+    }
+}
+
 /// Whether the tag of a map value is the key under which it was found; asked *after* its other fields
 /// were read.
 ///

@@ -5,7 +5,7 @@ use proptest::{prop_assert, prop_assert_eq};
 
 use super::*;
 use crate::scratch::Scratch;
-use crate::wire::addr::from_v4;
+use crate::wire::addr::{Address, NO_MAC, from_v4};
 
 const REQUESTS: [(Family, u8, u8); 6] = [
     (Family::V4, 8, 0),
@@ -28,7 +28,7 @@ fn hook() -> impl Strategy<Value = Hook> {
 fn ip(family: Family, protocol: u8, addresses: ([u8; 16], [u8; 16])) -> Ip {
     let address = |bytes: [u8; 16]| match family {
         Family::V4 => from_v4([bytes[0], bytes[1], bytes[2], bytes[3]]),
-        Family::V6 => bytes,
+        Family::V6 => Address::new(bytes),
     };
     Ip {
         family,
@@ -114,7 +114,7 @@ proptest! {
             if let Some(first) = bytes.first_mut() {
                 *first = version << 4 | *first & 15;
             }
-            let ethernet = Ethernet { source: [0; 6], vlan: 0, ethertype, payload: 0 };
+            let ethernet = Ethernet { source: NO_MAC, vlan: 0, ethertype, payload: 0 };
             let mut ip = Scratch::EMPTY.ip;
             if body(&bytes[..], &ethernet, &mut ip).is_ok() {
                 let end = ip.payload as usize + ip.payload_length as usize;

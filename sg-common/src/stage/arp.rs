@@ -33,7 +33,7 @@ where
         V4_UNSPECIFIED => &arp.target,
         _ => &arp.sender,
     };
-    let own = arp.sender_mac == context.source_mac
+    let own = arp.sender_mac == context.ethernet.source
         && source::pair(tables, context, Family::V4, speaks_for) != 0;
     match own {
         true => Ok(Accept::Arp),

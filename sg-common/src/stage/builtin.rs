@@ -41,7 +41,10 @@ pub fn refuse(opening: &Opening) -> Result<(), DropReason> {
 pub fn permit<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Option<Accept> {
     match opening.hook {
         Hook::FromVm => from_vm(opening),
-        Hook::ToVm => to_vm(tables, context, opening),
+        Hook::ToVm => match opening.key.protocol {
+            protocol::UDP | protocol::ICMPV6 => to_vm(tables, context, opening),
+            _ => None,
+        },
     }
 }
 

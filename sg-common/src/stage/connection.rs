@@ -52,14 +52,12 @@ pub fn tracking<F: Frame + ?Sized>(
     }
 }
 
-/// Looks for the connection of a packet, and copies it into `scratch.flow`. `absent`: it is known not to be
-/// among the assured ones.
+/// Looks for the connection of a packet, and copies it into `scratch.flow`.
 #[inline(always)]
 pub fn find<T: Tables>(
     tables: &T,
     context: &Context<'_>,
     tracking: Tracking,
-    absent: bool,
     scratch: &mut Scratch,
 ) -> Option<T::Entry> {
     let key = match tracking {
@@ -68,7 +66,7 @@ pub fn find<T: Tables>(
         Tracking::Invalid(_) | Tracking::None => return None,
     };
     let flow = &mut scratch.flow;
-    let assured = match absent {
+    let assured = match context.absent {
         true => None,
         false => living(tables.assured(key), flow, context.now),
     };
@@ -243,10 +241,10 @@ fn read_quoted<F: Frame + ?Sized>(context: &Context<'_>, frame: &F, scratch: &mu
     let Some(offset) = icmp::quotation(frame, ip, opening.icmp_type()) else {
         return false;
     };
-    let extent = Extent::Until(ip.payload + ip.payload_length);
+    let end = ip.payload + ip.payload_length;
     let sound = match ip.family {
-        Family::V4 => ipv4::parse(frame, offset, extent, quoted_ip),
-        Family::V6 => matches!(ipv6::parse(frame, offset, extent, quoted_ip), Walk::Done),
+        Family::V4 => ipv4::parse(frame, offset, Extent::Until(end), quoted_ip),
+        Family::V6 => ipv6::parse_quoted(frame, offset, end, quoted_ip) == Walk::Done,
     };
     let transport = transport(frame, quoted_ip);
     *quoted = Opening::new(context.slot, context.hook.opposite(), quoted_ip, transport);

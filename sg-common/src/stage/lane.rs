@@ -16,13 +16,13 @@ use crate::hook::Hook;
 use crate::layout::flow::{Flow, FlowKey, Side};
 use crate::layout::port::flags;
 use crate::layout::settings::Ticks;
-use crate::layout::shared::put;
+use crate::layout::shared::put_both;
 use crate::scratch::Scratch;
 use crate::stage::Context;
 use crate::stage::connection::{refresh, vouches};
 use crate::tables::{FlowEntry, Note, Tables};
 use crate::wire::addr::{Address, Family, from_v4};
-use crate::wire::ethernet::{self, Ethernet, ethertype};
+use crate::wire::ethernet::{self, ethertype};
 use crate::wire::frame::Frame;
 use crate::wire::transport::{Tcp, Udp};
 use crate::wire::{ipv4, ipv6, protocol};
@@ -51,21 +51,15 @@ struct Packet {
 
 /// Takes a frame, or leaves it.
 #[inline(always)]
-pub fn take<F, T>(
-    tables: &T,
-    context: &Context<'_>,
-    frame: &F,
-    ethernet: &Ethernet,
-    scratch: &mut Scratch,
-) -> Lane
+pub fn take<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch) -> Lane
 where
     F: Frame + ?Sized,
     T: Tables,
 {
-    if context.has(flags::STATELESS) || ethernet.payload != IP {
+    if context.has(flags::STATELESS) || context.ethernet.payload != IP {
         return Lane::Left;
     }
-    match ethernet.ethertype {
+    match context.ethernet.ethertype {
         ethertype::IPV4 => take4(tables, context, frame, scratch),
         ethertype::IPV6 => take6(tables, context, frame, scratch),
         _ => Lane::Left,
@@ -74,7 +68,7 @@ where
 
 /// A subprogram of its own in the kernel, for its stack, like [`take6`]: all that follows is compiled for
 /// each family, whose offsets are then constants.
-#[cfg_attr(target_arch = "bpf", inline(never))]
+#[inline(always)]
 fn take4<F: Frame + ?Sized, T: Tables>(
     tables: &T,
     context: &Context<'_>,
@@ -87,7 +81,7 @@ fn take4<F: Frame + ?Sized, T: Tables>(
     }
 }
 
-#[cfg_attr(target_arch = "bpf", inline(never))]
+#[inline(always)]
 fn take6<F: Frame + ?Sized, T: Tables>(
     tables: &T,
     context: &Context<'_>,
@@ -133,8 +127,8 @@ fn v6<F: Frame + ?Sized>(frame: &F) -> Option<Packet> {
     whole.then_some(Packet {
         family: Family::V6,
         protocol: header.next_header,
-        source: header.source,
-        destination: header.destination,
+        source: Address::new(header.source),
+        destination: Address::new(header.destination),
         payload: IP + HEADER,
         payload_length: length,
     })
@@ -251,12 +245,11 @@ fn stored<T: Tables>(
     let key = key(context, packet, ports);
     let entry = tables.assured(&key).ok_or(Lane::Absent)?;
     let Scratch { before, flow, .. } = scratch;
-    put(before, entry.load());
-    if !is_current(context, before) {
-        return Err(Lane::Left);
+    put_both([before, flow], entry.load());
+    match is_current(context, before) {
+        true => Ok(entry),
+        false => Err(Lane::Left),
     }
-    put(flow, *before);
-    Ok(entry)
 }
 
 #[inline(always)]

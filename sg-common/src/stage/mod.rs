@@ -11,42 +11,35 @@ pub mod policy;
 pub mod port;
 pub mod source;
 
+use core::ops::Deref;
+
 use crate::hook::Hook;
-use crate::layout::port::{Port, PortKey};
-use crate::layout::settings::{Settings, Ticks};
-use crate::wire::addr::Mac;
+use crate::layout::port::Port;
+use crate::layout::settings::Settings;
+use crate::scratch::Facts;
 
 /// What every stage needs to know: where the packet is, whose it is, and when.
 pub struct Context<'a> {
     /// Where the filter runs.
     pub hook: Hook,
-    /// Source MAC of the frame.
-    pub source_mac: Mac,
-    /// The port's MAC.
-    pub mac: Mac,
-    /// The port's flags.
-    pub flags: u16,
-    /// The port's slot.
-    pub slot: u32,
-    /// The port's generation.
-    pub generation: u32,
-    /// The time.
-    pub now: Ticks,
-    /// The port's key.
-    pub key: PortKey,
+    /// What is known of the packet and of its port, copied.
+    pub facts: &'a Facts,
     /// The port itself, whose tag is to be checked after reading.
     pub port: &'a Port,
     /// The operator's settings.
     pub settings: &'a Settings,
 }
 
-impl Context<'_> {
-    /// Whether a bit of [`crate::layout::port::flags`] is set.
-    #[inline(always)]
-    pub const fn has(&self, flag: u16) -> bool {
-        self.flags & flag != 0
-    }
+impl Deref for Context<'_> {
+    type Target = Facts;
 
+    #[inline(always)]
+    fn deref(&self) -> &Facts {
+        self.facts
+    }
+}
+
+impl Context<'_> {
     /// Whether the VM sends the packet.
     #[inline(always)]
     pub const fn is_from_vm(&self) -> bool {
@@ -56,6 +49,6 @@ impl Context<'_> {
     /// Whether the VM sends the packet, from the port's own MAC.
     #[inline(always)]
     pub fn is_from_own_mac(&self) -> bool {
-        self.is_from_vm() && self.source_mac == self.mac
+        self.is_from_vm() && self.ethernet.source == self.mac
     }
 }

@@ -4,6 +4,7 @@ use crate::layout::port::{Port, PortKey, flags};
 use crate::layout::settings::{Settings, switch};
 use crate::layout::shared::tag_is;
 use crate::reason::DropReason;
+use crate::scratch::Facts;
 use crate::tables::Tables;
 
 /// Finds the port of an interface and a VLAN, and the operator's settings. A tagged frame belongs to the
@@ -38,6 +39,19 @@ pub fn find<'a, T: Tables>(
             Ok((port, settings))
         }
         _ => Err(none),
+    }
+}
+
+/// What [`find`] has found and [`confirm`] confirmed, once more, for the second program: what it then reads
+/// of the port is its own only if the tag still fits.
+#[inline(always)]
+pub fn again<'a, T: Tables>(
+    tables: &'a T,
+    facts: &Facts,
+) -> Result<(&'a Port, &'a Settings), DropReason> {
+    match (tables.port_again(&facts.key, facts.slot), tables.settings()) {
+        (Some(port), Some(settings)) => Ok((port, settings)),
+        _ => Err(nobody(&facts.key)),
     }
 }
 

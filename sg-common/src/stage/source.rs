@@ -10,8 +10,8 @@ use crate::scratch::Scratch;
 use crate::stage::Context;
 use crate::tables::{Note, Tables};
 use crate::wire::addr::{
-    Address, Family, Mac, V4_BROADCAST, V4_UNSPECIFIED, V6_UNSPECIFIED, is_link_local_multicast,
-    is_link_local_unicast,
+    Address, Family, Mac, NO_MAC, V4_BROADCAST, V4_UNSPECIFIED, V6_UNSPECIFIED,
+    is_link_local_multicast, is_link_local_unicast,
 };
 use crate::wire::frame::Frame;
 use crate::wire::icmp::{Neighbor, v6};
@@ -71,10 +71,16 @@ fn refusal(context: &Context<'_>, opening: &Opening) -> DropReason {
 /// Checks the source MAC alone, of what the VM sends.
 #[inline(always)]
 pub fn check_mac<T: Tables>(tables: &T, context: &Context<'_>) -> Result<(), DropReason> {
-    if !context.is_from_vm() || context.source_mac == context.mac {
+    if !context.is_from_vm() || context.ethernet.source == context.mac {
         return Ok(());
     }
-    match looked_up(tables, context, &context.source_mac, ANY_FAMILY, &[0; 16]) {
+    match looked_up(
+        tables,
+        context,
+        &context.ethernet.source,
+        ANY_FAMILY,
+        &V6_UNSPECIFIED,
+    ) {
         0 => Err(DropReason::SpoofedMac),
         _ => Ok(()),
     }
@@ -116,7 +122,10 @@ fn is_own_neighbor<T: Tables, F: Frame + ?Sized>(
     // Bytes behind the packet, or in a later fragment, are not the target that a receiver reads.
     let whole = ip.payload_length >= size_of::<Neighbor>() as u32;
     match frame.read::<Neighbor>(ip.payload) {
-        Some(neighbor) if whole => pair(tables, context, Family::V6, &neighbor.target) != 0,
+        Some(neighbor) if whole => {
+            let target = Address::new(neighbor.target);
+            pair(tables, context, Family::V6, &target) != 0
+        }
         _ => false,
     }
 }
@@ -130,12 +139,12 @@ pub fn pair<T: Tables>(
     family: Family,
     address: &Address,
 ) -> u32 {
-    match context.source_mac == context.mac {
+    match context.ethernet.source == context.mac {
         true => own_kinds(tables, context, family, address),
         false => looked_up(
             tables,
             context,
-            &context.source_mac,
+            &context.ethernet.source,
             family.number(),
             address,
         ),
@@ -161,12 +170,12 @@ pub fn own_kinds<T: Tables>(
 /// As [`own_kinds`], by the port's own row; `None` if that one does not tell.
 #[inline(always)]
 fn in_row(context: &Context<'_>, family: Family, address: &Address) -> Option<u32> {
-    let (port, asked) = (context.port, words(address));
+    let port = context.port;
     let (own, kinds, only) = match family {
         Family::V4 => (&port.own[0], &port.own_kinds[0], flags::ONLY_OWN_V4),
         Family::V6 => (&port.own[1], &port.own_kinds[1], flags::ONLY_OWN_V6),
     };
-    let found = match (words(&own[0]) == asked, words(&own[1]) == asked) {
+    let found = match (own[0] == *address, own[1] == *address) {
         (true, _) => kinds[0],
         (_, true) => kinds[1],
         _ => 0,
@@ -175,12 +184,6 @@ fn in_row(context: &Context<'_>, family: Family, address: &Address) -> Option<u3
         return Some(0);
     }
     (found != 0 || context.has(only)).then_some(found as u32)
-}
-
-/// An address to be compared at once.
-#[inline(always)]
-const fn words(address: &Address) -> [u32; 4] {
-    bytemuck::must_cast(*address)
 }
 
 /// Whether the port may send from an address, with whatever MAC, or nothing checks that.
@@ -193,7 +196,7 @@ pub fn is_own<T: Tables>(
 ) -> bool {
     is_unchecked(context, family)
         || own_kinds(tables, context, family, address) != 0
-        || looked_up(tables, context, &[0; 6], family.number() | ANY_MAC, address) != 0
+        || looked_up(tables, context, &NO_MAC, family.number() | ANY_MAC, address) != 0
 }
 
 /// A subprogram of its own in the kernel: its key needs its own stack.
@@ -219,13 +222,13 @@ fn looked_up<T: Tables>(
 /// Whether the operator lets a family pass unchecked of which the port has nothing to check it by:
 /// iptables then has no chain for it.
 #[inline(always)]
-const fn is_unchecked(context: &Context<'_>, family: Family) -> bool {
+fn is_unchecked(context: &Context<'_>, family: Family) -> bool {
     is_without(context, family) && context.settings.has(switch::OTHER_FAMILY)
 }
 
 /// Whether the port has fixed addresses, but nothing of this family.
 #[inline(always)]
-const fn is_without(context: &Context<'_>, family: Family) -> bool {
+fn is_without(context: &Context<'_>, family: Family) -> bool {
     context.has(match family {
         Family::V4 => flags::WITHOUT_V4,
         Family::V6 => flags::WITHOUT_V6,

@@ -48,8 +48,12 @@ impl Tables for Full<'_> {
         self.0.settings()
     }
 
-    fn port(&self, key: &PortKey) -> Option<&Port> {
+    fn port(&self, key: &mut PortKey) -> Option<&Port> {
         self.0.port(key)
+    }
+
+    fn port_again(&self, key: &PortKey, slot: u32) -> Option<&Port> {
+        self.0.port_again(key, slot)
     }
 
     fn address(&self, key: &AddressKey) -> Option<u32> {

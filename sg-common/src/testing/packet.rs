@@ -10,10 +10,10 @@ use etherparse::{
     TcpHeader, UdpHeader,
 };
 
-use crate::wire::addr::{Mac, from_ip, link_local};
+use crate::wire::addr::{Family, Mac, from_ip, link_local, to_ip};
 
 /// A peer's MAC, wherever no test asks for another.
-pub(crate) const PEER_MAC: Mac = [2, 0, 0, 0, 0, 0x99];
+pub(crate) const PEER_MAC: Mac = Mac::new([2, 0, 0, 0, 0, 0x99]);
 
 /// An IP packet in an Ethernet frame.
 #[derive(Clone, Debug)]
@@ -141,7 +141,9 @@ pub(crate) fn error(source: &str, destination: &str, kind: u8, quoted: &[u8]) ->
 pub(crate) fn neighbor(source: &str, destination: &str, kind: u8, target: &str) -> Packet {
     let mut packet = icmp(source, destination, kind, 0, 0);
     packet.payload.truncate(8);
-    packet.payload.extend(from_ip(&target.parse().unwrap()));
+    packet
+        .payload
+        .extend(from_ip(&target.parse().unwrap()).octets());
     packet
 }
 
@@ -149,14 +151,21 @@ pub(crate) fn neighbor(source: &str, destination: &str, kind: u8, target: &str) 
 pub(crate) fn arp(frame_mac: Mac, sender_mac: Mac, sender: &str, target: &str) -> Vec<u8> {
     let v4 = |address: &str| address.parse::<std::net::Ipv4Addr>().unwrap().octets();
     let format = [0, 1, 8, 0, 6, 4, 0, 1];
-    let body = [&format[..], &sender_mac, &v4(sender), &[0; 6], &v4(target)].concat();
+    let body = [
+        &format[..],
+        &sender_mac.octets(),
+        &v4(sender),
+        &[0; 6],
+        &v4(target),
+    ]
+    .concat();
     ethernet(frame_mac, 0x0806, &body)
 }
 
 /// A frame of any ethertype.
 pub(crate) fn ethernet(mac: Mac, ethertype: u16, body: &[u8]) -> Vec<u8> {
     let header = Ethernet2Header {
-        source: mac,
+        source: mac.octets(),
         destination: [0xff; 6],
         ether_type: EtherType(ethertype),
     };
@@ -172,7 +181,7 @@ pub(crate) fn behind_llc(frame: &[u8], at: usize, llc: &[u8]) -> Vec<u8> {
 
 /// The link-local address of a MAC, as text.
 pub(crate) fn link_local_of(mac: Mac) -> String {
-    std::net::Ipv6Addr::from(link_local(&mac)).to_string()
+    to_ip(&link_local(&mac), Family::V6).to_string()
 }
 
 fn endpoint(text: &str) -> SocketAddr {

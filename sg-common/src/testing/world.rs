@@ -21,23 +21,21 @@ use crate::layout::port::{
 use crate::layout::settings::ticks;
 use crate::memory::{FlowMemory, Memory, mask};
 use crate::reason::{COUNTERS, Verdict, verdict_counter};
-use crate::scratch::Scratch;
-use crate::wire::addr::{Address, Family, Mac, V4_PREFIX_BITS, from_ip, link_local};
+use crate::scratch::Run;
+use crate::wire::addr::{
+    Address, Family, Mac, NO_MAC, V4_PREFIX_BITS, V6_UNSPECIFIED, from_ip, link_local, to_ip,
+};
 
-pub(crate) const VM_MAC: Mac = [0xfa, 0x16, 0x3e, 0, 0, 5];
+pub(crate) const VM_MAC: Mac = Mac::new([0xfa, 0x16, 0x3e, 0, 0, 5]);
 pub(crate) const VM: &str = "10.0.0.5";
 pub(crate) const VM6: &str = "2001:db8::5";
-const KEY: PortKey = PortKey {
-    ifindex: 7,
-    vlan: 0,
-    reserved: 0,
-};
+const KEY: PortKey = PortKey::new(7, 0);
 const SLOT: u32 = 1;
 
 /// A port on interface 7 with one address of each family, and no rules.
 pub(crate) struct World {
     pub(crate) memory: Memory,
-    scratch: Box<Scratch>,
+    run: Box<Run>,
 }
 
 /// What a rule permits.
@@ -55,7 +53,7 @@ impl World {
         for address in [VM, VM6] {
             world.may_send(VM_MAC, address, 128, kind::FIXED);
         }
-        let own = std::net::Ipv6Addr::from(link_local(&VM_MAC)).to_string();
+        let own = to_ip(&link_local(&VM_MAC), Family::V6).to_string();
         world.may_send(VM_MAC, &own, 128, kind::LINK_LOCAL);
         world.port().flags |= flags::FIXED_V6;
         world
@@ -91,14 +89,14 @@ impl World {
             flags: 0,
             policies,
             uuid: [0; 16],
-            own: [[[0; 16]; OWN]; 2],
+            own: [[V6_UNSPECIFIED; OWN]; 2],
             own_kinds: [[0; OWN]; 2],
             reserved: 0,
         };
         memory.ports.insert(KEY, port);
         World {
             memory,
-            scratch: Box::new(Scratch::EMPTY),
+            run: Box::new(Run::EMPTY),
         }
     }
 
@@ -135,10 +133,10 @@ impl World {
         let addresses = &mut self.memory.addresses;
         addresses.insert((ADDRESS_KEY_BITS + bits, row(mac, family, masked)), kind);
         if mac != VM_MAC {
-            let any_mac = row([0; 6], family | ANY_MAC, masked);
+            let any_mac = row(NO_MAC, family | ANY_MAC, masked);
             addresses.insert((ADDRESS_KEY_BITS + bits, any_mac), kind);
         }
-        let mac_row = row(mac, ANY_FAMILY, [0; 16]);
+        let mac_row = row(mac, ANY_FAMILY, V6_UNSPECIFIED);
         addresses.insert((ADDRESS_KEY_BITS + 128, mac_row), kind::MAC);
     }
 
@@ -240,7 +238,7 @@ impl World {
     /// refused leaves nothing behind.
     pub(crate) fn judge(&mut self, hook: Hook, frame: &[u8]) -> Verdict {
         let (before, stored) = (self.memory.counters.borrow().clone(), self.stored());
-        let verdict = filter(hook, KEY.ifindex, frame, &self.memory, &mut self.scratch);
+        let verdict = filter(hook, KEY.ifindex, frame, &self.memory, &mut self.run);
         let after = self.memory.counters.borrow().clone();
         let grown: Vec<u32> = after
             .keys()

@@ -13,11 +13,11 @@ header! {
         /// Request, reply, ...
         pub operation: [u8; 2],
         /// Sender MAC.
-        pub sender_mac: Mac,
+        pub sender_mac: [u8; 6],
         /// Sender address.
         pub sender: [u8; 4],
         /// Target MAC.
-        pub target_mac: Mac,
+        pub target_mac: [u8; 6],
         /// Target address.
         pub target: [u8; 4],
     }
@@ -42,7 +42,7 @@ pub struct Arp {
 pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32) -> Result<Arp, DropReason> {
     match frame.read::<Header>(offset) {
         Some(arp) if arp.format == ETHERNET_IPV4 => Ok(Arp {
-            sender_mac: arp.sender_mac,
+            sender_mac: Mac::new(arp.sender_mac),
             sender: from_v4(arp.sender),
             target: from_v4(arp.target),
         }),

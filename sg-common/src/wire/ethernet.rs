@@ -9,9 +9,9 @@ header! {
     /// The Ethernet header.
     pub struct Header: 14 {
         /// Destination MAC.
-        pub destination: Mac,
+        pub destination: [u8; 6],
         /// Source MAC.
-        pub source: Mac,
+        pub source: [u8; 6],
         /// What follows.
         pub ethertype: [u8; 2],
     }
@@ -59,7 +59,7 @@ pub fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Ethernet, DropReason> {
         return Err(DropReason::MalformedEthernet);
     };
     let mut ethernet = Ethernet {
-        source: header.source,
+        source: Mac::new(header.source),
         vlan: 0,
         ethertype: u16::from_be_bytes(header.ethertype),
         payload: size_of::<Header>() as u32,

@@ -1,6 +1,6 @@
 //! ICMP (RFC 792) and ICMPv6 (RFC 4443, RFC 4861) headers and the types that the filter knows.
 
-use crate::wire::addr::{Address, Family};
+use crate::wire::addr::Family;
 use crate::wire::{header, protocol};
 
 header! {
@@ -23,7 +23,7 @@ header! {
         /// Type, code, checksum, flags.
         pub header: Header,
         /// The address asked for or advertised.
-        pub target: Address,
+        pub target: [u8; 16],
     }
 
     /// The redirect, without its options (RFC 4861 4.5).
@@ -31,9 +31,9 @@ header! {
         /// Type, code, checksum, and four reserved bytes.
         pub header: Header,
         /// A better first hop.
-        pub target: Address,
+        pub target: [u8; 16],
         /// For what.
-        pub destination: Address,
+        pub destination: [u8; 16],
     }
 
     /// The redirected header option of neighbor discovery, without the packet (RFC 4861 4.6.3).

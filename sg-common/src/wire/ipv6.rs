@@ -3,7 +3,7 @@
 use crate::wire::addr::{Address, Family};
 use crate::wire::frame::Frame;
 use crate::wire::header;
-use crate::wire::ip::{Extent, Fragment, Ip};
+use crate::wire::ip::{Fragment, Ip};
 use crate::wire::protocol;
 
 header! {
@@ -18,9 +18,9 @@ header! {
         /// Hop limit.
         pub hop_limit: u8,
         /// Source.
-        pub source: Address,
+        pub source: [u8; 16],
         /// Destination.
-        pub destination: Address,
+        pub destination: [u8; 16],
     }
 
     /// The common start of the extension headers that are skipped.
@@ -55,16 +55,19 @@ const MORE_FRAGMENTS: u16 = 1;
 /// the authentication header (51) is thus a protocol of its own, as for nftables
 /// (`net/ipv6/exthdrs_core.c`, `ipv6_find_hdr` with `IP6_FH_F_AUTH`).
 #[inline(always)]
-pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, extent: Extent, ip: &mut Ip) -> Walk {
-    match extent {
-        Extent::Whole => parse_until(frame, offset, frame.len(), false, ip),
-        Extent::Until(end) => parse_until(frame, offset, end, true, ip),
-    }
+pub fn parse<F: Frame + ?Sized>(frame: &F, offset: u32, ip: &mut Ip) -> Walk {
+    parse_until(frame, offset, frame.len(), false, ip)
 }
 
-/// A subprogram of its own in the kernel, for its stack. It takes no [`Extent`]: half of one may be
-/// undefined, which the kernel's verifier does not let be handed on.
+/// As [`parse`], of a packet that is quoted in an ICMP error and reaches to an offset in the frame.
+///
+/// A subprogram of its own in the kernel, for its stack.
 #[cfg_attr(target_arch = "bpf", inline(never))]
+pub fn parse_quoted<F: Frame + ?Sized>(frame: &F, offset: u32, end: u32, ip: &mut Ip) -> Walk {
+    parse_until(frame, offset, end, true, ip)
+}
+
+#[inline(always)]
 fn parse_until<F: Frame + ?Sized>(
     frame: &F,
     offset: u32,
@@ -91,8 +94,8 @@ fn parse_until<F: Frame + ?Sized>(
     }
     *ip = Ip {
         family: Family::V6,
-        source: header.source,
-        destination: header.destination,
+        source: Address::new(header.source),
+        destination: Address::new(header.destination),
         protocol: header.next_header,
         hops: header.hop_limit,
         fragment: Fragment::Whole,
@@ -103,7 +106,22 @@ fn parse_until<F: Frame + ?Sized>(
         payload,
         payload_length,
     };
-    walk(frame, ip)
+    match is_extension(header.next_header) {
+        true => walk(frame, ip),
+        false => Walk::Done,
+    }
+}
+
+/// Whether the walk goes on behind a header.
+#[inline(always)]
+const fn is_extension(header: u8) -> bool {
+    matches!(
+        header,
+        protocol::HOP_BY_HOP
+            | protocol::ROUTING
+            | protocol::DESTINATION_OPTIONS
+            | protocol::FRAGMENT
+    )
 }
 
 /// How the walk over the headers ended.
@@ -117,7 +135,8 @@ pub enum Walk {
     TooLong,
 }
 
-#[inline(always)]
+/// A subprogram of its own in the kernel: few packets need it.
+#[cfg_attr(target_arch = "bpf", inline(never))]
 fn walk<F: Frame + ?Sized>(frame: &F, ip: &mut Ip) -> Walk {
     let mut next = ip.protocol;
     for _ in 0..MAX_EXTENSIONS {

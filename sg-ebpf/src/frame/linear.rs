@@ -32,7 +32,7 @@ pub fn within<T>((data, end): (usize, usize), offset: u32) -> Option<*const T> {
 #[repr(C, align(8))]
 struct Room<T>(T);
 
-/// Copies a header out of the packet in words of four or two bytes. Headers are arrays of bytes, which
+/// Copies a header out of the packet in words of eight, four or two bytes. Headers are arrays of bytes, which
 /// the compiler would otherwise copy one by one, because this target knows no unaligned loads; the
 /// machines that run it do (`CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS`, without which the verifier refuses).
 ///
@@ -48,7 +48,10 @@ pub unsafe fn copy<T: AnyBitPattern>(header: *const T) -> T {
         // SAFETY: `at` is within both the header and the room.
         unsafe {
             let (from, to) = (header.byte_add(at), (&raw mut room.0).byte_add(at));
-            if size % 4 == 0 {
+            if size % 8 == 0 {
+                to.cast::<u64>().write(from.cast::<u64>().read());
+                at += 8;
+            } else if size % 4 == 0 {
                 to.cast::<u32>().write(from.cast::<u32>().read());
                 at += 4;
             } else if size % 2 == 0 {

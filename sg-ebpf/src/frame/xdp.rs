@@ -71,6 +71,12 @@ impl<'a> XdpFrame<'a> {
         Some(XdpFrame { ctx, outer })
     }
 
+    /// The same packet once more, for the second program.
+    #[inline(always)]
+    pub fn again(ctx: *mut xdp_md, outer: &'a Outer) -> Self {
+        XdpFrame { ctx, outer }
+    }
+
     /// Puts the tag back into the frame, if one was taken out. Nothing if the kernel does not let it.
     #[inline(always)]
     pub fn restore(self) -> Option<()> {

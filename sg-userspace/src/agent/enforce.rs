@@ -51,11 +51,7 @@ impl Tables {
         let parked = parked(self.state(datapath)?, inventory, places, expected, &limits);
         let key = |port: &Port| match places.get(&port.id) {
             None => parked.get(&port.id).copied(),
-            Some(ifindex) => Some(PortKey {
-                ifindex: *ifindex,
-                vlan: port.vlan().map_or(0, Vlan::id),
-                reserved: 0,
-            }),
+            Some(ifindex) => Some(PortKey::new(*ifindex, port.vlan().map_or(0, Vlan::id))),
         };
         let Compiled {
             image,

@@ -10,7 +10,7 @@ use sg_common::{
     layout::flow::FlowKey,
     memory::Memory,
     reason::{Accept, Verdict},
-    scratch::Scratch,
+    scratch::{Run, Scratch},
 };
 
 use super::{
@@ -46,10 +46,13 @@ impl Agent {
         let ifindex = self.where_is(found, &request.port)?;
         let frames = packet::frames(&packet, ends(found.read(), hook));
         let walk = |frame: &Vec<u8>| {
-            let mut scratch = Scratch::EMPTY;
+            let mut run = Run::EMPTY;
             memory.notes.borrow_mut().clear();
-            let verdict = filter(hook, ifindex, frame.as_slice(), &memory, &mut scratch);
-            Walk { verdict, scratch }
+            let verdict = filter(hook, ifindex, frame.as_slice(), &memory, &mut run);
+            Walk {
+                verdict,
+                scratch: run.scratch,
+            }
         };
         // A first walk says which connections the filter looks for; then it is walked again with them.
         let first: Vec<_> = frames.iter().map(walk).collect();

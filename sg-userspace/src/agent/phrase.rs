@@ -1,9 +1,6 @@
 //! Rules, protocols and addresses in words.
 
-use std::{
-    fmt::Write,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::fmt::Write;
 
 use ipnet::IpNet;
 use sg_common::wire::addr;
@@ -104,10 +101,10 @@ pub fn source_addresses(port: &Port, family: Option<Family>) -> Vec<String> {
         .iter()
         .filter(|pair| address::family(&pair.net) == Family::V6)
     {
-        let own = Ipv6Addr::from(addr::link_local(&pair.mac.0));
+        let own = addr::link_local(&addr::Mac::new(pair.mac.0));
         let text = address_pair(
             &AddressPair {
-                net: IpAddr::V6(own).into(),
+                net: addr::to_ip(&own, Family::V6).into(),
                 ..*pair
             },
             port.mac,

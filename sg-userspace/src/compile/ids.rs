@@ -79,7 +79,7 @@ impl Ids {
     /// The peer that belongs to a CIDR of a rule.
     pub fn cidr(&mut self, net: &IpNet) -> Result<u64, Collision> {
         let head = [b'c', net.prefix_len(), Family::of(&net.addr()) as u8];
-        self.id(head.into_iter().chain(from_ip(&net.addr())))
+        self.id(head.into_iter().chain(from_ip(&net.addr()).octets()))
     }
 
     /// A set of ports.

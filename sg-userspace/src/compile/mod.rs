@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sg_common::hook::Direction;
 use sg_common::layout::port::{PortKey, policy_index};
-use sg_common::wire::addr::Family;
+use sg_common::wire::addr::{self, Family};
 
 pub use ids::Source;
 pub(crate) use ids::{Collision, Ids};
@@ -147,7 +147,7 @@ impl Compiler<'_> {
         let (own, only) = port::own(port.mac, &addresses);
         let mut image = PortImage {
             id: port.id,
-            mac: port.mac.0,
+            mac: addr::Mac::new(port.mac.0),
             flags: port::port_flags(self.inventory, port) | only,
             policies: [0; 4],
             own,

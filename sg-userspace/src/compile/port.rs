@@ -1,13 +1,13 @@
 //! The rows of a port: which sources it may send from.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use sg_common::layout::port::{
     ADDRESS_KEY_BITS, ANY_FAMILY, ANY_MAC, AddressKey, OWN, flags, kind,
 };
-use sg_common::wire::addr::{Family, link_local};
+use sg_common::wire::addr::{self, Family, NO_MAC, V6_UNSPECIFIED, link_local, to_ip};
 
 use super::ids::prefix;
 use super::image::Own;
@@ -74,13 +74,8 @@ pub(super) fn addresses(port: &Port) -> BTreeMap<(u32, AddressKey), u32> {
         add(&mut rows, *mac, net, *kind);
     }
     for (mac, ..) in own.iter().filter(|(_, net, _)| matches!(net, IpNet::V6(_))) {
-        let address = Ipv6Addr::from(link_local(&mac.0));
-        add(
-            &mut rows,
-            *mac,
-            &IpAddr::V6(address).into(),
-            kind::LINK_LOCAL,
-        );
+        let address = to_ip(&link_local(&addr::Mac::new(mac.0)), Family::V6);
+        add(&mut rows, *mac, &address.into(), kind::LINK_LOCAL);
     }
     if port.fixed_ips.is_empty() {
         for family in Family::ALL {
@@ -91,10 +86,10 @@ pub(super) fn addresses(port: &Port) -> BTreeMap<(u32, AddressKey), u32> {
     for mac in own.iter().map(|(mac, ..)| *mac).chain([port.mac]) {
         let key = AddressKey {
             slot: 0,
-            mac: mac.0,
+            mac: addr::Mac::new(mac.0),
             family: ANY_FAMILY,
             reserved: 0,
-            address: [0; 16],
+            address: V6_UNSPECIFIED,
         };
         rows.insert((ADDRESS_KEY_BITS + 128, key), kind::MAC);
     }
@@ -116,8 +111,9 @@ pub(super) fn own(mac: Mac, rows: &BTreeMap<(u32, AddressKey), u32>) -> (Own, u1
             rows.iter()
                 .filter(|((_, key), _)| key.family == family.number())
         };
-        let exact =
-            |(bits, key): &(u32, AddressKey)| *bits == ADDRESS_KEY_BITS + 128 && key.mac == mac.0;
+        let exact = |(bits, key): &(u32, AddressKey)| {
+            *bits == ADDRESS_KEY_BITS + 128 && key.mac.octets() == mac.0
+        };
         let (addresses, kinds) = (
             &mut own.addresses[family as usize],
             &mut own.kinds[family as usize],
@@ -141,9 +137,9 @@ pub(super) fn own(mac: Mac, rows: &BTreeMap<(u32, AddressKey), u32>) -> (Own, u1
 fn add_any_mac(rows: &mut BTreeMap<(u32, AddressKey), u32>, own: Mac) {
     let foreign: Vec<_> = rows
         .iter()
-        .filter(|((_, key), _)| key.mac != own.0)
+        .filter(|((_, key), _)| key.mac.octets() != own.0)
         .map(|((bits, key), kind)| {
-            let (mac, family) = ([0; 6], key.family | ANY_MAC);
+            let (mac, family) = (NO_MAC, key.family | ANY_MAC);
             (
                 (
                     *bits,
@@ -167,7 +163,7 @@ fn add(rows: &mut BTreeMap<(u32, AddressKey), u32>, mac: Mac, net: &IpNet, kind:
     let (bits, address) = prefix(net);
     let key = AddressKey {
         slot: 0,
-        mac: mac.0,
+        mac: addr::Mac::new(mac.0),
         family,
         reserved: 0,
         address,

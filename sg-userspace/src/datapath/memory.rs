@@ -101,6 +101,7 @@ fn data(map: &Map) -> Option<&MapData> {
         | Map::PerCpuArray(data)
         | Map::ArrayOfMaps(data)
         | Map::HashOfMaps(data)
+        | Map::ProgramArray(data)
         | Map::Queue(data) => Some(data),
         _ => None,
     }

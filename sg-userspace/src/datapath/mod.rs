@@ -23,6 +23,7 @@ mod occupancy;
 mod order;
 mod pins;
 mod place;
+mod port_table;
 mod programs;
 mod qdiscs;
 mod readers;

@@ -83,6 +83,7 @@ impl Sizes {
             size(name::TURNS6, self.flows6(), MAX_FLOWS),
         ];
         let by_slot = [
+            name::SLOT_PORTS,
             name::PORT_FLOWS,
             name::SHARES,
             name::EMBRYOS4,

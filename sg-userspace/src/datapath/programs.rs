@@ -1,18 +1,25 @@
 //! The programs of the object that go to interfaces.
 
+use aya::maps::{MapData, ProgramArray};
 use aya::programs::{ProgramError, ProgramFd, ProgramInfo, SchedClassifier, Xdp};
 use aya::{Ebpf, programs::Program};
 use sg_common::hook::Hook;
+use sg_common::layout::maps::name;
 
 use super::error::{Error, Result};
 use super::pins::Way;
+use super::tables::take;
 use super::verify;
+
+/// The second programs of the filter, by hook, which the first ones call.
+const WHOLE: [&str; 2] = ["whole_from_vm", "whole_to_vm"];
 
 /// The program that drops everything.
 const CLOSED: &str = "closed";
 
-/// The whole filter of what a VM sends, and what drops everything, at XDP.
+/// The filter of what a VM sends, its second program, and what drops everything, at XDP.
 const XDP: &str = "from_vm_xdp";
+const WHOLE_XDP: &str = "whole_from_vm_xdp";
 const CLOSED_XDP: &str = "closed_xdp";
 
 /// The loaded programs. The kernel gives their numbers to no others.
@@ -29,12 +36,15 @@ impl Programs {
     ///
     /// [`Error::Program`]
     pub fn load(mut object: Ebpf) -> Result<Programs> {
-        for name in Hook::ALL.map(Hook::as_str).into_iter().chain([CLOSED]) {
+        let filters = Hook::ALL.map(Hook::as_str).into_iter();
+        for name in filters.chain(WHOLE).chain([CLOSED]) {
             let loaded = load::<SchedClassifier>(&mut object, name, SchedClassifier::load);
             loaded.map_err(|source| Error::Program { name, source })?;
         }
         let has_xdp = false;
-        Ok(Programs { object, has_xdp })
+        let mut programs = Programs { object, has_xdp };
+        programs.join(name::WHOLE, &WHOLE)?;
+        Ok(programs)
     }
 
     /// Loads those of XDP, unless they are.
@@ -46,11 +56,24 @@ impl Programs {
         if self.has_xdp {
             return Ok(());
         }
-        for name in [XDP, CLOSED_XDP] {
+        for name in [XDP, WHOLE_XDP, CLOSED_XDP] {
             let loaded = load::<Xdp>(&mut self.object, name, Xdp::load);
             loaded.map_err(|source| Error::Program { name, source })?;
         }
+        self.join(name::WHOLE_XDP, &[WHOLE_XDP])?;
         self.has_xdp = true;
+        Ok(())
+    }
+
+    /// Lets first programs find second ones: those that a former process has attached, too, for they are of
+    /// the same layout.
+    fn join(&mut self, array: &'static str, programs: &[&'static str]) -> Result<()> {
+        let mut array_of_programs: ProgramArray<MapData> = take(&mut self.object, array)?;
+        for (index, name) in (0..).zip(programs) {
+            array_of_programs
+                .set(index, self.fd(name)?, 0)
+                .map_err(Error::map("write", array))?;
+        }
         Ok(())
     }
 

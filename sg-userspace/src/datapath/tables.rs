@@ -10,11 +10,12 @@ use sg_common::hook::Direction;
 use sg_common::layout::counter::{Counter, counter_index};
 use sg_common::layout::maps::{Node, name};
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
-use sg_common::layout::port::{AddressKey, Port, PortKey};
+use sg_common::layout::port::AddressKey;
 use sg_common::layout::settings::Settings;
 use sg_common::reason::COUNTERS;
 
 use super::error::{Error, Result};
+use super::port_table::PortTable;
 use crate::compile::Rows;
 use crate::plan::{Change, State};
 
@@ -30,7 +31,7 @@ unsafe impl<T: Pod> aya::Pod for Raw<T> {}
 pub struct Tables {
     node: Array<MapData, Raw<Node>>,
     settings: Array<MapData, Raw<Settings>>,
-    ports: Hash<PortKey, Port>,
+    ports: PortTable,
     addresses: Trie<AddressKey, u32>,
     policies: Hash<u64, Policy>,
     members: Hash<MemberKey, Member>,
@@ -46,7 +47,7 @@ impl Tables {
         Ok(Tables {
             node: take(object, name::NODE)?,
             settings: take(object, name::SETTINGS)?,
-            ports: Hash::open(object, name::PORTS)?,
+            ports: PortTable::open(object)?,
             addresses: Trie::open(object, name::ADDRESSES)?,
             policies: Hash::open(object, name::POLICIES)?,
             members: Hash::open(object, name::MEMBERS)?,
@@ -109,11 +110,8 @@ impl Tables {
 
     /// The slots that ports have.
     pub fn slots(&self) -> Result<BTreeSet<u32>> {
-        let mut slots = BTreeSet::new();
-        self.ports.each(|_, port| {
-            slots.insert(port.slot);
-        })?;
-        Ok(slots)
+        let ports = self.ports.all()?;
+        Ok(ports.values().map(|port| port.slot).collect())
     }
 
     /// Does one write of a plan.
@@ -194,14 +192,14 @@ impl Tables {
 }
 
 /// A hash map and its name.
-struct Hash<K, V> {
+pub(super) struct Hash<K, V> {
     name: &'static str,
     room: u64,
     map: HashMap<MapData, Raw<K>, Raw<V>>,
 }
 
 impl<K: Pod + Ord, V: Pod> Hash<K, V> {
-    fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
+    pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
         let room = room(object, name)?;
         Ok(Hash {
             name,
@@ -210,7 +208,7 @@ impl<K: Pod + Ord, V: Pod> Hash<K, V> {
         })
     }
 
-    fn put(&mut self, key: &K, value: Option<&V>) -> Result<()> {
+    pub(super) fn put(&mut self, key: &K, value: Option<&V>) -> Result<()> {
         let done = match value {
             Some(value) => self.map.insert(Raw(*key), Raw(*value), 0),
             None => self.map.remove(&Raw(*key)),
@@ -218,23 +216,15 @@ impl<K: Pod + Ord, V: Pod> Hash<K, V> {
         absent_is_removed(done).map_err(Error::map("write", self.name))
     }
 
-    fn each(&self, mut visit: impl FnMut(K, V)) -> Result<()> {
-        for entry in self.map.iter() {
+    pub(super) fn all(&self) -> Result<BTreeMap<K, V>> {
+        let entries = self.map.iter().map(|entry| {
             let (Raw(key), Raw(value)) = entry.map_err(Error::map("read", self.name))?;
-            visit(key, value);
-        }
-        Ok(())
+            Ok((key, value))
+        });
+        entries.collect()
     }
 
-    fn all(&self) -> Result<BTreeMap<K, V>> {
-        let mut all = BTreeMap::new();
-        self.each(|key, value| {
-            all.insert(key, value);
-        })?;
-        Ok(all)
-    }
-
-    fn room(&self) -> (&'static str, u64) {
+    pub(super) fn room(&self) -> (&'static str, u64) {
         (self.name, self.room)
     }
 }

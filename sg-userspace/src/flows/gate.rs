@@ -9,7 +9,9 @@ use sg_common::{
     memory::Memory,
     packet::Opening,
     reason::DropReason,
+    scratch::{Facts, Run},
     stage::{Context, permission, source},
+    wire::ethernet::Ethernet,
 };
 
 use crate::plan::State;
@@ -93,15 +95,14 @@ impl Judge {
             return Err(Refusal::Untracked);
         }
         let opening = Opening::of_flow(key, from_vm);
+        let ethernet = Ethernet {
+            source: self.port.mac,
+            ..Run::EMPTY.facts.ethernet
+        };
+        let facts = Facts::new(ethernet, &self.port, self.port.key, 0);
         let context = Context {
             hook: opening.hook,
-            source_mac: self.port.mac,
-            mac: self.port.mac,
-            flags: self.port.flags,
-            slot: self.port.slot,
-            generation: self.port.generation,
-            now: 0,
-            key: self.port.key,
+            facts: &facts,
             port: &self.port,
             settings: &self.memory.settings,
         };

@@ -6,6 +6,7 @@ use sg_common::layout::policy::{
     Grant, GrantKey, Member, MemberKey, PREFIX_KEY_BITS, Permits, Policy, PrefixKey,
 };
 use sg_common::memory::mask;
+use sg_common::wire::addr::Address;
 
 use crate::compile::{Collision, Ids, Rows, Services};
 
@@ -131,7 +132,7 @@ impl<'a> Half<'a> {
         self.rows.grants.get(&key).map(|grant| grant.permits)
     }
 
-    fn member(self, address: [u8; 16]) -> Option<u64> {
+    fn member(self, address: Address) -> Option<u64> {
         let key = MemberKey {
             index: self.row()?.sources,
             address,
@@ -141,10 +142,13 @@ impl<'a> Half<'a> {
 
     fn members(self) -> impl Iterator<Item = &'a MemberKey> {
         let index = self.row().map_or(0, |policy| policy.sources);
-        let key = |address| MemberKey { index, address };
+        let key = |octet| MemberKey {
+            index,
+            address: Address::new([octet; 16]),
+        };
         self.rows
             .members
-            .range(key([0; 16])..=key([u8::MAX; 16]))
+            .range(key(0)..=key(u8::MAX))
             .map(|(key, _)| key)
     }
 
@@ -157,7 +161,7 @@ impl<'a> Half<'a> {
     }
 
     /// The peer of the longest prefix around a prefix.
-    fn longest(self, of: fn(&Policy) -> u64, bits: u32, address: [u8; 16]) -> Option<u64> {
+    fn longest(self, of: fn(&Policy) -> u64, bits: u32, address: Address) -> Option<u64> {
         let index = of(self.row()?);
         (PREFIX_KEY_BITS..=bits).rev().find_map(|bits| {
             let address = mask(&address, bits - PREFIX_KEY_BITS);

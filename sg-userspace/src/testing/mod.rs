@@ -85,12 +85,7 @@ pub fn local(port: &Port) -> Option<PortKey> {
         2 => (101, 7),
         _ => return None,
     };
-    let reserved = 0;
-    Some(PortKey {
-        ifindex,
-        vlan,
-        reserved,
-    })
+    Some(PortKey::new(ifindex, vlan))
 }
 
 fn mac(number: usize) -> Mac {

@@ -9,7 +9,7 @@ use sg_common::hook::{Direction, Hook};
 use sg_common::layout::flow::FlowKey;
 use sg_common::layout::port::ANY_FAMILY;
 use sg_common::packet::{Opening, Transport};
-use sg_common::wire::addr::{Family, from_ip};
+use sg_common::wire::addr::{self, Address, Family, V6_UNSPECIFIED, from_ip};
 
 use super::mac;
 use super::world::World;
@@ -33,7 +33,7 @@ impl Packet {
         };
         let key = FlowKey {
             slot: 1,
-            local: [0; 16],
+            local: V6_UNSPECIFIED,
             remote: from_ip(&self.peer),
             local_port: 0,
             remote_port: 0,
@@ -93,10 +93,10 @@ fn packet(world: &'static World) -> impl Strategy<Value = Packet> {
 /// The source of a frame, as the addresses of a port are asked for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    pub mac: [u8; 6],
+    pub mac: addr::Mac,
     /// 4, 6 or 0: the MAC alone.
     pub family: u8,
-    pub address: [u8; 16],
+    pub address: Address,
 }
 
 /// Some sources.
@@ -106,10 +106,10 @@ pub fn sources(world: &'static World) -> impl Strategy<Value = Vec<Source>> {
         let peer: IpAddr = peer.parse().unwrap();
         let (family, address) = match with_ip {
             true => (Family::of(&peer).number(), from_ip(&peer)),
-            false => (ANY_FAMILY, [0; 16]),
+            false => (ANY_FAMILY, V6_UNSPECIFIED),
         };
         Source {
-            mac: mac(number).0,
+            mac: addr::Mac::new(mac(number).0),
             family,
             address,
         }

@@ -14,12 +14,16 @@ use super::web_servers::show;
 use crate::interrupt::{self, Interrupted};
 use crate::netns::NAMES;
 
+/// The key of the first slot that is a port's, as bpftool reads it.
+const FIRST_SLOT: &str = "key 1 0 0 0";
+
 /// Shows WEB1's filter, then the maps of the kernel themselves.
 pub(super) fn look(scene: &Scene, report: &mut Report) {
     show(scene, report, "show port WEB1");
     show(scene, report, "counters WEB1");
-    for map in [name::PORTS, name::POLICIES, name::GRANTS] {
-        dump(scene, report, map);
+    bpftool(scene, report, name::SLOT_PORTS, "lookup", FIRST_SLOT);
+    for map in [name::POLICIES, name::GRANTS] {
+        bpftool(scene, report, map, "dump", "");
     }
 }
 
@@ -33,8 +37,8 @@ pub(super) fn pause(scene: &Scene) -> Result<(), Interrupted> {
         scene.web1.netns().name()
     );
     println!(
-        "   bpftool map dump pinned {}",
-        scene.node.map(name::PORTS).display()
+        "   bpftool map lookup pinned {} {FIRST_SLOT}",
+        scene.node.map(name::SLOT_PORTS).display()
     );
     let stdin = io::stdin();
     loop {
@@ -47,13 +51,14 @@ pub(super) fn pause(scene: &Scene) -> Result<(), Interrupted> {
     }
 }
 
-fn dump(scene: &Scene, report: &mut Report, map: &str) {
+fn bpftool(scene: &Scene, report: &mut Report, map: &str, verb: &str, key: &str) {
     const SCREEN: usize = 40;
 
     let path = scene.node.map(map);
-    report.command(&format!("bpftool map dump pinned {}", path.display()));
+    let words = format!("map {verb} pinned {} {key}", path.display());
+    report.command(&format!("bpftool {}", words.trim_end()));
     let mut command = Command::new("bpftool");
-    command.args(["map", "dump", "pinned"]).arg(path);
+    command.args(words.split_whitespace());
     let output = scene.node.output(command);
     report.output(&output.stdout, SCREEN);
     report.output(&output.stderr, SCREEN);
@@ -64,7 +69,7 @@ fn dump(scene: &Scene, report: &mut Report, map: &str) {
         "not readable"
     };
     report.check(
-        &format!("bpftool dumps the map {map}"),
+        &format!("bpftool shows the map {map}"),
         "field by field",
         seen,
     );

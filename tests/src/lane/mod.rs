@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use sg_common::hook::Hook;
 use sg_common::layout::flow::{Flow, FlowKey, Side};
 use sg_common::layout::settings::{Settings, Ticks, switch};
-use sg_common::wire::addr::{Family, from_ip};
+use sg_common::wire::addr::{Address, Family, from_ip};
 use sg_common::wire::protocol;
 use sg_userspace::model::{self, PortId};
 
@@ -117,7 +117,7 @@ impl Case {
     }
 }
 
-fn address(text: &str) -> [u8; 16] {
+fn address(text: &str) -> Address {
     let ip: IpAddr = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
     from_ip(&ip)
 }

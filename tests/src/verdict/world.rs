@@ -15,7 +15,7 @@ use sg_common::layout::settings::{Settings, Ticks};
 use sg_common::memory::Memory;
 use sg_common::packet::Opening;
 use sg_common::reason::Verdict;
-use sg_common::scratch::Scratch;
+use sg_common::scratch::Run;
 use sg_common::wire::frame::Frame;
 use sg_common::wire::ip::Fragment;
 use sg_userspace::agent::{Datapath, Mode};
@@ -164,11 +164,8 @@ impl World {
         let limits = self.kernel.limits();
         let interface = inventory.ports.get(&port).map(|port| &port.interface);
         let here = |other: &Port| {
-            (Some(&other.interface) == interface).then(|| PortKey {
-                ifindex: self.ifindex,
-                vlan: other.vlan().map_or(0, Vlan::id),
-                reserved: 0,
-            })
+            (Some(&other.interface) == interface)
+                .then(|| PortKey::new(self.ifindex, other.vlan().map_or(0, Vlan::id)))
         };
         let compiled = compile(&inventory, &here, &limits);
         assert_eq!(compiled.faults, [], "the inventory fits");
@@ -231,12 +228,12 @@ impl World {
     #[must_use]
     pub fn send(&mut self, hook: Hook, frame: &[u8]) -> Step {
         let before = (self.host_counts(), self.kernel_counts());
-        let mut scratch = Scratch::EMPTY;
+        let mut run = Run::EMPTY;
         self.memory.clock.set(self.kernel.now());
         let (ifindex, memory) = (self.ifindex, &self.memory);
         let verdict = match self.untagged(hook, frame) {
-            Some(frame) => filter(hook, ifindex, &frame, memory, &mut scratch),
-            None => filter(hook, ifindex, frame, memory, &mut scratch),
+            Some(frame) => filter(hook, ifindex, &frame, memory, &mut run),
+            None => filter(hook, ifindex, frame, memory, &mut run),
         };
         let ran = self.program(hook).run(&self.netns, self.ifindex, frame);
         Step {
@@ -253,9 +250,9 @@ impl World {
                 flows: super::observed::flows(self.kernel_flows()),
                 fragments: self.stored.fragments(),
             },
-            opening: scratch.opening,
-            original: scratch.original,
-            fragment: scratch.ip.fragment,
+            opening: run.scratch.opening,
+            original: run.scratch.original,
+            fragment: run.scratch.ip.fragment,
         }
     }
 
@@ -292,13 +289,11 @@ impl World {
             let (key, flow) = connection(now);
             self.put(&key, flow.as_ref());
             self.memory.clock.set(now);
-            let (mut scratch, ifindex) = (Scratch::EMPTY, self.ifindex);
+            let (mut run, ifindex) = (Run::EMPTY, self.ifindex);
             let memory = &self.memory;
             let verdict = match self.untagged(hook, frame) {
-                Some(frame) => {
-                    filter_by::<_, _, false>(hook, ifindex, &frame, memory, &mut scratch)
-                }
-                None => filter_by::<_, _, false>(hook, ifindex, frame, memory, &mut scratch),
+                Some(frame) => filter_by::<_, _, false>(hook, ifindex, &frame, memory, &mut run),
+                None => filter_by::<_, _, false>(hook, ifindex, frame, memory, &mut run),
             };
             let slot = self.slot();
             let before = self.stored.counted(slot, hook, &verdict);

@@ -109,8 +109,7 @@ impl Segment {
 /// Reads a segment but for its options, and refuses what is malformed or has flags that no stack sends
 /// (`tcp_error`).
 ///
-/// A subprogram of its own in the kernel, for its stack.
-#[cfg_attr(target_arch = "bpf", inline(never))]
+#[inline(always)]
 pub(super) fn read<F: Frame + ?Sized>(
     segment: &mut Segment,
     frame: &F,

@@ -7,7 +7,7 @@ use crate::testing::packet::{PEER_MAC, arp, ethernet};
 use crate::testing::world::{VM, VM_MAC, World, v4};
 use crate::wire::addr::Mac;
 
-const OTHER_MAC: Mac = [0, 0, 0x5e, 0, 1, 0x33];
+const OTHER_MAC: Mac = Mac::new([0, 0, 0x5e, 0, 1, 0x33]);
 
 #[test]
 fn the_sender_is_an_address_of_the_port() {

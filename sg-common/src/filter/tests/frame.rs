@@ -6,7 +6,7 @@ use crate::filter::filter;
 use crate::hook::{Direction, Hook};
 use crate::layout::port::{PortKey, flags};
 use crate::reason::{Accept, DropReason};
-use crate::scratch::Scratch;
+use crate::scratch::Run;
 use crate::testing::packet::{PEER_MAC, ethernet, icmp, ip, udp};
 use crate::testing::world::{Service, VM, VM_MAC, World};
 use crate::wire::addr::Family;
@@ -246,7 +246,7 @@ fn a_tag_beside_the_frame_is_a_tag() {
             7,
             &frame,
             &world.memory,
-            &mut Scratch::EMPTY.clone(),
+            &mut Run::EMPTY.clone(),
         )
     };
     let packet = udp("10.0.0.5:1", "192.0.2.1:2");

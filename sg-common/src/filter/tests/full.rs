@@ -4,7 +4,7 @@ use crate::filter::filter;
 use crate::hook::{Direction, Hook};
 use crate::layout::counter::counter_index;
 use crate::reason::{Accept, Condition, Verdict, condition_counter};
-use crate::scratch::Scratch;
+use crate::scratch::Run;
 use crate::testing::full::Full;
 use crate::testing::packet::{Packet, tcp, udp};
 use crate::testing::world::{VM_MAC, World};
@@ -20,7 +20,7 @@ fn send(world: &World, packet: &Packet) -> Verdict {
         7,
         &frame[..],
         &tables,
-        &mut Scratch::EMPTY.clone(),
+        &mut Run::EMPTY.clone(),
     )
 }
 

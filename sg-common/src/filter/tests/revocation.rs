@@ -5,7 +5,7 @@ use crate::layout::port::kind;
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{PEER_MAC, error, tcp, udp};
 use crate::testing::world::{Service, VM_MAC, World};
-use crate::wire::addr::Family;
+use crate::wire::addr::{Family, NO_MAC};
 
 const OUT: (&str, &str) = ("10.0.0.5:5353", "192.0.2.1:53");
 const CLIENT: &str = "192.0.2.1:40000";
@@ -213,6 +213,6 @@ fn the_row_of_a_pair_for_any_mac_lets_no_other_mac_send() {
     let mut world = World::new().permit_egress();
     world.may_send(PEER_MAC, "10.0.0.99", 128, kind::PAIR);
     let from = |mac| udp("10.0.0.99:5353", OUT.1).with_mac(mac);
-    assert_eq!(world.send(&from([0; 6])), Err(DropReason::SpoofedMac));
+    assert_eq!(world.send(&from(NO_MAC)), Err(DropReason::SpoofedMac));
     assert_eq!(world.send(&from(VM_MAC)), Err(DropReason::SpoofedAddress));
 }

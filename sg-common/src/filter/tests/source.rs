@@ -6,9 +6,9 @@ use crate::layout::port::{flags, kind};
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{PEER_MAC, icmp, ip, link_local_of, neighbor, udp};
 use crate::testing::world::{VM_MAC, World, v4};
-use crate::wire::addr::{Address, Mac, from_ip};
+use crate::wire::addr::{Address, Mac, V6_UNSPECIFIED, from_ip};
 
-const OTHER_MAC: Mac = [0, 0, 0x5e, 0, 1, 0x33];
+const OTHER_MAC: Mac = Mac::new([0, 0, 0x5e, 0, 1, 0x33]);
 
 #[test]
 fn the_fixed_addresses_may_send() {
@@ -245,12 +245,12 @@ fn a_neighbor_advertisement_without_its_target_is_spoofed() {
     );
     // A target behind the end of the packet is not its target.
     let mut frame = whole.clone().cut(8).frame(VM_MAC);
-    frame.extend(from_ip(&"2001:db8::5".parse().unwrap()));
+    frame.extend(from_ip(&"2001:db8::5".parse().unwrap()).octets());
     let verdict = world.judge(Hook::FromVm, &frame);
     assert_eq!(verdict, Err(DropReason::SpoofedNeighbor));
     // Nor may it come in a second fragment, where nobody sees it.
     let mut first = whole.data(8).fragment(0..8, 9).frame(VM_MAC);
-    first.extend(from_ip(&"2001:db8::5".parse().unwrap()));
+    first.extend(from_ip(&"2001:db8::5".parse().unwrap()).octets());
     let verdict = world.judge(Hook::FromVm, &first);
     assert_eq!(verdict, Err(DropReason::SpoofedNeighbor));
 }
@@ -264,7 +264,7 @@ fn with_own_row() -> World {
     let mut world = World::new().permit_egress();
     let port = world.port();
     port.own = [
-        [of("10.0.0.5"), [0; 16]],
+        [of("10.0.0.5"), V6_UNSPECIFIED],
         [of("2001:db8::5"), of(&link_local_of(VM_MAC))],
     ];
     let [fixed, link_local] = [kind::FIXED, kind::LINK_LOCAL].map(|kind| kind as u8);

@@ -8,7 +8,7 @@ use crate::testing::packet::{PEER_MAC, arp, icmp, ip, link_local_of, neighbor, t
 use crate::testing::world::{Service, VM, VM_MAC, World};
 use crate::wire::addr::{Family, Mac};
 
-const PAIR_MAC: Mac = [0, 0, 0x5e, 0, 1, 0x33];
+const PAIR_MAC: Mac = Mac::new([0, 0, 0x5e, 0, 1, 0x33]);
 const SPOOFED6: &str = "[2001:db8::66]:1";
 const PEER6: &str = "[2001:db8::1]:2";
 

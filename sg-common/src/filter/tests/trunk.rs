@@ -8,7 +8,7 @@ use crate::testing::packet::{Packet, tcp, udp};
 use crate::testing::world::{VM_MAC, World};
 use crate::wire::addr::Mac;
 
-const SUBPORT_MAC: Mac = [0xfa, 0x16, 0x3e, 0, 1, 5];
+const SUBPORT_MAC: Mac = Mac::new([0xfa, 0x16, 0x3e, 0, 1, 5]);
 const SUBPORT: &str = "10.1.0.5";
 
 /// A parent with the usual address, and a subport in VLAN 100 with its own MAC, address and policies.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sg_common::{
     hook::Hook,
     reason::DropReason,
-    wire::addr::{self, is_link_local, to_ip},
+    wire::addr::{self, Family, is_link_local, to_ip},
 };
 
 use super::Walk;
@@ -69,7 +69,9 @@ impl Agent {
             let pairs = port.pairs.iter().map(|pair| pair.mac);
             let mut macs = std::iter::once(port.mac).chain(pairs);
             port.groups.contains(&group)
-                && macs.any(|mac| IpAddr::from(addr::link_local(&mac.0)) == address)
+                && macs.any(|mac| {
+                    to_ip(&addr::link_local(&addr::Mac::new(mac.0)), Family::V6) == address
+                })
         })?;
         Some(match member.name.as_str() {
             "" => format!("port {}", member.id),

@@ -43,11 +43,7 @@ fn tables(places: impl IntoIterator<Item = (u8, PortKey)>) -> State {
 }
 
 fn tap(ifindex: u32) -> PortKey {
-    PortKey {
-        ifindex,
-        vlan: 0,
-        reserved: 0,
-    }
+    PortKey::new(ifindex, 0)
 }
 
 fn room(parked: u32) -> Limits {

@@ -23,11 +23,7 @@ fn two_ports() -> Inventory {
 
 fn here(port: &Port) -> Option<PortKey> {
     let ifindex = u32::from(port.id.0.as_bytes()[15]);
-    Some(PortKey {
-        ifindex,
-        vlan: 0,
-        reserved: 0,
-    })
+    Some(PortKey::new(ifindex, 0))
 }
 
 #[test]

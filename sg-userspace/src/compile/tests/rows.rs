@@ -16,11 +16,7 @@ const DB: &str = "5a000000-0000-4000-8000-000000000002";
 
 fn here(port: &Port) -> Option<PortKey> {
     let number = port.interface.as_str().strip_prefix("here")?.parse().ok()?;
-    Some(PortKey {
-        ifindex: number,
-        vlan: 0,
-        reserved: 0,
-    })
+    Some(PortKey::new(number, 0))
 }
 
 fn port(number: u32, fields: Value) -> Value {
@@ -74,10 +70,10 @@ fn sources(port: &PortImage) -> BTreeSet<String> {
         let family = match key.family & !ANY_MAC {
             4 => Family::V4,
             6 => Family::V6,
-            _ => return format!("{} {}", Mac(key.mac), name(*kinds)),
+            _ => return format!("{} {}", Mac(key.mac.octets()), name(*kinds)),
         };
         let mac = match key.family & ANY_MAC {
-            0 => Mac(key.mac).to_string(),
+            0 => Mac(key.mac.octets()).to_string(),
             _ => "*".into(),
         };
         let length = bits - ADDRESS_KEY_BITS - if family == Family::V4 { 96 } else { 0 };

@@ -63,11 +63,7 @@ fn member(ip: &str, pair: Option<&str>, groups: &[&str]) -> Value {
 /// Asks for every packet of the small world at every state on the way.
 fn assert_between(one: &Inventory, other: &Inventory) -> Plan {
     let here = |port: &Port| {
-        let key = PortKey {
-            ifindex: 1,
-            vlan: 0,
-            reserved: 0,
-        };
+        let key = PortKey::new(1, 0);
         (port.interface.as_str() == "tap0").then_some(key)
     };
     let image = |inventory| compile(inventory, &here, &Limits::default()).image;

@@ -91,11 +91,7 @@ fn one_more_member_is_one_more_row() {
         let parsed = crate::model::parse(document.to_string().as_bytes()).unwrap();
         assert_eq!(parsed.faults, []);
         let here = |port: &crate::model::Port| {
-            let key = PortKey {
-                ifindex: 1,
-                vlan: 0,
-                reserved: 0,
-            };
+            let key = PortKey::new(1, 0);
             (port.interface.as_str() == "tap1").then_some(key)
         };
         compile(&parsed.inventory, &here, &Limits::default()).image

@@ -10,7 +10,7 @@ use sg_common::layout::flow::Flow;
 use sg_common::layout::port::PortKey;
 use sg_common::layout::settings::{TICK_SHIFT, Ticks};
 use sg_common::memory::Memory;
-use sg_common::scratch::Scratch;
+use sg_common::scratch::Run;
 use sg_userspace::compile::{Limits, compile};
 use sg_userspace::plan::{State, plan};
 
@@ -36,11 +36,7 @@ impl Host {
     #[must_use]
     pub fn new() -> Self {
         let (inventory, vm) = policy();
-        let key = PortKey {
-            ifindex: INTERFACE,
-            vlan: 0,
-            reserved: 0,
-        };
+        let key = PortKey::new(INTERFACE, 0);
         let limits = Limits::default();
         let here = |id| (id == vm).then_some(key);
         let compiled = compile(&inventory, &|port| here(port.id), &limits);
@@ -86,15 +82,9 @@ impl Side for Host {
     fn send(&mut self, sent: &Sent, before: Option<&Entry>) -> (Option<Label>, bool) {
         self.memory.clock.set(self.now());
         self.memory.notes.borrow_mut().clear();
-        let mut scratch = Scratch::EMPTY;
+        let mut run = Run::EMPTY;
         let frame = sent.frame.as_slice();
-        let verdict = filter(
-            hook(sent.from),
-            INTERFACE,
-            frame,
-            &self.memory,
-            &mut scratch,
-        );
+        let verdict = filter(hook(sent.from), INTERFACE, frame, &self.memory, &mut run);
         let name = match &verdict {
             Ok(accept) => accept.as_str(),
             Err(reason) => reason.as_str(),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use sg_common::layout::flow::FlowKey;
-use sg_common::wire::addr::{Address, from_v4};
+use sg_common::wire::addr::from_ip;
 
 use super::notation::End;
 
@@ -55,8 +55,8 @@ impl Tuple {
         };
         FlowKey {
             slot,
-            local: mapped(self.local),
-            remote: mapped(self.remote),
+            local: from_ip(&self.local),
+            remote: from_ip(&self.remote),
             local_port,
             remote_port,
             protocol: self.protocol,
@@ -65,12 +65,5 @@ impl Tuple {
             family: if self.local.is_ipv6() { 6 } else { 4 },
             reserved: 0,
         }
-    }
-}
-
-fn mapped(address: IpAddr) -> Address {
-    match address {
-        IpAddr::V4(v4) => from_v4(v4.octets()),
-        IpAddr::V6(v6) => v6.octets(),
     }
 }
