@@ -112,7 +112,11 @@ where
     if context.has(flags::UNFILTERED) {
         return Some(Ok(Accept::Unfiltered));
     }
-    if ethernet.vlan == key.vlan && LANE {
+    let is_ports = ethernet.vlan == key.vlan;
+    if is_ports && arp::is_for_vm(&context) {
+        return Some(Ok(Accept::Arp));
+    }
+    if is_ports && LANE {
         match lane::take(tables, &context, frame, &mut run.scratch) {
             Lane::Taken => return Some(Ok(Accept::Established)),
             Lane::Left => {}
@@ -156,11 +160,15 @@ where
     let known = fragment::check(tables, context, &scratch.ip)?;
     let transport = packet::transport(frame, &scratch.ip);
     scratch.opening = Opening::new(context.slot, context.hook, &scratch.ip, transport);
+    let foreign = source::is_foreign(context, &scratch.opening);
+    if foreign {
+        source::check(tables, context, &scratch.opening)?;
+    }
     let tracking = connection::tracking(context, frame, scratch);
     let found = connection::find(tables, context, tracking, scratch);
 
     let own = found.is_some() && tracking == Tracking::Connection;
-    if !(own && connection::vouches(context, &scratch.flow)) {
+    if !(foreign || own && connection::vouches(context, &scratch.flow)) {
         source::check(tables, context, &scratch.opening)?;
     }
     source::check_neighbor(tables, context, frame, scratch)?;

@@ -7,7 +7,14 @@ use crate::stage::{Context, source};
 use crate::tables::Tables;
 use crate::wire::addr::{Family, V4_UNSPECIFIED};
 use crate::wire::arp;
+use crate::wire::ethernet::ethertype;
 use crate::wire::frame::Frame;
+
+/// Whether it is ARP that the VM is to receive, of which nothing is checked.
+#[inline(always)]
+pub fn is_for_vm(context: &Context<'_>) -> bool {
+    context.ethernet.ethertype == ethertype::ARP && !context.is_from_vm()
+}
 
 /// Checks the sender of an ARP packet that the VM sends: the MAC of the frame, with an address that
 /// goes with it. A probe (RFC 5227) has no sender address yet; its target must be the port's.
@@ -22,10 +29,7 @@ where
     T: Tables,
 {
     source::check_mac(tables, context)?;
-    if !context.is_from_vm()
-        || context.has(flags::ARP_UNCHECKED)
-        || context.settings.has(switch::ANY_ARP)
-    {
+    if context.has(flags::ARP_UNCHECKED) || context.settings.has(switch::ANY_ARP) {
         return Ok(Accept::Arp);
     }
     let arp = arp::parse(frame, payload)?;

@@ -45,6 +45,13 @@ pub fn check<T: Tables>(
     Err(refusal(context, opening))
 }
 
+/// Whether the port's own row says that a source is not the port's: then it need not be asked whether a
+/// connection vouches for it, for none does.
+#[inline(always)]
+pub fn is_foreign(context: &Context<'_>, opening: &Opening) -> bool {
+    context.is_from_own_mac() && in_row(context, opening.family(), &opening.key.local) == Some(0)
+}
+
 /// What a source is that is not the port's. Honest guests send from some: a host without an address yet,
 /// one with an interface identifier of its own making (RFC 7217) or with an address that it gave itself
 /// (RFC 3927), and one that speaks a family nobody gave it an address of.
