@@ -6,10 +6,13 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
+use sg_common::layout::maps::name;
 use sg_tests::bpffs::Bpffs;
+use sg_tests::traffic::Outcome;
 
 use crate::leak::Leak;
 use crate::order::{kinds, wait_for, wait_until};
+use crate::site::{HTTP, Site, site};
 
 const WAYS: [&str; 2] = ["tcx", "clsact"];
 
@@ -99,6 +102,22 @@ fn without_its_bpf_file_system_the_daemon_goes_on_and_says_what_that_means() {
         leak.expect_filtered();
         drop(again);
     }
+}
+
+#[test]
+fn a_filter_that_has_lost_its_second_program_lets_nothing_new_pass_until_the_next_start() {
+    let mut site_ = Site::new("no-whole");
+    site_.node.start(&site(&[HTTP]));
+    assert_eq!(site_.ask(80), Outcome::Answered);
+    site_.node.kill();
+    assert_eq!(site_.ask(80), Outcome::Answered, "no process is needed");
+
+    // The kernel empties an array of programs that neither a pin nor a process holds.
+    fs::remove_file(site_.node.map(name::WHOLE)).unwrap();
+    assert_eq!(site_.ask(80), Outcome::Silence);
+
+    site_.node.start_again();
+    assert_eq!(site_.ask(80), Outcome::Answered);
 }
 
 #[test]

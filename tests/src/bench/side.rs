@@ -101,12 +101,13 @@ impl Who {
         name.starts_with("ours")
     }
 
-    /// The settings file of its daemon, for those of this build.
-    fn settings(self) -> Option<&'static str> {
+    /// The settings file of its daemon. The one port may have as many connections as there is room for: what a
+    /// port has beyond its share is never established.
+    fn settings(self) -> &'static str {
         match self {
-            Self::Ours => Some("from_vm = \"tc\"\n"),
-            Self::Xdp => Some("from_vm = \"xdp\"\n"),
-            _ => None,
+            Self::Ours => "assured_per_port = \"unlimited\"\nfrom_vm = \"tc\"\n",
+            Self::Xdp => "assured_per_port = \"unlimited\"\nfrom_vm = \"xdp\"\n",
+            _ => "assured_per_port = \"unlimited\"\n",
         }
     }
 
@@ -163,14 +164,12 @@ impl<W: Wiring> Side<W> {
                 let mut options = vec!["--max-flows", flows.as_str()];
                 let file = node.directory().join("settings.toml");
                 let file = file.to_string_lossy().into_owned();
-                if let Some(settings) = who.settings() {
-                    fs::write(&file, settings)
-                        .unwrap_or_else(|e| panic!("cannot write {file}: {e}"));
-                    options.extend(["--settings", &file]);
-                    // Each port has its own: with many it would be gigabytes, and they open few.
-                    if size.ports == 1 {
-                        options.extend(["--max-unproven", &unproven]);
-                    }
+                fs::write(&file, who.settings())
+                    .unwrap_or_else(|e| panic!("cannot write {file}: {e}"));
+                options.extend(["--settings", &file]);
+                // Each port has its own: with many it would be gigabytes, and they open few.
+                if who != Who::Base && size.ports == 1 {
+                    options.extend(["--max-unproven", &unproven]);
                 }
                 node.start_with(&options);
                 (Foundation::Filtered(Box::new(node)), wire)
