@@ -59,7 +59,8 @@ where
     T: Tables,
 {
     let mut slot = 0;
-    let verdict = judge_short::<F, T, LANE>(hook, ifindex, frame, tables, run, &mut slot)?;
+    let judged = judge_short::<F, T, LANE>(hook, ifindex, frame, tables, run, &mut slot);
+    let verdict = judged.transpose()?;
     tables.count(slot, hook.direction(), &verdict, frame.len());
     Some(verdict)
 }
@@ -84,20 +85,14 @@ fn judge_short<F, T, const LANE: bool>(
     tables: &T,
     run: &mut Run,
     slot: &mut u32,
-) -> Option<Verdict>
+) -> Result<Option<Accept>, DropReason>
 where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let ethernet = match ethernet::parse(frame) {
-        Ok(ethernet) => ethernet,
-        Err(reason) => return Some(Err(reason)),
-    };
+    let ethernet = ethernet::parse(frame)?;
     let mut key = PortKey::new(ifindex, ethernet.vlan);
-    let (port, settings) = match port::find(tables, &mut key) {
-        Ok(found) => found,
-        Err(reason) => return Some(Err(reason)),
-    };
+    let (port, settings) = port::find(tables, &mut key)?;
     *slot = port.slot;
     let mut facts = Facts::new(ethernet, port, key, tables.now());
     let context = Context {
@@ -106,25 +101,23 @@ where
         port,
         settings,
     };
-    if let Err(reason) = port::confirm(port, &key) {
-        return Some(Err(reason));
-    }
+    port::confirm(port, &key)?;
     if context.has(flags::UNFILTERED) {
-        return Some(Ok(Accept::Unfiltered));
+        return Ok(Some(Accept::Unfiltered));
     }
     let is_ports = ethernet.vlan == key.vlan;
     if is_ports && arp::is_for_vm(&context) {
-        return Some(Ok(Accept::Arp));
+        return Ok(Some(Accept::Arp));
     }
     if is_ports && LANE {
         match lane::take(tables, &context, frame, &mut run.scratch) {
-            Lane::Taken => return Some(Ok(Accept::Established)),
+            Lane::Taken => return Ok(Some(Accept::Established)),
             Lane::Left => {}
             Lane::Absent => facts.absent = true,
         }
     }
     run.facts = facts;
-    None
+    Ok(None)
 }
 
 #[inline(always)]
@@ -157,7 +150,8 @@ where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let known = fragment::check(tables, context, &scratch.ip)?;
+    fragment::check(&scratch.ip)?;
+    let known = fragment::known(tables, context, &scratch.ip)?;
     let transport = packet::transport(frame, &scratch.ip);
     scratch.opening = Opening::new(context.slot, context.hook, &scratch.ip, transport);
     let foreign = source::is_foreign(context, &scratch.opening);

@@ -10,6 +10,7 @@
 
 pub mod conntrack;
 pub mod filter;
+pub mod guard;
 pub mod hook;
 pub mod layout;
 #[cfg(any(test, feature = "memory"))]

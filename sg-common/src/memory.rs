@@ -46,6 +46,8 @@ pub struct Memory {
     pub fragments: RefCell<BTreeMap<FragmentKey, FragmentValue>>,
     /// Counters by [`counter_index`].
     pub counters: RefCell<BTreeMap<u32, Counter>>,
+    /// Whether every port floods.
+    pub floods: Cell<bool>,
     /// The clock, which only the owner moves.
     pub clock: Cell<Ticks>,
     /// The hashes and tries that were looked into, by name; arrays are only indexed.
@@ -72,6 +74,7 @@ impl Default for Memory {
             embryos: FlowMemory::default(),
             fragments: RefCell::default(),
             counters: RefCell::default(),
+            floods: Cell::new(false),
             clock: Cell::new(1),
             looked_up: RefCell::default(),
             notes: RefCell::default(),
@@ -150,7 +153,10 @@ impl Tables for Memory {
 
     fn promote(&self, key: &FlowKey, flow: &Flow) -> Result<(), Condition> {
         let mut flows = self.flows.borrow_mut();
-        let of_port = flows.keys().filter(|other| other.slot == key.slot).count();
+        let of_port = flows
+            .keys()
+            .filter(|other| other.slot() == key.slot())
+            .count();
         if !flows.contains_key(key) && of_port >= self.settings.assured_per_port as usize {
             return Err(Condition::FlowOverQuota);
         }
@@ -230,6 +236,10 @@ impl Tables for Memory {
     fn remember_fragment(&self, key: &FragmentKey, value: &FragmentValue) -> bool {
         self.fragments.borrow_mut().insert(*key, *value);
         true
+    }
+
+    fn floods(&self, _: u32, _: Ticks) -> bool {
+        self.floods.get()
     }
 
     fn count(&self, slot: u32, direction: Direction, verdict: &Verdict, bytes: u32) {

@@ -1,7 +1,7 @@
 //! A frame, parsed: what the stages of the filter look at.
 
 use crate::hook::Hook;
-use crate::layout::flow::FlowKey;
+use crate::layout::flow::{FlowKey, Whose};
 use crate::reason::DropReason;
 use crate::wire::addr::Family;
 use crate::wire::ethernet::{self, Ethernet, ethertype};
@@ -180,15 +180,15 @@ impl Opening {
             Hook::FromVm => [transport.source, transport.destination],
             Hook::ToVm => [transport.destination, transport.source],
         };
-        let (mut request, mut from_vm) = (0, 0);
+        let mut vm_asks = false;
         if let Some(query) = query(ip.family, ip.protocol, &transport) {
-            ports = [transport.source, transport.destination & 0xff];
-            request = query.request;
-            from_vm = (query.asks == matches!(hook, Hook::FromVm)) as u8;
+            let code = transport.destination & 0xff;
+            ports = [transport.source, (query.request as u16) << 8 | code];
+            vm_asks = query.asks == matches!(hook, Hook::FromVm);
         }
-        let kind = [ip.protocol, request, from_vm, ip.family.number()];
+        let whose = Whose::new(slot, ip.protocol, ip.family, vm_asks);
         Opening {
-            key: FlowKey::new(slot, [local, remote], ports, kind),
+            key: FlowKey::new(whose, [local, remote], ports),
             hook,
             transport,
         }
@@ -198,13 +198,9 @@ impl Opening {
     #[inline(always)]
     pub const fn of_flow(key: &FlowKey, from_vm: bool) -> Opening {
         let hook = if from_vm { Hook::FromVm } else { Hook::ToVm };
-        let (source, destination) = match (icmp::is_icmp(key.family(), key.protocol), from_vm) {
-            (true, _) => (
-                key.local_port,
-                (key.icmp_request as u16) << 8 | key.remote_port & 0xff,
-            ),
-            (false, true) => (key.local_port, key.remote_port),
-            (false, false) => (key.remote_port, key.local_port),
+        let (source, destination) = match from_vm || icmp::is_icmp(key.family(), key.protocol()) {
+            true => (key.local_port, key.remote_port),
+            false => (key.remote_port, key.local_port),
         };
         let transport = Transport {
             source,
@@ -233,13 +229,13 @@ impl Opening {
     /// The ICMP query it asks or answers, if it does.
     #[inline(always)]
     pub const fn query(&self) -> Option<Query> {
-        query(self.family(), self.key.protocol, &self.transport)
+        query(self.family(), self.key.protocol(), &self.transport)
     }
 
     /// Whether a rule can name its port, or its ICMP type: it is readable, and ICMP is its family's own.
     #[inline(always)]
     pub const fn has_port(&self) -> bool {
-        let protocol = self.key.protocol;
+        let protocol = self.key.protocol();
         let is_any_icmp = protocol == protocol::ICMP || protocol == protocol::ICMPV6;
         !self.transport.cut_short && (!is_any_icmp || icmp::is_icmp(self.family(), protocol))
     }
@@ -248,14 +244,14 @@ impl Opening {
     #[inline(always)]
     pub const fn is_icmpv6(&self) -> bool {
         matches!(self.family(), Family::V6)
-            && self.key.protocol == protocol::ICMPV6
+            && self.key.protocol() == protocol::ICMPV6
             && !self.transport.cut_short
     }
 
     /// Whether it is UDP between two ports.
     #[inline(always)]
     pub const fn is_udp(&self, source: u16, destination: u16) -> bool {
-        self.key.protocol == protocol::UDP
+        self.key.protocol() == protocol::UDP
             && self.transport.source == source
             && self.transport.destination == destination
     }

@@ -71,6 +71,10 @@ pub trait Tables {
     /// Remembers a first fragment; false if it could not be stored.
     fn remember_fragment(&self, key: &FragmentKey, value: &FragmentValue) -> bool;
 
+    /// Whether the rules refuse so much of what a port sends that it is a flood
+    /// ([`crate::layout::flood::Flood`]).
+    fn floods(&self, slot: u32, now: Ticks) -> bool;
+
     /// Counts a verdict of a port (slot 0: of no port).
     fn count(&self, slot: u32, direction: Direction, verdict: &Verdict, bytes: u32);
 

@@ -189,7 +189,7 @@ enum Seized {
 pub fn create(key: &FlowKey, flow: &Flow) -> bool {
     match embryos!(key, |map, key| map.insert(key, flow, BPF_NOEXIST.into())) {
         Some(Ok(())) => {
-            share::stored(key.slot, Kind::of(key.family()));
+            share::stored(key.slot(), Kind::of(key.family()));
             return true;
         }
         Some(Err(EEXIST)) => {}
@@ -235,7 +235,7 @@ pub fn promote(key: &FlowKey, flow: &Flow) -> Refusal {
 pub fn dismiss(key: &FlowKey) -> bool {
     let removed = embryos!(key, |map, key| map.remove(key)) == Some(Ok(()));
     if removed {
-        share::gone(key.slot, Kind::of(key.family()), 1);
+        share::gone(key.slot(), Kind::of(key.family()), 1);
     }
     removed
 }
@@ -302,7 +302,7 @@ fn insert(key: &FlowKey, flow: &Flow) -> Refusal {
         Some(settings) => settings.assured_per_port,
         None => 0,
     };
-    let (Some(of_port), Some(room)) = (port_flows(key.slot), room(key.family())) else {
+    let (Some(of_port), Some(room)) = (port_flows(key.slot()), room(key.family())) else {
         return Refusal::NoRoom;
     };
     // SAFETY: both point into array maps, good for this run.
@@ -327,7 +327,7 @@ fn insert(key: &FlowKey, flow: &Flow) -> Refusal {
         let _ = by_family!(key, (maps::FLOWS4, maps::FLOWS6), |map, key| map
             .remove(key));
     }
-    release(key.family(), key.slot);
+    release(key.family(), key.slot());
     match inserted {
         // Another CPU was faster: its entry stands.
         Err(EEXIST) => Refusal::None,

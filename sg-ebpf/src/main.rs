@@ -41,6 +41,7 @@ mod programs {
     use aya_ebpf::programs::{TcContext, XdpContext};
     use bytemuck::AnyBitPattern;
     use sg_common::filter;
+    use sg_common::guard;
     use sg_common::hook::Hook;
     use sg_common::layout::sweep::{Adoption, adopted};
     use sg_common::reason::Verdict;
@@ -84,6 +85,12 @@ mod programs {
     #[xdp]
     pub fn whole_from_vm_xdp(ctx: XdpContext) -> u32 {
         xdp_code(whole_xdp(&ctx))
+    }
+
+    /// What needs no memory to be refused, of what the VM sends, at XDP: the rest goes on to tc.
+    #[xdp]
+    pub fn guard(ctx: XdpContext) -> u32 {
+        xdp_code(guard_xdp(&ctx))
     }
 
     /// As `closed`, at XDP.
@@ -205,6 +212,14 @@ mod programs {
         let frame = XdpFrame::again(ctx.ctx, outer);
         let verdict = filter::whole(Hook::FromVm, &frame, &KernelTables, run);
         verdict.ok().and_then(|_| frame.restore())
+    }
+
+    #[inline(always)]
+    fn guard_xdp(ctx: &XdpContext) -> Option<()> {
+        let (run, outer) = (room()?, outer()?);
+        let frame = XdpFrame::new(ctx.ctx, outer)?;
+        let judged = guard::guard(frame.ifindex(), &frame, &KernelTables, run);
+        judged.ok().and_then(|()| frame.restore())
     }
 
     #[inline(always)]

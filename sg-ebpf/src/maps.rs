@@ -8,6 +8,7 @@ use aya_ebpf::macros::btf_map;
 use sg_common::hook::Hook;
 use sg_common::layout::capacity;
 use sg_common::layout::counter::Counter;
+use sg_common::layout::flood::Flood;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::maps::Node;
@@ -95,6 +96,11 @@ pub static SHARES: Array<Share, { capacity::slots(capacity::PORTS) as usize }> =
 
 #[btf_map(name = "counters")]
 pub static COUNTERS: PerCpuArray<Counter, { capacity::counters(capacity::PORTS) as usize }> =
+    PerCpuArray::new();
+
+/// Which slots flood.
+#[btf_map(name = "floods")]
+pub static FLOODS: PerCpuArray<Flood, { capacity::slots(capacity::PORTS) as usize }> =
     PerCpuArray::new();
 
 /// How full the tables of assured connections are.

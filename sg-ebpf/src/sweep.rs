@@ -102,13 +102,13 @@ macro_rules! turns {
                     // By hand.
                     None => true,
                     Some(flow) => {
-                        removable(Entry(flow), key.protocol, hardly_any, now)
+                        removable(Entry(flow), key.whose.protocol(), hardly_any, now)
                             && $flows.remove(&key).is_ok()
                     }
                 };
                 // There is room: no more turns are given than there are entries.
                 if gone || $turns.push(&key, 0).is_err() {
-                    release($family, key.slot);
+                    release($family, key.whose.slot());
                     removed += 1;
                 }
             }

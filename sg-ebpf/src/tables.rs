@@ -12,7 +12,7 @@ use sg_common::layout::port::{AddressKey, Port, PortKey, SlotPorts};
 use sg_common::layout::settings::{Settings, TICK_SHIFT, Ticks};
 use sg_common::layout::share::Kind;
 use sg_common::layout::shared::tag_is;
-use sg_common::reason::{Condition, Verdict, condition_counter, verdict_counter};
+use sg_common::reason::{Condition, DropReason, Verdict, condition_counter, verdict_counter};
 use sg_common::tables::Tables;
 use sg_common::wire::addr::Family;
 
@@ -61,11 +61,11 @@ macro_rules! embryos {
         match $key.family() {
             Family::V4 => {
                 let $narrow = &$key.narrow();
-                maps::EMBRYOS4.get($key.slot).map(|$map| $body)
+                maps::EMBRYOS4.get($narrow.whose.slot()).map(|$map| $body)
             }
             Family::V6 => {
                 let $narrow = $key;
-                maps::EMBRYOS6.get($key.slot).map(|$map| $body)
+                maps::EMBRYOS6.get($narrow.whose.slot()).map(|$map| $body)
             }
         }
     };
@@ -194,6 +194,20 @@ impl Tables for KernelTables {
             }
             Err(_) => map.insert(key, value, BPF_ANY.into()).is_ok(),
         }
+    }
+
+    #[inline(always)]
+    fn floods(&self, slot: u32, now: Ticks) -> bool {
+        let refused = verdict_counter(&Err(DropReason::NoRule));
+        let refused = counter_index(slot, Direction::Egress, refused);
+        let (Some(flood), Some(refused)) = (
+            maps::FLOODS.get_ptr_mut(slot),
+            maps::COUNTERS.get_ptr(refused),
+        ) else {
+            return false;
+        };
+        // SAFETY: the elements are this CPU's own, as in `count`.
+        unsafe { (*flood).look((*refused).packets, now) }
     }
 
     #[inline(always)]

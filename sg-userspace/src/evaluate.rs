@@ -47,7 +47,7 @@ fn is_for(inventory: &Inventory, rule: &Rule, peer: IpAddr) -> bool {
 }
 
 fn matches(rule: &Rule, opening: &Opening) -> bool {
-    let (protocol, transport) = (opening.key.protocol, opening.transport);
+    let (protocol, transport) = (opening.key.protocol(), opening.transport);
     let named = |number| protocol == number && !transport.cut_short;
     match rule.matches {
         Matches::Any => true,

@@ -23,6 +23,12 @@ fn what_the_vm_sends_is_tracked_so_at_xdp_too() {
     replay_at(REGRESSIONS, Mode::Xdp);
 }
 
+#[test]
+fn what_the_vm_sends_is_tracked_so_behind_a_guard_too() {
+    replay_at(WRITTEN, Mode::Guard);
+    replay_at(REGRESSIONS, Mode::Guard);
+}
+
 fn replay(file: &str) {
     replay_at(file, Mode::Tc);
 }

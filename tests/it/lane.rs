@@ -2,16 +2,20 @@
 //! `LANE_CASES=1000000 cargo xtask test -- short_lane` plays more.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::env;
 use std::rc::Rc;
 
 use sg_common::filter::{filter, filter_by};
+use sg_common::guard::guard;
+use sg_common::hook::Hook;
 use sg_common::memory::Memory;
 use sg_common::reason::Accept;
 use sg_common::scratch::Run;
 use sg_tests::lane::{self, Case, Dice};
 use sg_tests::packet::describe;
 use sg_tests::verdict::World;
+use sg_userspace::agent::Mode;
 
 /// Fixed, so that a failure is there again at the next run.
 const SEED: u64 = 20_261_128;
@@ -77,24 +81,39 @@ fn the_short_lane_of_the_kernel_leaves_what_the_long_way_of_the_host_leaves() {
     let mut world = World::new(1024);
     let (inventory, port) = lane::inventory();
     world.apply(inventory, port);
+    compare(&mut world, SEED + 1, cases());
+}
+
+#[test]
+fn the_programs_at_xdp_leave_what_the_long_way_of_the_host_leaves() {
+    let mut world = World::new(1024);
+    let (inventory, port) = lane::silent_inventory();
+    world.apply(inventory, port);
+    for (mode, seed) in [(Mode::Xdp, SEED + 2), (Mode::Guard, SEED + 3)] {
+        world.move_to(mode);
+        for floods in [false, true] {
+            world.set_flood(floods);
+            compare(&mut world, seed, cases() / 4);
+        }
+    }
+}
+
+/// Plays cases through the kernel's programs, and the long way on the host.
+fn compare(world: &mut World, seed: u64, cases: usize) {
     let (slot, generation) = (world.slot(), world.generation());
-    let mut dice = Dice::new(SEED + 1);
+    let mut dice = Dice::new(seed);
     let (mut played, mut established) = (0, 0);
-    while played < cases() {
+    while played < cases {
         world.forget();
         world.set_settings(&lane::settings(&mut dice));
         for _ in 0..BATCH {
             let case = Case::throw(&mut dice, slot, generation, 0);
             let what = describe(&case.frame);
-            let (verdict, passed, counted) =
+            let (verdict, length, passed, counted) =
                 world.send_the_long_way(case.hook, &case.frame, |now| (case.key, case.at(now)));
             assert_eq!(passed, verdict.is_ok(), "{what}: {verdict:?}");
             assert_eq!(counted.packets, 1, "{what}: {verdict:?}");
-            assert_eq!(
-                counted.bytes,
-                case.frame.len() as u64,
-                "{what}: {verdict:?}"
-            );
+            assert_eq!(counted.bytes, u64::from(length), "{what}: {verdict:?}");
             let [host, kernel] = world.assured(&case.key);
             match case.flow {
                 Some(_) => assert_eq!(host, kernel, "{what}: {verdict:?}, {:?}", case.flow),
@@ -107,6 +126,58 @@ fn the_short_lane_of_the_kernel_leaves_what_the_long_way_of_the_host_leaves() {
     println!("{played} cases, {established} of an established connection");
     // Else this says nothing.
     assert!(established > played / 20, "{established} of {played}");
+}
+
+#[test]
+fn what_the_guard_refuses_the_filter_refuses_for_the_same_reason_and_it_leaves_nothing_else() {
+    let mut world = World::new(1024);
+    let (inventory, port) = lane::silent_inventory();
+    world.apply(inventory, port);
+    let (slot, generation) = (world.slot(), world.generation());
+    let mut dice = Dice::new(SEED + 4);
+    let mut refused = BTreeMap::<_, usize>::new();
+    for number in 0..cases() {
+        let memory = Memory {
+            settings: lane::settings(&mut dice),
+            ..world.memory().clone()
+        };
+        memory.floods.set(number % 2 == 0);
+        let case = Case::throw(&mut dice, slot, generation, memory.clock.get());
+        if case.hook != Hook::FromVm {
+            continue;
+        }
+        if let Some(flow) = case.flow {
+            let flow = Rc::new(Cell::new(flow));
+            memory.flows.borrow_mut().insert(case.key, flow);
+        }
+        let (untouched, ifindex) = (memory.clone(), world.ifindex());
+        let frame = case.frame.as_slice();
+        let guarded = guard(ifindex, frame, &memory, &mut Run::EMPTY.clone());
+        let what = describe(frame);
+        let stored = |memory: &Memory| {
+            let Memory {
+                flows,
+                embryos,
+                fragments,
+                ..
+            } = memory;
+            format!("{flows:?} {embryos:?} {fragments:?}")
+        };
+        assert_eq!(stored(&memory), stored(&untouched), "{what}");
+        let counters = memory.counters.borrow().clone();
+        let Err(reason) = guarded else {
+            assert_eq!(counters, *untouched.counters.borrow(), "{what}");
+            continue;
+        };
+        let run = &mut Run::EMPTY.clone();
+        let verdict = filter(case.hook, ifindex, frame, &untouched, run);
+        assert_eq!(verdict, Err(reason), "{what}");
+        assert_eq!(counters, *untouched.counters.borrow(), "{what}");
+        *refused.entry(reason.as_str()).or_default() += 1;
+    }
+    println!("refused: {refused:?}");
+    // Else this says nothing.
+    assert!(refused.contains_key("no_rule"), "{refused:?}");
 }
 
 fn cases() -> usize {

@@ -16,6 +16,11 @@ fn every_row_of_the_written_parity_table_has_its_verdicts_at_xdp_too() {
     rows(Filter::with("from_vm = \"xdp\""));
 }
 
+#[test]
+fn every_row_of_the_written_parity_table_has_its_verdicts_behind_a_guard_too() {
+    rows(Filter::with("from_vm = \"guard\""));
+}
+
 fn rows(mut filter: Filter) {
     let mut wrong = Vec::new();
     for row in table::rows() {

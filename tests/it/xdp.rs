@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sg_tests::bench::empty;
 use sg_tests::capture::Capture;
+use sg_tests::inventory::{Inventory, group};
 use sg_tests::node::Node;
 use sg_tests::packet::{DOT1AD, udp};
 
@@ -18,6 +19,9 @@ use crate::order::{kinds, wait_until};
 use crate::site::{site, web1};
 
 const SOON: Duration = Duration::from_secs(1);
+
+/// The ways of the programs of a tap with a guard.
+const GUARDED: [&str; 3] = ["from_vm tcx", "from_vm xdp", "to_vm tcx"];
 
 /// `XDP_PASS`.
 const PASS: i32 = 2;
@@ -43,19 +47,67 @@ fn at_xdp_a_forged_frame_reaches_no_packet_socket_and_an_honest_one_passes() {
 }
 
 #[test]
-fn nothing_passes_while_the_filter_moves_to_xdp_and_back() {
+fn nothing_passes_while_the_filter_moves_between_tc_xdp_and_guard() {
     let leak = Leak::before_the_daemon("xdp-moves").start_with_settings("from_vm = 'tc'");
     let (leaked, ()) = leak.during(|| {
-        for mode in ["xdp", "tc", "xdp", "tc"] {
+        for mode in ["xdp", "tc", "guard", "xdp", "guard", "tc", "xdp", "tc"] {
             leak.node.set(&format!("from_vm = '{mode}'"));
-            let way = if mode == "xdp" { "xdp" } else { "tcx" };
-            wait_for_way(&leak.node, way);
+            match mode {
+                "guard" => wait_until(&leak.node, |_| ways(&leak.node) == GUARDED),
+                "xdp" => wait_for_way(&leak.node, "xdp"),
+                _ => wait_for_way(&leak.node, "tcx"),
+            }
         }
     });
     assert_eq!(leaked, 0);
     leak.expect_filtered();
     let log = leak.node.log();
     assert!(!log.contains("find out who"), "{log}");
+}
+
+#[test]
+fn a_guard_drops_forged_frames_before_packet_sockets_and_what_no_rule_permits_while_it_floods() {
+    const MANY: usize = 4_000;
+    let mut leak = Leak::before_the_daemon("xdp-guard");
+    leak.node.write(&site_without_egress());
+    leak.node.start_with_settings("from_vm = 'guard'");
+    assert_eq!(ways(&leak.node), GUARDED);
+    let socket = Capture::of(leak.node.netns(), &web1().interface());
+    let refused = udp("10.0.0.5:1000", "10.0.0.9:2000").bytes();
+
+    leak.web.send(&forged());
+    leak.web.send(&refused);
+
+    assert!(socket.sees(SOON, &refused), "it is left to tc");
+    assert!(!socket.sees(SOON, &forged()), "it is dropped too late");
+    for _ in 0..MANY {
+        leak.web.send(&refused);
+    }
+    let counted = counted(&leak.node);
+    assert_eq!(counted["no_rule"][0], MANY as u64 + 1, "{counted:?}");
+    assert_eq!(counted["spoofed_mac"][0], 1, "{counted:?}");
+    let after_tc = std::iter::from_fn(|| socket.sees(SOON, &refused).then_some(())).count();
+    assert!(after_tc < MANY, "all of them came to tc");
+    // What a port may do passes while it floods.
+    leak.node.apply(&site(&[]));
+    assert!(leak.passes());
+}
+
+#[test]
+fn a_guard_outlives_the_daemon_and_is_taken_over_as_one() {
+    let mut leak = Leak::before_the_daemon("xdp-guarded").start_with_settings("from_vm = 'guard'");
+    let before = link(&leak.node);
+    let (leaked, ()) = leak.during_with(|node| {
+        node.kill();
+        sleep(Duration::from_millis(300));
+        node.start_with_settings("from_vm = 'guard'");
+    });
+    assert_eq!(leaked, 0);
+    leak.expect_filtered();
+    let after = link(&leak.node);
+    assert_eq!(before["link"], after["link"], "the same link");
+    assert_eq!(after["program"]["name"], "guard");
+    assert_eq!(ways(&leak.node), GUARDED);
 }
 
 #[test]
@@ -185,21 +237,31 @@ fn where_the_driver_has_no_place_for_it_the_filter_is_at_xdp_of_the_network_stac
 }
 
 #[test]
-fn real_frames_with_tags_and_without_leave_the_same_at_tc_and_at_xdp_however_they_are_written() {
+fn real_frames_with_tags_and_without_leave_the_same_in_every_mode_however_they_are_written() {
     let settings = |mode: &str| format!("from_vm = '{mode}'\ntagged = 'pass'");
     let leak = Leak::before_the_daemon("xdp-same").start_with_settings(&settings("tc"));
     let at_tc = leave(&leak);
     // Else this says nothing.
     let passed = |left: &(Vec<_>, BTreeMap<_, _>)| (left.0.len(), left.1.clone());
     assert_eq!(at_tc.0.len(), 8, "{:?}", at_tc.1);
-    leak.node.set(&settings("xdp"));
-    wait_for_way(&leak.node, "xdp");
-    for blocking in [false, true] {
-        leak.web.set_blocking(blocking);
-        let at_xdp = leave(&leak);
-        assert_eq!(passed(&at_xdp), passed(&at_tc), "blocking: {blocking}");
-        assert!(at_xdp.0 == at_tc.0, "blocking: {blocking}: other bytes");
+    for mode in ["xdp", "guard"] {
+        leak.node.set(&settings(mode));
+        wait_until(&leak.node, |_| {
+            ways(&leak.node).contains(&"from_vm xdp".into())
+                && ways(&leak.node).len() == if mode == "guard" { 3 } else { 2 }
+        });
+        for blocking in [false, true] {
+            leak.web.set_blocking(blocking);
+            let left = leave(&leak);
+            assert_eq!(passed(&left), passed(&at_tc), "{mode}, {blocking}");
+            assert!(left.0 == at_tc.0, "{mode}, {blocking}: other bytes");
+        }
     }
+}
+
+/// The site, in which WEB1 may send nothing.
+fn site_without_egress() -> Inventory {
+    Inventory::new().port(web1()).group(group("WEB_SERVERS"))
 }
 
 /// What comes out of frames from WEB1, and what is counted.

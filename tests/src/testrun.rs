@@ -9,9 +9,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use aya::maps::of_maps::ArrayOfMaps;
-use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use aya::programs::tc::{SchedClassifier, TcAttachType};
 use aya::programs::{ProgramError, ProgramInfo, Xdp, loaded_programs};
+use aya::util::nr_cpus;
 use aya::{EbpfLoader, TestRun, TestRunOptions, TestRunResult};
 use aya_obj::generated::bpf_prog_type;
 use aya_obj::programs::XdpAttachType;
@@ -341,6 +342,17 @@ impl<const V: usize> PinnedPerCpu<V> {
             .iter()
             .map(|value| pod_read_unaligned(value))
             .collect()
+    }
+}
+
+impl<const V: usize> PinnedPerCpu<V> {
+    /// Writes an element on every CPU.
+    pub fn set(&mut self, index: u32, value: [u8; V]) {
+        let cpus = nr_cpus().unwrap_or_else(|(file, e)| panic!("cannot read {file}: {e}"));
+        let values = PerCpuValues::try_from(vec![value; cpus]);
+        let set = values.map_err(MapError::from);
+        let set = set.and_then(|values| self.map.set(index, values, 0));
+        set.unwrap_or_else(|e| panic!("cannot write an element: {e}"));
     }
 }
 

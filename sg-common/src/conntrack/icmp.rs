@@ -12,7 +12,7 @@ use crate::wire::ip::Ip;
 /// Whether a packet is an error that quotes another packet.
 #[inline(always)]
 pub const fn is_error(opening: &Opening) -> bool {
-    is_icmp(opening.family(), opening.key.protocol)
+    is_icmp(opening.family(), opening.key.protocol())
         && !opening.transport.cut_short
         && is_error_type(opening.family(), opening.icmp_type())
 }

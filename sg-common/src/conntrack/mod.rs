@@ -41,7 +41,7 @@ impl Room {
 /// family, or nothing follows its IPv6 headers (`nf_conntrack_in`).
 #[inline(always)]
 pub const fn unfit(opening: &Opening) -> Option<DropReason> {
-    match (opening.key.protocol, opening.family()) {
+    match (opening.key.protocol(), opening.family()) {
         _ if opening.transport.cut_short => Some(DropReason::InvalidTransport),
         (protocol::NO_NEXT_HEADER, Family::V6) => Some(DropReason::InvalidTransport),
         (protocol::ICMP, Family::V6) | (protocol::ICMPV6, Family::V4) => {

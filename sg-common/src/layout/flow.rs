@@ -3,58 +3,43 @@
 //! One connection of one port is one entry, whichever way a packet goes: the hook says which address is
 //! local, so one look-up serves both directions and no two tuples can collide.
 
+use bytemuck::{Pod, Zeroable};
+
 use crate::hook::Hook;
 use crate::layout::settings::{Ticks, passed};
 use crate::layout::shared::shared;
 use crate::wire::addr::{Address, Family, from_v4};
+use crate::wire::icmp::is_icmp;
 
 shared! {
     /// A connection of either family, and the key of the IPv6 tables. Addresses are mapped.
-    pub struct FlowKey: 48 {
+    pub struct FlowKey: 40 {
         /// Address of the VM.
         pub local: Address,
         /// Address of the other side.
         pub remote: Address,
-        /// The port's slot: connections of different ports never meet.
-        pub slot: u32,
         /// Port of the VM; the identifier of an ICMP query.
         pub local_port: u16,
-        /// Port of the other side; the code of an ICMP query.
+        /// Port of the other side; type of the request and code of an ICMP query, as `type << 8 | code`.
         pub remote_port: u16,
-        /// Upper-layer protocol.
-        pub protocol: u8,
-        /// Type of the request of an ICMP query, else 0.
-        pub icmp_request: u8,
-        /// 1 if the VM asks an ICMP query: both sides may use the same identifier.
-        pub icmp_from_vm: u8,
-        /// 4 or 6.
-        pub family: u8,
-        /// Zero.
-        pub reserved: u32,
+        /// Whose it is, and of what kind.
+        pub whose: Whose,
     }
 
-    /// Key of the IPv4 tables: the same in half the bytes, which a look-up is faster for.
-    pub struct FlowKey4: 24 {
-        /// As in [`FlowKey`], like the other fields.
-        pub slot: u32,
+    /// Key of the IPv4 tables: the same without what all mapped addresses have in common. An element of a hash
+    /// of the kernel (`kernel/bpf/hashtab.c`) has 48 bytes of its own, so that with this key and its flow it
+    /// is two cache lines.
+    pub struct FlowKey4: 16 {
         /// Address of the VM.
         pub local: [u8; 4],
         /// Address of the other side.
         pub remote: [u8; 4],
-        /// Port of the VM; the identifier of an ICMP query.
+        /// As in [`FlowKey`].
         pub local_port: u16,
-        /// Port of the other side; the code of an ICMP query.
+        /// As in [`FlowKey`].
         pub remote_port: u16,
-        /// Upper-layer protocol.
-        pub protocol: u8,
-        /// Type of the request of an ICMP query, else 0.
-        pub icmp_request: u8,
-        /// 1 if the VM asks an ICMP query.
-        pub icmp_from_vm: u8,
-        /// 4.
-        pub family: u8,
-        /// Zero.
-        pub reserved: u32,
+        /// As in [`FlowKey`].
+        pub whose: Whose,
     }
 
     /// Value of the flow tables: nf_conntrack's tracker (`struct ip_ct_tcp`), expiry and generation. One
@@ -90,35 +75,94 @@ shared! {
     }
 }
 
+/// Whose a connection is and of what kind, in one word: the port's slot (22 bits, the lowest), whether the VM asks
+/// an ICMP query (both sides may use the same identifier), whether it is IPv6, and the upper-layer protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Whose(u32);
+
+impl Whose {
+    /// The highest slot there can be.
+    pub const LAST_SLOT: u32 = (1 << Self::ASKS) - 1;
+
+    const ASKS: u32 = 22;
+    const V6: u32 = 23;
+    const PROTOCOL: u32 = 24;
+
+    /// Of a connection of a slot's port. `vm_asks`: it is an ICMP query of the VM.
+    #[inline(always)]
+    pub const fn new(slot: u32, protocol: u8, family: Family, vm_asks: bool) -> Whose {
+        let family = matches!(family, Family::V6) as u32;
+        let asks = vm_asks as u32;
+        Whose(slot | asks << Self::ASKS | family << Self::V6 | (protocol as u32) << Self::PROTOCOL)
+    }
+
+    /// The port's slot: connections of different ports never meet.
+    #[inline(always)]
+    pub const fn slot(self) -> u32 {
+        self.0 & Self::LAST_SLOT
+    }
+
+    /// The upper-layer protocol.
+    #[inline(always)]
+    pub const fn protocol(self) -> u8 {
+        (self.0 >> Self::PROTOCOL) as u8
+    }
+
+    /// The family.
+    #[inline(always)]
+    pub const fn family(self) -> Family {
+        match self.0 >> Self::V6 & 1 {
+            0 => Family::V4,
+            _ => Family::V6,
+        }
+    }
+}
+
 impl FlowKey {
-    /// The key of a connection: its addresses and ports by side, the VM's first; protocol, ICMP request,
-    /// whether the VM asks it, and family. In words, see [`FlowKey::narrow`].
+    /// The key of a connection: its addresses and ports by side, the VM's first. In words, see
+    /// [`FlowKey::narrow`].
     #[inline(always)]
     pub const fn new(
-        slot: u32,
+        whose: Whose,
         [local, remote]: [Address; 2],
-        ports: [u16; 2],
-        kind: [u8; 4],
+        [local_port, remote_port]: [u16; 2],
     ) -> FlowKey {
         let [a, b, c, d]: [u32; 4] = bytemuck::must_cast(local);
         let [e, f, g, h]: [u32; 4] = bytemuck::must_cast(remote);
-        let (ports, kind): (u32, u32) = (bytemuck::must_cast(ports), u32::from_ne_bytes(kind));
+        let ports: u32 = bytemuck::must_cast([local_port, remote_port]);
         bytemuck::must_cast([
             pair(a, b),
             pair(c, d),
             pair(e, f),
             pair(g, h),
-            pair(slot, ports),
-            pair(kind, 0),
+            pair(ports, whose.0),
         ])
+    }
+
+    /// The port's slot.
+    #[inline(always)]
+    pub const fn slot(&self) -> u32 {
+        self.whose.slot()
+    }
+
+    /// The upper-layer protocol.
+    #[inline(always)]
+    pub const fn protocol(&self) -> u8 {
+        self.whose.protocol()
     }
 
     /// The family of the connection.
     #[inline(always)]
     pub const fn family(&self) -> Family {
-        match self.family {
-            4 => Family::V4,
-            _ => Family::V6,
+        self.whose.family()
+    }
+
+    /// The type of the request and the code, if it is an ICMP query.
+    pub const fn icmp_query(&self) -> Option<[u8; 2]> {
+        match is_icmp(self.family(), self.protocol()) {
+            true => Some(self.remote_port.to_be_bytes()),
+            false => None,
         }
     }
 
@@ -127,34 +171,26 @@ impl FlowKey {
     #[inline(always)]
     pub const fn narrow(&self) -> FlowKey4 {
         let words: [u32; size_of::<FlowKey>() / 4] = bytemuck::must_cast(*self);
-        let [_, _, _, local, _, _, _, remote, slot, ports, kind, reserved] = words;
-        bytemuck::must_cast([slot, local, remote, ports, kind, reserved])
+        let [_, _, _, local, _, _, _, remote, ports, whose] = words;
+        bytemuck::must_cast([pair(local, remote), pair(ports, whose)])
     }
 }
 
 /// Two halves, in the order in which they lie in memory.
 #[inline(always)]
 const fn pair(first: u32, second: u32) -> u64 {
-    match cfg!(target_endian = "little") {
-        true => first as u64 | (second as u64) << 32,
-        false => second as u64 | (first as u64) << 32,
-    }
+    bytemuck::must_cast([first, second])
 }
 
 impl FlowKey4 {
     /// The connection.
     pub const fn widen(&self) -> FlowKey {
         FlowKey {
-            slot: self.slot,
             local: from_v4(self.local),
             remote: from_v4(self.remote),
             local_port: self.local_port,
             remote_port: self.remote_port,
-            protocol: self.protocol,
-            icmp_request: self.icmp_request,
-            icmp_from_vm: self.icmp_from_vm,
-            family: self.family,
-            reserved: 0,
+            whose: self.whose,
         }
     }
 }

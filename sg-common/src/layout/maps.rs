@@ -1,6 +1,7 @@
 //! Names, sizes and version of the maps: what the object, the loader and the pins agree on.
 
 use crate::layout::counter::Counter;
+use crate::layout::flood::Flood;
 use crate::layout::flow::{Flow, FlowKey, FlowKey4};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
 use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
@@ -12,7 +13,7 @@ use crate::layout::sweep::{Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 7;
+pub const ABI: u32 = 8;
 
 /// The names of the maps.
 pub mod name {
@@ -37,6 +38,7 @@ pub mod name {
     pub const EMBRYOS6: &str = "embryos6";
     pub const FRAGMENTS: &str = "fragments";
     pub const COUNTERS: &str = "counters";
+    pub const FLOODS: &str = "floods";
     pub const ROOMS: &str = "rooms";
     pub const PORT_FLOWS: &str = "port_flows";
     pub const SHARES: &str = "shares";
@@ -75,7 +77,7 @@ pub const INNER: [Layout; 3] = [
 ];
 
 /// The layouts of all pinned maps.
-pub const LAYOUTS: [Layout; 26] = {
+pub const LAYOUTS: [Layout; 27] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn trie<K, V>(name: &'static str) -> Layout {
@@ -102,6 +104,7 @@ pub const LAYOUTS: [Layout; 26] = {
         of::<u32, u32>(name::EMBRYOS6),
         of::<u32, u32>(name::FRAGMENTS),
         of::<u32, Counter>(name::COUNTERS),
+        of::<u32, Flood>(name::FLOODS),
         of::<u32, Room>(name::ROOMS),
         of::<u32, u32>(name::PORT_FLOWS),
         of::<u32, Share>(name::SHARES),

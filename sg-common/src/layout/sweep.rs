@@ -36,7 +36,7 @@ shared! {
 
 shared! {
     /// What the programs `adopt` and `dismiss` find in their packet: a connection to store, or to remove.
-    pub struct Adoption: 128 {
+    pub struct Adoption: 120 {
         /// An Ethernet header and two bytes, which the kernel wants and nobody reads.
         pub header: [u8; 16],
         /// The connection.

@@ -16,7 +16,8 @@ use crate::wire::protocol;
 /// header falls in both directions: the built-ins must know its type (`ip6t_icmp6`, `hotdrop`).
 #[inline(always)]
 pub fn refuse(opening: &Opening) -> Result<(), DropReason> {
-    let icmpv6 = matches!(opening.family(), Family::V6) && opening.key.protocol == protocol::ICMPV6;
+    let icmpv6 =
+        matches!(opening.family(), Family::V6) && opening.key.protocol() == protocol::ICMPV6;
     if icmpv6 && opening.transport.cut_short {
         return Err(DropReason::InvalidTransport);
     }
@@ -41,7 +42,7 @@ pub fn refuse(opening: &Opening) -> Result<(), DropReason> {
 pub fn permit<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Option<Accept> {
     match opening.hook {
         Hook::FromVm => from_vm(opening),
-        Hook::ToVm => match opening.key.protocol {
+        Hook::ToVm => match opening.key.protocol() {
             protocol::UDP | protocol::ICMPV6 => to_vm(tables, context, opening),
             _ => None,
         },
@@ -54,7 +55,7 @@ fn from_vm(opening: &Opening) -> Option<Accept> {
     match opening.family() {
         Family::V4 if opening.is_udp(68, 67) => Some(Accept::Dhcp),
         Family::V6 if opening.is_udp(546, 547) => Some(Accept::Dhcp),
-        Family::V6 if opening.key.protocol == protocol::ICMPV6 => Some(Accept::Icmpv6),
+        Family::V6 if opening.key.protocol() == protocol::ICMPV6 => Some(Accept::Icmpv6),
         _ => None,
     }
 }

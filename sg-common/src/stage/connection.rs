@@ -181,18 +181,10 @@ where
     T: Tables,
 {
     tables.note(Note::NoFlow);
-    let Scratch {
-        ip,
-        opening,
-        flow,
-        room,
-        ..
-    } = scratch;
-    put(flow, Flow::new(context.hook, context.generation, 0));
-    if let Err(reason) = conntrack::opens(flow, room, frame, ip, opening, context.settings) {
-        return invalid(tables, context, opening, reason);
+    if let Err(reason) = begins(context, frame, scratch) {
+        return invalid(tables, context, &scratch.opening, reason);
     }
-    let accept = permission::require(tables, context, opening)?;
+    let accept = permission::require(tables, context, &scratch.opening)?;
     begin(tables, context, frame, scratch);
     if !tables.create(&scratch.opening.key, &scratch.flow) {
         tables.condition(
@@ -202,6 +194,24 @@ where
         );
     }
     Ok(accept)
+}
+
+/// Whether a connection can begin with a packet; then `scratch.flow` is one of which nothing is known yet.
+#[inline(always)]
+pub fn begins<F: Frame + ?Sized>(
+    context: &Context<'_>,
+    frame: &F,
+    scratch: &mut Scratch,
+) -> Result<(), DropReason> {
+    let Scratch {
+        ip,
+        opening,
+        flow,
+        room,
+        ..
+    } = scratch;
+    put(flow, Flow::new(context.hook, context.generation, 0));
+    conntrack::opens(flow, room, frame, ip, opening, context.settings)
 }
 
 /// Makes `scratch.flow` the connection that the packet opens.

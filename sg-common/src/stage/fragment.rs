@@ -24,26 +24,32 @@ pub enum Known {
     Unordered,
 }
 
-/// Checks a fragment before anything else looks at its transport header.
+/// Checks a fragment before anything else looks at its transport header: that header must be whole, and in the
+/// first one only.
 #[inline(always)]
-pub fn check<T: Tables>(tables: &T, context: &Context<'_>, ip: &Ip) -> Result<Known, DropReason> {
+pub fn check(ip: &Ip) -> Result<(), DropReason> {
     match ip.fragment {
-        Fragment::Whole => Ok(Known::Nothing),
         Fragment::First if ip.payload_length < header_length(ip.protocol) => {
             Err(DropReason::FragmentTiny)
         }
-        Fragment::First => Ok(Known::Nothing),
         Fragment::Later if (ip.fragment_offset as u32) * 8 < header_length(ip.protocol) => {
             Err(DropReason::FragmentOverlap)
         }
-        Fragment::Later => match find(tables, context, ip) {
-            Found::Accepted => Ok(Known::Accepted),
-            Found::Overlaps => Err(DropReason::FragmentOverlap),
-            Found::Unknown if context.settings.has(switch::FRAGMENTS_UNORDERED) => {
-                Ok(Known::Unordered)
-            }
-            Found::Unknown => Err(DropReason::FragmentUnknown),
-        },
+        _ => Ok(()),
+    }
+}
+
+/// What is known of a fragment that [`check`] has passed.
+#[inline(always)]
+pub fn known<T: Tables>(tables: &T, context: &Context<'_>, ip: &Ip) -> Result<Known, DropReason> {
+    if ip.fragment != Fragment::Later {
+        return Ok(Known::Nothing);
+    }
+    match find(tables, context, ip) {
+        Found::Accepted => Ok(Known::Accepted),
+        Found::Overlaps => Err(DropReason::FragmentOverlap),
+        Found::Unknown if context.settings.has(switch::FRAGMENTS_UNORDERED) => Ok(Known::Unordered),
+        Found::Unknown => Err(DropReason::FragmentUnknown),
     }
 }
 

@@ -13,7 +13,7 @@
 
 use crate::conntrack::{tcp, udp};
 use crate::hook::Hook;
-use crate::layout::flow::{Flow, FlowKey, Side};
+use crate::layout::flow::{Flow, FlowKey, Side, Whose};
 use crate::layout::port::flags;
 use crate::layout::settings::Ticks;
 use crate::layout::shared::put_both;
@@ -259,8 +259,8 @@ fn key(context: &Context<'_>, packet: &Packet, ports: [[u8; 2]; 2]) -> FlowKey {
         Hook::FromVm => ([packet.source, packet.destination], [source, destination]),
         Hook::ToVm => ([packet.destination, packet.source], [destination, source]),
     };
-    let kind = [packet.protocol, 0, 0, packet.family.number()];
-    FlowKey::new(context.slot, addresses, ports, kind)
+    let whose = Whose::new(context.slot, packet.protocol, packet.family, false);
+    FlowKey::new(whose, addresses, ports)
 }
 
 /// Whether nothing has to be asked about a connection: it lives, has been answered, and was judged since

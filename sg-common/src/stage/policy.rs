@@ -79,11 +79,11 @@ fn granted<T: Tables>(tables: &T, policy: u64, peer: u64, opening: &Opening) -> 
 /// Whether a row permits a new connection.
 #[inline(always)]
 fn allow<T: Tables>(tables: &T, permits: &Permits, opening: &Opening) -> bool {
-    let protocol = opening.key.protocol as usize;
+    let protocol = opening.key.protocol() as usize;
     if permits.protocols[(protocol >> 6) & 3] >> (protocol & 63) & 1 != 0 {
         return true;
     }
-    match port_protocol(opening.key.protocol) {
+    match port_protocol(opening.key.protocol()) {
         Some(index) if opening.has_port() => {
             holds(tables, &permits.ports[index], opening.transport.destination)
         }

@@ -84,6 +84,10 @@ impl Tables for Full<'_> {
         self.0.fragment(key)
     }
 
+    fn floods(&self, slot: u32, now: Ticks) -> bool {
+        self.0.floods(slot, now)
+    }
+
     fn count(&self, slot: u32, direction: Direction, verdict: &Verdict, bytes: u32) {
         self.0.count(slot, direction, verdict, bytes);
     }

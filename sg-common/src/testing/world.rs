@@ -7,6 +7,7 @@ use std::vec::Vec;
 
 use super::packet::{PEER_MAC, Packet};
 use crate::filter::filter;
+use crate::guard::guard;
 use crate::hook::{Direction, Hook};
 use crate::layout::counter::{Counter, counter_index};
 use crate::layout::flow::Flow;
@@ -20,7 +21,7 @@ use crate::layout::port::{
 };
 use crate::layout::settings::ticks;
 use crate::memory::{FlowMemory, Memory, mask};
-use crate::reason::{COUNTERS, Verdict, verdict_counter};
+use crate::reason::{COUNTERS, DropReason, Verdict, verdict_counter};
 use crate::scratch::Run;
 use crate::wire::addr::{
     Address, Family, Mac, NO_MAC, V4_PREFIX_BITS, V6_UNSPECIFIED, from_ip, link_local, to_ip,
@@ -234,11 +235,43 @@ impl World {
         self.judge(Hook::ToVm, &packet.frame(PEER_MAC))
     }
 
-    /// Judges a frame. Whatever it is: one verdict is counted once, with its bytes, and a frame that is
-    /// refused leaves nothing behind.
+    /// What the guard refuses of a packet that the VM sends.
+    pub(crate) fn guard(&self, packet: &Packet) -> Result<(), DropReason> {
+        self.guard_frame(&packet.frame(VM_MAC))
+    }
+
+    /// Shows a frame to the guard. Whatever it is, nothing is left of it but the count of a refusal.
+    fn guard_frame(&self, frame: &[u8]) -> Result<(), DropReason> {
+        let memory = self.memory.clone();
+        let mut run = Box::new(Run::EMPTY);
+        let guarded = guard(KEY.ifindex, frame, &memory, &mut run);
+        let stored = |memory: &Memory| (memory.flows.clone(), memory.embryos.clone());
+        assert_eq!(stored(&memory), stored(&self.memory));
+        assert_eq!(memory.fragments, self.memory.fragments);
+        let packets = |memory: &Memory| -> u64 {
+            let counters = memory.counters.borrow();
+            counters.values().map(|counter| counter.packets).sum()
+        };
+        let counted = packets(&memory) - packets(&self.memory);
+        assert_eq!(counted, u64::from(guarded.is_err()));
+        guarded
+    }
+
+    /// Judges a frame. Whatever it is: one verdict is counted once, with its bytes, a frame that is refused
+    /// leaves nothing behind, and a guard would have refused it for no other reason.
     pub(crate) fn judge(&mut self, hook: Hook, frame: &[u8]) -> Verdict {
         let (before, stored) = (self.memory.counters.borrow().clone(), self.stored());
+        let guarded = [false, true].map(|floods| {
+            self.memory.floods.set(floods);
+            match hook {
+                Hook::FromVm => self.guard_frame(frame),
+                Hook::ToVm => Ok(()),
+            }
+        });
         let verdict = filter(hook, KEY.ifindex, frame, &self.memory, &mut self.run);
+        for refused in guarded.iter().filter_map(|guarded| guarded.err()) {
+            assert_eq!(verdict, Err(refused), "the guard says otherwise");
+        }
         let after = self.memory.counters.borrow().clone();
         let grown: Vec<u32> = after
             .keys()

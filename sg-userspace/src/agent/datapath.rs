@@ -61,6 +61,8 @@ pub enum Mode {
     Tc,
     /// At XDP, before tc and before packet sockets.
     Xdp,
+    /// At tc; what needs no memory to be refused is refused at XDP.
+    Guard,
 }
 
 impl Mode {
@@ -69,6 +71,7 @@ impl Mode {
         match self {
             Mode::Tc => "tc",
             Mode::Xdp => "xdp",
+            Mode::Guard => "guard",
         }
     }
 }

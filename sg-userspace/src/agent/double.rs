@@ -117,6 +117,7 @@ impl Datapath for Double {
         let at = match mode {
             Mode::Tc => "",
             Mode::Xdp => " at xdp",
+            Mode::Guard => " with a guard",
         };
         kernel
             .calls
@@ -264,7 +265,7 @@ impl FlowTables for Double {
         };
         let used = assured().count();
         let of_port = assured()
-            .filter(|(other, _)| other.slot == key.slot)
+            .filter(|(other, _)| other.slot() == key.slot())
             .count();
         let over_quota = of_port as u64 >= u64::from(kernel.settings.assured_per_port);
         if kernel.flows.contains_key(key) {
@@ -294,7 +295,7 @@ impl FlowTables for Double {
     fn fill_of_port(&self, slot: u32) -> Result<Vec<TableFill>> {
         let kernel = self.kernel();
         let unproven = kernel.flows.iter();
-        let unproven = unproven.filter(|(key, flow)| key.slot == slot && !flow.word().assured());
+        let unproven = unproven.filter(|(key, flow)| key.slot() == slot && !flow.word().assured());
         Ok(vec![TableFill {
             name: sg_common::layout::maps::name::EMBRYOS4,
             used: unproven.count() as u64,

@@ -13,6 +13,7 @@ impl Agent {
         match self.operator.from_vm.of(port) {
             FromVm::Tc => Mode::Tc,
             FromVm::Xdp => Mode::Xdp,
+            FromVm::Guard => Mode::Guard,
             FromVm::Auto if is_carried() => Mode::Xdp,
             FromVm::Auto => Mode::Tc,
         }

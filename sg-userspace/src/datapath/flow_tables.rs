@@ -153,7 +153,7 @@ impl KernelFlows {
 
     fn find_other(&self, key: &FlowKey) -> Result<Option<Flow>> {
         let slotted = self.others(Kind::of(key.family()));
-        let Some(table) = slotted.table(key.slot)? else {
+        let Some(table) = slotted.table(key.slot())? else {
             return Ok(None);
         };
         match key.family() {
@@ -285,7 +285,7 @@ impl<K: Pod> Table<K> {
         let mut walk = Walk::new(self.fd.as_fd(), &mut page);
         let mut doomed = Vec::new();
         while let Some((keys, _)) = walk.page().map_err(unread(self.name))? {
-            let of_slots = keys.iter().filter(|key| slots.contains(&widen(key).slot));
+            let of_slots = keys.iter().filter(|key| slots.contains(&widen(key).slot()));
             doomed.extend(of_slots.copied());
         }
         doomed

@@ -12,8 +12,8 @@ use super::held::Held;
 use super::order::{self, Place};
 use super::pins::{Pins, Spot, Way};
 use super::place::interface;
-use super::programs::Programs;
-use super::{clsact, tcx};
+use super::programs::{Programs, Role};
+use super::{clsact, sys, tcx};
 use crate::agent::Trouble;
 
 /// The programs of the object, and where they hang.
@@ -117,7 +117,7 @@ impl Links {
             tracing::warn!("{error}");
         }
         for (spot, held) in &self.held {
-            let ours = self.programs.filter(spot.hook, spot.way);
+            let ours = self.programs.fd(former_role(*spot, held));
             let replaced = ours.and_then(|ours| tcx::replace(held, ours, spot.ifindex, spot.hook));
             if let (Err(error), true) = (replaced, attached(held).is_some()) {
                 tracing::warn!("{error}; the program of the former sgd stays there");
@@ -181,7 +181,7 @@ impl Links {
     }
 
     fn attach_by_tcx(&mut self, ifindex: u32, hook: Hook) -> Result<()> {
-        let ours = self.programs.filter(hook, Way::Tcx)?;
+        let ours = self.programs.fd(Role::Filter(hook))?;
         let spot = tc((ifindex, hook));
         let held = self.held.get(&spot);
         let held = held.filter(|held| attached(*held).is_some());
@@ -190,15 +190,24 @@ impl Links {
             Some(held) => {
                 tcx::replace(held, ours, ifindex, hook)?;
                 let order = order::at(ifindex, hook, false).map_err(Error::Attached)?;
-                if Place::of(self.programs.id(hook, Way::Tcx)?, &order) == Place::First {
+                if Place::of(self.programs.id(Role::Filter(hook))?, &order) == Place::First {
                     return Ok(());
                 }
-                let closed = self.programs.closed(Way::Tcx)?;
+                let closed = self.programs.fd(Role::Closed)?;
                 tcx::take_first_place(&self.pins, held, [ours, closed], ifindex, hook)?
             }
         };
         self.held.insert(spot, fresh);
         Ok(())
+    }
+}
+
+/// What the program of a former process is for. One of another kind that is no guard was to filter.
+fn former_role(spot: Spot, held: &Held) -> Role {
+    let name = attached(held).and_then(|link| sys::program_name(link.program));
+    match spot.way == Way::Xdp && name.as_deref() == Some(Role::Guard.name()) {
+        true => Role::Guard,
+        false => Role::filter(spot.hook, spot.way),
     }
 }
 

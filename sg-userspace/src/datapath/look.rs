@@ -10,6 +10,7 @@ use super::links::{Links, is_gone, tc, tell};
 use super::order::{self, Place, Running};
 use super::pins::{Spot, Way};
 use super::place::interface;
+use super::programs::Role;
 use super::{clsact, qdiscs, tcx};
 use crate::agent::{Attachment, Hanging, Hooked, Look, Trouble};
 
@@ -31,7 +32,7 @@ impl Links {
             self.names.insert(ifindex, name);
             let mut places = Vec::new();
             for hook in Hook::ALL {
-                let ours = self.programs.id(hook, Way::Tcx)?;
+                let ours = self.programs.id(Role::Filter(hook))?;
                 let order = order::at(ifindex, hook, has_filters(&qdiscs, ifindex, hook));
                 let order = order.unwrap_or_default();
                 let others = filters_of_others(&order, ours, hook);
@@ -62,7 +63,11 @@ impl Links {
     pub fn hooks(&self, ifindex: u32) -> Vec<Hooked> {
         let at = |spot: Spot| {
             let Spot { hook, way, .. } = spot;
-            let info = self.programs.info(hook, way).ok()?;
+            let role = match way {
+                Way::Xdp => self.role_at_xdp(ifindex)?,
+                Way::Tcx | Way::Clsact => Role::Filter(hook),
+            };
+            let info = self.programs.info(role).ok()?;
             Some(Hooked {
                 hook,
                 program: info.id(),
@@ -89,7 +94,7 @@ impl Links {
             };
             let Spot { ifindex, hook, way } = spot;
             // The tables know an interface by its number, which may there be another one's here.
-            let closed = self.programs.closed(way);
+            let closed = self.programs.fd(Role::closed(way));
             tell(closed.and_then(|closed| tcx::replace(&held, closed, ifindex, hook)));
             let name = self.names.get(&ifindex).cloned().unwrap_or_default();
             self.away.take(&self.pins, Some(ifindex), name, held);
@@ -98,7 +103,7 @@ impl Links {
             if spot.way == Way::Xdp {
                 tell(self.programs.load_xdp());
             }
-            let ours = self.programs.filter(spot.hook, spot.way);
+            let ours = self.programs.fd(Role::filter(spot.hook, spot.way));
             tell(ours.and_then(|ours| tcx::replace(&held, ours, spot.ifindex, spot.hook)));
             tell(held.move_to(self.pins.link(spot)));
             self.held.insert(spot, held);

@@ -1,6 +1,7 @@
 //! Where what a VM sends is judged: at tc, or before it, at XDP.
 //!
-//! A tap that changes from one to the other is judged at both for a moment, and at no moment at neither.
+//! A tap that changes from one to the other is judged at both for a moment, and at no moment at neither. With
+//! the guard it is judged at tc, and what is refused whatever tc remembers is refused before.
 
 use std::thread;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use super::attached::{Here, attached};
 use super::error::{Error, Result};
 use super::links::{Links, tc};
 use super::order::{self, Place, Running};
-use super::pins::{Spot, Way};
+use super::pins::Spot;
+use super::programs::Role;
 use super::{clsact, sys, tcx, xdp};
 use crate::agent::{Attachment, Mode, Trouble};
 use crate::netlink::Link;
@@ -34,17 +36,17 @@ impl Links {
 
     fn attach_in(&mut self, ifindex: u32, mode: Mode) -> Result<Attachment> {
         self.refused.remove(&ifindex);
-        let at_xdp = mode == Mode::Xdp
-            && match self.attach_at_xdp(ifindex) {
-                Ok(()) => true,
-                Err(error) => {
-                    self.refused.insert(ifindex, without_xdp(ifindex, error));
-                    false
+        match mode {
+            Mode::Xdp if self.attach_at_xdp(ifindex, Role::FilterAtXdp) => {
+                self.leave_tc(ifindex)?
+            }
+            Mode::Guard => {
+                self.attach_at(ifindex, Hook::FromVm)?;
+                if !self.attach_at_xdp(ifindex, Role::Guard) {
+                    self.leave_xdp(ifindex)?;
                 }
-            };
-        match at_xdp {
-            true => self.leave_tc(ifindex)?,
-            false => {
+            }
+            Mode::Tc | Mode::Xdp => {
                 self.attach_at(ifindex, Hook::FromVm)?;
                 self.leave_xdp(ifindex)?;
             }
@@ -60,12 +62,18 @@ impl Links {
 
     /// Where what the VM sends is judged.
     pub(super) fn mode(&self, ifindex: u32) -> Mode {
-        let ours = self.programs.id(Hook::FromVm, Way::Xdp).ok();
-        let held = self.held.get(&Spot::xdp(ifindex)).and_then(attached);
-        match held.map(|link| link.program) {
-            there @ Some(_) if there == ours => Mode::Xdp,
+        match self.role_at_xdp(ifindex) {
+            Some(Role::FilterAtXdp) => Mode::Xdp,
+            Some(Role::Guard) => Mode::Guard,
             _ => Mode::Tc,
         }
+    }
+
+    /// What ours at XDP of an interface is for, if it is there.
+    pub(super) fn role_at_xdp(&self, ifindex: u32) -> Option<Role> {
+        let there = attached(self.held.get(&Spot::xdp(ifindex))?)?.program;
+        let is_there = |role: &Role| self.programs.id(*role).ok() == Some(there);
+        Role::AT_XDP.into_iter().find(is_there)
     }
 
     /// The place of ours at a hook where these run at tc.
@@ -73,14 +81,23 @@ impl Links {
         // Nothing runs before XDP, and nothing else there.
         match hook == Hook::FromVm && self.mode(ifindex) == Mode::Xdp {
             true => Ok(Place::First),
-            false => Ok(Place::of(self.programs.id(hook, Way::Tcx)?, order)),
+            false => Ok(Place::of(self.programs.id(Role::Filter(hook))?, order)),
         }
     }
 
-    fn attach_at_xdp(&mut self, ifindex: u32) -> Result<()> {
+    /// Attaches at XDP, or replaces what we have there. False if it cannot be had; [`Links::look`] says why.
+    fn attach_at_xdp(&mut self, ifindex: u32, role: Role) -> bool {
+        let refused = self.put_at_xdp(ifindex, role).err();
+        let is_there = refused.is_none();
+        let refused = refused.map(|error| (ifindex, without_xdp(ifindex, error)));
+        self.refused.extend(refused);
+        is_there
+    }
+
+    fn put_at_xdp(&mut self, ifindex: u32, role: Role) -> Result<()> {
         self.programs.load_xdp()?;
         let spot = Spot::xdp(ifindex);
-        let ours = self.programs.filter(spot.hook, spot.way)?;
+        let ours = self.programs.fd(role)?;
         let held = self.held.get(&spot);
         match held.filter(|held| attached(*held).is_some()) {
             Some(held) => tcx::replace(held, ours, ifindex, spot.hook),

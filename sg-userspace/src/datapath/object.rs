@@ -86,6 +86,7 @@ impl Sizes {
             name::SLOT_PORTS,
             name::PORT_FLOWS,
             name::SHARES,
+            name::FLOODS,
             name::EMBRYOS4,
             name::EMBRYOS6,
             name::FRAGMENTS,

@@ -14,13 +14,55 @@ use super::verify;
 /// The second programs of the filter, by hook, which the first ones call.
 const WHOLE: [&str; 2] = ["whole_from_vm", "whole_to_vm"];
 
-/// The program that drops everything.
-const CLOSED: &str = "closed";
-
-/// The filter of what a VM sends, its second program, and what drops everything, at XDP.
-const XDP: &str = "from_vm_xdp";
+/// The same at XDP.
 const WHOLE_XDP: &str = "whole_from_vm_xdp";
-const CLOSED_XDP: &str = "closed_xdp";
+
+/// What a program is for that is attached to interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The filter of a hook, at tc.
+    Filter(Hook),
+    /// The filter of what a VM sends, at XDP.
+    FilterAtXdp,
+    /// The guard before it, at XDP.
+    Guard,
+    /// To drop everything, at either hook of tc.
+    Closed,
+    /// To drop everything, at XDP.
+    ClosedAtXdp,
+}
+
+impl Role {
+    /// What those of XDP are for.
+    pub const AT_XDP: [Role; 3] = [Role::FilterAtXdp, Role::Guard, Role::ClosedAtXdp];
+
+    /// The filter, for links of this way.
+    pub const fn filter(hook: Hook, way: Way) -> Role {
+        match way {
+            Way::Xdp => Role::FilterAtXdp,
+            Way::Tcx | Way::Clsact => Role::Filter(hook),
+        }
+    }
+
+    /// What drops everything, for links of this way.
+    pub const fn closed(way: Way) -> Role {
+        match way {
+            Way::Xdp => Role::ClosedAtXdp,
+            Way::Tcx | Way::Clsact => Role::Closed,
+        }
+    }
+
+    /// The name of the program.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Filter(hook) => hook.as_str(),
+            Role::FilterAtXdp => "from_vm_xdp",
+            Role::Guard => "guard",
+            Role::Closed => "closed",
+            Role::ClosedAtXdp => "closed_xdp",
+        }
+    }
+}
 
 /// The loaded programs. The kernel gives their numbers to no others.
 pub struct Programs {
@@ -36,8 +78,12 @@ impl Programs {
     ///
     /// [`Error::Program`]
     pub fn load(mut object: Ebpf) -> Result<Programs> {
-        let filters = Hook::ALL.map(Hook::as_str).into_iter();
-        for name in filters.chain(WHOLE).chain([CLOSED]) {
+        let filters = Hook::ALL.map(Role::Filter).map(Role::name);
+        for name in filters
+            .into_iter()
+            .chain(WHOLE)
+            .chain([Role::Closed.name()])
+        {
             let loaded = load::<SchedClassifier>(&mut object, name, SchedClassifier::load);
             loaded.map_err(|source| Error::Program { name, source })?;
         }
@@ -56,7 +102,7 @@ impl Programs {
         if self.has_xdp {
             return Ok(());
         }
-        for name in [XDP, WHOLE_XDP, CLOSED_XDP] {
+        for name in Role::AT_XDP.map(Role::name).into_iter().chain([WHOLE_XDP]) {
             let loaded = load::<Xdp>(&mut self.object, name, Xdp::load);
             loaded.map_err(|source| Error::Program { name, source })?;
         }
@@ -71,7 +117,7 @@ impl Programs {
         let mut array_of_programs: ProgramArray<MapData> = take(&mut self.object, array)?;
         for (index, name) in (0..).zip(programs) {
             array_of_programs
-                .set(index, self.fd(name)?, 0)
+                .set(index, self.fd_of(name)?, 0)
                 .map_err(Error::map("write", array))?;
         }
         Ok(())
@@ -79,59 +125,37 @@ impl Programs {
 
     /// The filter of a hook, to be attached by aya.
     pub fn filter_mut(&mut self, hook: Hook) -> Result<&mut SchedClassifier> {
-        let name = hook.as_str();
+        let name = Role::Filter(hook).name();
         let program = self.object.program_mut(name).ok_or(Error::NoObject)?;
         program
             .try_into()
             .map_err(|source| Error::Program { name, source })
     }
 
-    /// The filter of a hook, for links of this way.
-    pub fn filter(&self, hook: Hook, way: Way) -> Result<&ProgramFd> {
-        self.fd(filter(hook, way))
+    /// What is to hang at links.
+    pub fn fd(&self, role: Role) -> Result<&ProgramFd> {
+        self.fd_of(role.name())
     }
 
-    /// What drops everything, for links of this way.
-    pub fn closed(&self, way: Way) -> Result<&ProgramFd> {
-        self.fd(match way {
-            Way::Xdp => CLOSED_XDP,
-            _ => CLOSED,
-        })
-    }
-
-    /// What the kernel says of the filter of a hook.
-    pub fn info(&self, hook: Hook, way: Way) -> Result<ProgramInfo> {
-        let name = filter(hook, way);
-        let program = self.object.program(name).ok_or(Error::NoObject)?;
-        let info = match program {
-            Program::Xdp(program) => program.info(),
-            Program::SchedClassifier(program) => program.info(),
-            _ => return Err(Error::NoObject),
-        };
+    /// What the kernel says of a program.
+    pub fn info(&self, role: Role) -> Result<ProgramInfo> {
+        let name = role.name();
+        let info = self.program(name)?.info();
         info.map_err(|source| Error::Program { name, source })
     }
 
-    /// The number of the filter of a hook.
-    pub fn id(&self, hook: Hook, way: Way) -> Result<u32> {
-        Ok(self.info(hook, way)?.id())
+    /// The number of a program.
+    pub fn id(&self, role: Role) -> Result<u32> {
+        Ok(self.info(role)?.id())
     }
 
-    fn fd(&self, name: &'static str) -> Result<&ProgramFd> {
-        let program = self.object.program(name).ok_or(Error::NoObject)?;
-        let fd = match program {
-            Program::Xdp(program) => program.fd(),
-            Program::SchedClassifier(program) => program.fd(),
-            _ => return Err(Error::NoObject),
-        };
+    fn fd_of(&self, name: &'static str) -> Result<&ProgramFd> {
+        let fd = self.program(name)?.fd();
         fd.map_err(|source| Error::Program { name, source })
     }
-}
 
-/// The name of the filter of a hook.
-const fn filter(hook: Hook, way: Way) -> &'static str {
-    match way {
-        Way::Xdp => XDP,
-        _ => hook.as_str(),
+    fn program(&self, name: &str) -> Result<&Program> {
+        self.object.program(name).ok_or(Error::NoObject)
     }
 }
 

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use serde::{Deserialize, Serialize};
 use sg_common::{
     conntrack::{self, sctp, tcp},
-    layout::flow::{Flow, FlowKey, Word},
+    layout::flow::{Flow, FlowKey, Whose, Word},
     layout::maps::ABI,
     layout::settings::{Ticks, passed, seconds},
     wire::addr::{Family, from_ip, to_ip},
@@ -147,7 +147,7 @@ impl FlowDocument {
 impl FlowRecord {
     fn of(key: &FlowKey, flow: &Flow, now: Ticks) -> Self {
         let mut flow = *flow;
-        conntrack::shift(&mut flow, key.protocol, now.wrapping_neg());
+        conntrack::shift(&mut flow, key.protocol(), now.wrapping_neg());
         // Whole, so that a new field cannot be forgotten. The generation is the node's own.
         let Flow {
             word,
@@ -164,13 +164,17 @@ impl FlowRecord {
             window_scales,
             last_options,
         } = flow;
+        let (icmp_request, remote_port) = match key.icmp_query() {
+            Some([request, code]) => (request, code.into()),
+            None => (0, key.remote_port),
+        };
         Self {
-            protocol: key.protocol,
+            protocol: key.protocol(),
             local: to_ip(&key.local, key.family()),
             local_port: key.local_port,
             remote: to_ip(&key.remote, key.family()),
-            remote_port: key.remote_port,
-            icmp_request: key.icmp_request,
+            remote_port,
+            icmp_request,
             word: Word(word).without_nonce().0,
             expires,
             end,
@@ -188,19 +192,17 @@ impl FlowRecord {
 
     /// The key of the connection in the tables of a node where its port has this slot.
     pub fn key(&self, slot: u32) -> FlowKey {
-        let asks = self.icmp_request != 0 && self.state().from_vm();
-        FlowKey {
-            slot,
-            local: from_ip(&self.local),
-            remote: from_ip(&self.remote),
-            local_port: self.local_port,
-            remote_port: self.remote_port,
-            protocol: self.protocol,
-            icmp_request: self.icmp_request,
-            icmp_from_vm: u8::from(asks),
-            family: Family::of(&self.local).number(),
-            reserved: 0,
-        }
+        let is_query = self.icmp_request != 0;
+        let remote_port = match is_query {
+            true => u16::from(self.icmp_request) << 8 | self.remote_port & 0xff,
+            false => self.remote_port,
+        };
+        let (family, asks) = (Family::of(&self.local), is_query && self.state().from_vm());
+        FlowKey::new(
+            Whose::new(slot, self.protocol, family, asks),
+            [from_ip(&self.local), from_ip(&self.remote)],
+            [self.local_port, remote_port],
+        )
     }
 
     /// The connection as a node stores it that takes it over at `now` of its clock, `age` ticks after

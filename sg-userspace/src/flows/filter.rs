@@ -103,12 +103,12 @@ impl FlowFilter {
             false => (remote, local),
         };
         let transport = Opening::of_flow(key, word.from_vm()).transport;
-        let has_ports = PortProtocol::of(key.protocol).is_some();
+        let has_ports = PortProtocol::of(key.protocol()).is_some();
         let is_port = |wanted: Option<u16>, port| wanted.is_none_or(|w| has_ports && w == port);
         let is_in = |net: Option<IpNet>, address| net.is_none_or(|net| net.contains(&address));
         is_in(self.src, src)
             && is_in(self.dst, dst)
-            && self.protocol.is_none_or(|number| number == key.protocol)
+            && self.protocol.is_none_or(|number| number == key.protocol())
             && is_port(self.sport, transport.source)
             && is_port(self.dport, transport.destination)
             && is_none_or_same(self.state.as_deref(), state)

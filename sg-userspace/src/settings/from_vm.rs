@@ -14,7 +14,8 @@ pub(super) const PORTS: &str = "ports";
 
 /// What it is for, in one sentence for people.
 const DOC: &str = "Where what VMs send is filtered: \"tc\"; \"xdp\", before tc, and before a switch in user \
-                   space that reads the tap; \"auto\" takes \"xdp\" for taps that such a switch reads. What \
+                   space that reads the tap; \"guard\", at tc, and \
+                   before it what is refused without regard to connections; \"auto\" takes \"xdp\" for taps that such a switch reads. What \
                    VMs receive is filtered at tc";
 
 /// What single ports are for.
@@ -27,22 +28,25 @@ pub enum FromVm {
     Tc,
     /// At XDP.
     Xdp,
+    /// At tc, with a guard at XDP.
+    Guard,
     /// At XDP where what carries the frames on takes them before tc, otherwise at tc.
     #[default]
     Auto,
 }
 
 impl FromVm {
-    const ALL: [Self; 3] = [Self::Tc, Self::Xdp, Self::Auto];
+    const ALL: [Self; 4] = [Self::Tc, Self::Xdp, Self::Guard, Self::Auto];
 
     /// Which values there are, for people.
-    pub(super) const VALUES: &'static str = "\"tc\", \"xdp\" or \"auto\"";
+    pub(super) const VALUES: &'static str = "\"tc\", \"xdp\", \"guard\" or \"auto\"";
 
     /// As in the settings file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Tc => "tc",
             Self::Xdp => "xdp",
+            Self::Guard => "guard",
             Self::Auto => "auto",
         }
     }

@@ -284,7 +284,7 @@ fn what_cannot_be_read_is_named_with_its_line_and_what_to_write() {
         ("\ntagged = 'pass", "line 2: this is no TOML: "),
         (
             "from_vm = 'nft'",
-            "line 1: from_vm: 'nft' is not a value of it; write \"tc\", \"xdp\" or \"auto\"",
+            "line 1: from_vm: 'nft' is not a value of it; write \"tc\", \"xdp\", \"guard\" or \"auto\"",
         ),
         (
             "[ports.WEB1]\nfrom_vm = 'tc'",

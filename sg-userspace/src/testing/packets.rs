@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 use sg_common::hook::{Direction, Hook};
-use sg_common::layout::flow::FlowKey;
+use sg_common::layout::flow::{FlowKey, Whose};
 use sg_common::layout::port::ANY_FAMILY;
 use sg_common::packet::{Opening, Transport};
 use sg_common::wire::addr::{self, Address, Family, V6_UNSPECIFIED, from_ip};
@@ -31,18 +31,11 @@ impl Packet {
             destination: self.port,
             cut_short: self.cut_short,
         };
-        let key = FlowKey {
-            slot: 1,
-            local: V6_UNSPECIFIED,
-            remote: from_ip(&self.peer),
-            local_port: 0,
-            remote_port: 0,
-            protocol: self.protocol,
-            icmp_request: 0,
-            icmp_from_vm: 0,
-            family: Family::of(&self.peer).number(),
-            reserved: 0,
-        };
+        let key = FlowKey::new(
+            Whose::new(1, self.protocol, Family::of(&self.peer), false),
+            [V6_UNSPECIFIED, from_ip(&self.peer)],
+            [0, 0],
+        );
         Opening {
             key,
             hook,

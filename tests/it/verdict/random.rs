@@ -42,7 +42,7 @@ fn kernel_host_and_evaluator_agree_on_random_frames() {
                                 continue;
                             }
                             let step = world.send(hook, &frame);
-                            let found = problems(&world, &step, hook, &frame);
+                            let found = problems(&world, &step, hook);
                             frames += 1;
                             if !found.is_empty() {
                                 let (hook, frame) = (hook.as_str(), describe(&frame));

@@ -40,6 +40,8 @@ pub enum Who {
     Ours,
     /// This build, with what VMs send filtered at XDP.
     Xdp,
+    /// This build at tc, with a guard at XDP.
+    Guard,
     /// Neutron's iptables, as its own code writes them.
     Neutron,
     /// nftables with sets and verdict maps.
@@ -107,6 +109,7 @@ impl Who {
         match self {
             Self::Ours => "assured_per_port = \"unlimited\"\nfrom_vm = \"tc\"\n",
             Self::Xdp => "assured_per_port = \"unlimited\"\nfrom_vm = \"xdp\"\n",
+            Self::Guard => "assured_per_port = \"unlimited\"\nfrom_vm = \"guard\"\n",
             _ => "assured_per_port = \"unlimited\"\n",
         }
     }
@@ -127,6 +130,7 @@ impl fmt::Display for Who {
             Self::Base => "base",
             Self::Ours => "ours, tc",
             Self::Xdp => "ours, xdp",
+            Self::Guard => "ours, guard",
             Self::Neutron => "Neutron's iptables",
             Self::Sets => "nftables' sets",
         })
@@ -149,7 +153,7 @@ impl<W: Wiring> Side<W> {
                 others(&netns, size);
                 (Foundation::Bare(netns), wire)
             }
-            Who::Base | Who::Ours | Who::Xdp => {
+            Who::Base | Who::Ours | Who::Xdp | Who::Guard => {
                 let node = Node::new(if who == Who::Base { "base" } else { "ours" });
                 let mut node = match (who, &workshop.base) {
                     (Who::Base, Some(programs)) => node.with_programs(programs),

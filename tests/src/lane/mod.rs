@@ -6,14 +6,14 @@ mod dice;
 use std::net::IpAddr;
 
 use sg_common::hook::Hook;
-use sg_common::layout::flow::{Flow, FlowKey, Side};
+use sg_common::layout::flow::{Flow, FlowKey, Side, Whose};
 use sg_common::layout::settings::{Settings, Ticks, switch};
 use sg_common::wire::addr::{Address, Family, from_ip};
 use sg_common::wire::protocol;
 use sg_userspace::model::{self, PortId};
 
 pub use self::dice::Dice;
-use crate::inventory::{self, Port, group, port, port_id};
+use crate::inventory::{self, Group, Port, group, port, port_id};
 use crate::packet::{Packet, TcpFlags, tcp, udp};
 
 /// The VM's address and the peer's, by family.
@@ -43,14 +43,26 @@ pub struct Case {
 /// IPv4 and UDP by IPv6.
 #[must_use]
 pub fn inventory() -> (model::Inventory, PortId) {
-    let group = group("WEB")
-        .default_egress()
-        .rule("ingress IPv4 tcp 80 from 0.0.0.0/0")
-        .rule("ingress IPv6 udp 80 from ::/0");
+    of(web().default_egress())
+}
+
+/// As [`inventory`], but it may open nothing.
+#[must_use]
+pub fn silent_inventory() -> (model::Inventory, PortId) {
+    of(web())
+}
+
+fn of(group: Group) -> (model::Inventory, PortId) {
     let inventory = inventory::Inventory::new().port(server()).group(group);
     let parsed = model::parse(inventory.json().to_string().as_bytes());
     let parsed = parsed.unwrap_or_else(|e| panic!("no inventory: {e}"));
     (parsed.inventory, PortId(port_id("WEB1")))
+}
+
+fn web() -> Group {
+    group("WEB")
+        .rule("ingress IPv4 tcp 80 from 0.0.0.0/0")
+        .rule("ingress IPv6 udp 80 from ::/0")
 }
 
 fn server() -> Port {
@@ -85,13 +97,9 @@ impl Case {
         let is_tcp = !dice.one_in(3);
         let flow = dice.flow(generation, now, is_tcp);
         let number = if is_tcp { protocol::TCP } else { protocol::UDP };
+        let whose = Whose::new(slot, number, family, false);
         Self {
-            key: FlowKey::new(
-                slot,
-                [vm, peer].map(address),
-                [vm_port, PEER_PORT],
-                [number, 0, 0, family.number()],
-            ),
+            key: FlowKey::new(whose, [vm, peer].map(address), [vm_port, PEER_PORT]),
             flow: (!dice.one_in(12)).then_some(flow),
             hook,
             frame: frame(
@@ -109,7 +117,7 @@ impl Case {
     pub fn at(&self, now: Ticks) -> Option<Flow> {
         self.flow.map(|mut flow| {
             flow.expires = flow.expires.wrapping_add(now);
-            if self.key.protocol == protocol::UDP {
+            if self.key.protocol() == protocol::UDP {
                 flow.end[0] = flow.end[0].wrapping_add(now);
             }
             flow

@@ -34,8 +34,12 @@ fn play<const TIMES: usize>(scenes: &[Scene], crowds: [Option<Crowd>; TIMES]) {
     play_in(&mut world, scenes, crowds);
     // What goes to the VM is judged at tc in any case.
     if scenes.iter().any(Scene::has_sent) {
-        world.move_to(Mode::Xdp);
-        play_in(&mut world, scenes, [None]);
+        // A guard asks the rules only of a port that floods.
+        world.set_flood(true);
+        for mode in [Mode::Xdp, Mode::Guard] {
+            world.move_to(mode);
+            play_in(&mut world, scenes, [None]);
+        }
     }
 }
 
@@ -125,7 +129,7 @@ impl Play<'_> {
     ) -> Vec<String> {
         let before = self.world.stored();
         let step = self.world.send(hook, frame);
-        let mut problems = problems(self.world, &step, hook, frame);
+        let mut problems = problems(self.world, &step, hook);
         if step.verdict != *expected {
             problems.insert(
                 0,
@@ -152,9 +156,9 @@ impl Play<'_> {
 /// In what the host, the kernel and the evaluator differ on a packet, and what is wrong with its
 /// counters.
 #[must_use]
-pub fn problems(world: &World, step: &Step, hook: Hook, frame: &[u8]) -> Vec<String> {
+pub fn problems(world: &World, step: &Step, hook: Hook) -> Vec<String> {
     let mut problems = step.host.differences(&step.kernel);
-    problems.extend(miscounted(world, step, hook, frame));
+    problems.extend(miscounted(world, step, hook));
     let permitted = world.rule(&step.opening).is_some();
     if asks_rules(&step.verdict) && permitted != step.verdict.is_ok() {
         let says = if permitted {
@@ -177,14 +181,14 @@ pub fn problems(world: &World, step: &Step, hook: Hook, frame: &[u8]) -> Vec<Str
 }
 
 /// Exactly one counter moves, by one packet and its bytes.
-fn miscounted(world: &World, step: &Step, hook: Hook, frame: &[u8]) -> Option<String> {
+fn miscounted(world: &World, step: &Step, hook: Hook) -> Option<String> {
     let nobody = matches!(
         step.verdict,
         Err(DropReason::NoPort | DropReason::Vlan | DropReason::MalformedEthernet)
     );
     let one = Counter {
         packets: 1,
-        bytes: world.length(hook, frame).into(),
+        bytes: step.length.into(),
     };
     let counted: Vec<_> = step.kernel.counted.iter().collect();
     let fits = match counted.as_slice() {

@@ -87,7 +87,7 @@ fn known(key: &FlowKey, flow: &Flow) -> Known {
         // The upper half is random.
         flags: flow.word as u32,
         generation: flow.generation,
-        sequence: (key.protocol == protocol::TCP).then(numbers),
+        sequence: (key.protocol() == protocol::TCP).then(numbers),
     }
 }
 

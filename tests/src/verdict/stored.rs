@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use sg_common::hook::Hook;
 use sg_common::layout::counter::{Counter, counter_index};
+use sg_common::layout::flood::Flood;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::maps::name;
+use sg_common::layout::settings::Ticks;
 use sg_common::reason::{Verdict, verdict_counter};
 use sg_common::wire::addr::Family;
 
@@ -25,6 +27,7 @@ pub(super) struct Stored {
     embryos: [PathBuf; 2],
     fragments: PathBuf,
     counters: PinnedPerCpu<{ size_of::<Counter>() }>,
+    floods: PinnedPerCpu<{ size_of::<Flood>() }>,
 }
 
 impl Stored {
@@ -36,6 +39,7 @@ impl Stored {
             embryos: [name::EMBRYOS4, name::EMBRYOS6].map(pin),
             fragments: pin(name::FRAGMENTS),
             counters: PinnedPerCpu::open(&pin(name::COUNTERS)),
+            floods: PinnedPerCpu::open(&pin(name::FLOODS)),
         }
     }
 
@@ -44,6 +48,17 @@ impl Stored {
         self.flows6.clear();
         let of_ports = self.embryos.iter().chain([&self.fragments]);
         of_ports.for_each(|pin| pinned::clear(pin));
+    }
+
+    /// Lets a slot flood from this moment on, or not.
+    pub fn set_flood(&mut self, slot: u32, floods: bool, now: Ticks) {
+        let flood = Flood {
+            // None of what is refused is more.
+            refused: u64::MAX,
+            since: now,
+            on: floods.into(),
+        };
+        self.floods.set(slot, bytemuck::cast(flood));
     }
 
     pub fn fragments(&self) -> BTreeSet<FragmentKey> {

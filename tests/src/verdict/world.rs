@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 
-use sg_common::filter::{filter, filter_by};
+use sg_common::filter::filter_by;
+use sg_common::guard::guard;
 use sg_common::hook::Hook;
 use sg_common::layout::counter::Counter;
 use sg_common::layout::flow::{Flow, FlowKey};
@@ -44,7 +45,8 @@ pub struct World {
     // In the order of dropping.
     kernel: Kernel,
     log: Option<KernelLog>,
-    programs: [Program; 2],
+    /// By hook, in the order in which they are asked.
+    programs: [Vec<Program>; 2],
     mode: Mode,
     stored: Stored,
     memory: Memory,
@@ -64,6 +66,8 @@ pub struct World {
 pub struct Step {
     /// What the host's filter says.
     pub verdict: Verdict,
+    /// Bytes that are counted: without a tag where that is beside the frame.
+    pub length: u32,
     /// What changed on the host.
     pub host: Observed,
     /// What changed in the kernel.
@@ -152,10 +156,33 @@ impl World {
         log.unwrap_or_else(|| panic!("the ring of the kernel's log was not opened"))
     }
 
-    /// A program.
+    /// Sends a frame through the kernel's programs at a hook, in the namespace that this thread is in.
     #[must_use]
-    pub fn program(&self, hook: Hook) -> &Program {
-        &self.programs[hook as usize]
+    pub fn run_here(&mut self, hook: Hook, frame: &[u8]) -> testrun::Verdict {
+        self.show_flood();
+        run(&self.programs[hook as usize], self.ifindex, frame)
+    }
+
+    /// As [`World::run_here`], in the namespace of the interface.
+    fn run(&mut self, hook: Hook, frame: &[u8]) -> testrun::Verdict {
+        self.show_flood();
+        let (programs, ifindex) = (&self.programs[hook as usize], self.ifindex);
+        self.netns.run(|| run(programs, ifindex, frame))
+    }
+
+    /// Lets every port flood from now on, as far as the guard is concerned, or none.
+    pub fn set_flood(&mut self, floods: bool) {
+        self.memory.floods.set(floods);
+    }
+
+    /// Shows the guard in the kernel whether ports flood. It takes that for old soon.
+    fn show_flood(&mut self) {
+        if self.mode == Mode::Guard {
+            for slot in self.slots() {
+                let (floods, now) = (self.memory.floods.get(), self.kernel.now());
+                self.stored.set_flood(slot, floods, now);
+            }
+        }
     }
 
     /// Brings both sides from the last inventory to this one, with the port on the interface, and its
@@ -176,6 +203,7 @@ impl World {
         (self.state, self.next_generation) = (plan.state, plan.next_generation);
         let former = std::mem::replace(&mut self.memory, self.state.to_memory());
         self.memory = Memory {
+            floods: former.floods,
             flows: former.flows,
             embryos: former.embryos,
             fragments: former.fragments,
@@ -186,7 +214,7 @@ impl World {
         // What a port has of its own goes with it.
         let slots = self.slots();
         let mut embryos = self.memory.embryos.borrow_mut();
-        embryos.retain(|key, _| slots.contains(&key.slot));
+        embryos.retain(|key, _| slots.contains(&key.slot()));
         drop(embryos);
         let mut fragments = self.memory.fragments.borrow_mut();
         fragments.retain(|key, _| slots.contains(&key.slot));
@@ -230,14 +258,11 @@ impl World {
         let before = (self.host_counts(), self.kernel_counts());
         let mut run = Run::EMPTY;
         self.memory.clock.set(self.kernel.now());
-        let (ifindex, memory) = (self.ifindex, &self.memory);
-        let verdict = match self.untagged(hook, frame) {
-            Some(frame) => filter(hook, ifindex, &frame, memory, &mut run),
-            None => filter(hook, ifindex, frame, memory, &mut run),
-        };
-        let ran = self.program(hook).run(&self.netns, self.ifindex, frame);
+        let (verdict, length) = self.judge::<true>(hook, frame, &mut run);
+        let ran = self.run(hook, frame);
         Step {
             verdict,
+            length,
             host: Observed {
                 passes: verdict.is_ok(),
                 counted: self.host_counts().since(&before.0),
@@ -276,54 +301,57 @@ impl World {
     }
 
     /// Sends a frame through the host's filter the long way and through the kernel's, until no tick of the
-    /// clock falls between; before each attempt the connection is put there. Returns the host's verdict,
-    /// whether the kernel's filter let the frame pass, and by how much its counter of that verdict moved.
+    /// clock falls between; before each attempt the connection is put there. Returns the host's verdict and
+    /// the bytes it counts, whether the kernel's filter let the frame pass, and by how much its counter of that
+    /// verdict moved.
     pub fn send_the_long_way(
         &mut self,
         hook: Hook,
         frame: &[u8],
         mut connection: impl FnMut(Ticks) -> (FlowKey, Option<Flow>),
-    ) -> (Verdict, bool, Counter) {
+    ) -> (Verdict, u32, bool, Counter) {
         loop {
             let now = self.kernel.now();
             let (key, flow) = connection(now);
             self.put(&key, flow.as_ref());
             self.memory.clock.set(now);
-            let (mut run, ifindex) = (Run::EMPTY, self.ifindex);
-            let memory = &self.memory;
-            let verdict = match self.untagged(hook, frame) {
-                Some(frame) => filter_by::<_, _, false>(hook, ifindex, &frame, memory, &mut run),
-                None => filter_by::<_, _, false>(hook, ifindex, frame, memory, &mut run),
-            };
+            let (verdict, length) = self.judge::<false>(hook, frame, &mut Run::EMPTY.clone());
             let slot = self.slot();
             let before = self.stored.counted(slot, hook, &verdict);
-            let ran = self.program(hook).run(&self.netns, ifindex, frame);
+            let ran = self.run(hook, frame);
             if self.kernel.now() == now {
                 let after = self.stored.counted(slot, hook, &verdict);
                 let counted = Counter {
                     packets: after.packets - before.packets,
                     bytes: after.bytes - before.bytes,
                 };
-                return (verdict, ran == testrun::Verdict::Accept, counted);
+                return (verdict, length, ran == testrun::Verdict::Accept, counted);
             }
             self.forget();
         }
     }
 
-    /// Bytes of a frame as they are counted: without a tag that is beside it.
-    #[must_use]
-    pub fn length(&self, hook: Hook, frame: &[u8]) -> u32 {
-        match self.untagged(hook, frame) {
-            Some(frame) => frame.len(),
-            None => frame.len() as u32,
+    /// What the host's filter says of a frame, with the short lane or without, and the bytes that it counts.
+    ///
+    /// XDP takes a tag out as the kernel does on the way to tc, and the kernel runs programs of tc on what is
+    /// given.
+    fn judge<const LANE: bool>(&self, hook: Hook, frame: &[u8], run: &mut Run) -> (Verdict, u32) {
+        let (ifindex, memory) = (self.ifindex, &self.memory);
+        let (untagged, length) = (Untagged::new(frame), frame.len() as u32);
+        match (hook, self.mode) {
+            (Hook::FromVm, Mode::Xdp) => {
+                let verdict = filter_by::<_, _, LANE>(hook, ifindex, &untagged, memory, run);
+                return (verdict, untagged.len());
+            }
+            (Hook::FromVm, Mode::Guard) => {
+                if let Err(reason) = guard(ifindex, &untagged, memory, run) {
+                    return (Err(reason), untagged.len());
+                }
+            }
+            _ => {}
         }
-    }
-
-    /// A frame as the program of a hook sees it where that is not as it is given: XDP takes a tag out as the
-    /// kernel does on the way to tc, and the kernel runs programs of tc on what is given.
-    fn untagged(&self, hook: Hook, frame: &[u8]) -> Option<Untagged> {
-        let at_xdp = self.mode == Mode::Xdp && hook == Hook::FromVm;
-        at_xdp.then(|| Untagged::new(frame))
+        let verdict = filter_by::<_, _, LANE>(hook, ifindex, frame, memory, run);
+        (verdict, length)
     }
 
     /// Where the interface is.
@@ -355,7 +383,7 @@ impl World {
     #[must_use]
     pub fn rule(&self, opening: &Opening) -> Option<RuleId> {
         let mut ports = self.state.ports.values();
-        let port = ports.find(|port| port.slot == opening.key.slot)?;
+        let port = ports.find(|port| port.slot == opening.key.slot())?;
         let id = PortId(Uuid::from_bytes(port.uuid));
         evaluate(&self.inventory, self.inventory.ports.get(&id)?, opening).map(|rule| rule.id)
     }
@@ -421,8 +449,17 @@ impl World {
     }
 }
 
-/// Attaches to the interface; the programs that judge there.
-fn attach(netns: &Netns, kernel: &mut Kernel, ifindex: u32, mode: Mode) -> [Program; 2] {
+/// Sends a frame through programs until one drops it.
+fn run(programs: &[Program], ifindex: u32, frame: &[u8]) -> testrun::Verdict {
+    let passes = |program: &Program| program.run_here(ifindex, frame) == testrun::Verdict::Accept;
+    match programs.iter().all(passes) {
+        true => testrun::Verdict::Accept,
+        false => testrun::Verdict::Drop,
+    }
+}
+
+/// Attaches to the interface; the programs that judge there, by hook.
+fn attach(netns: &Netns, kernel: &mut Kernel, ifindex: u32, mode: Mode) -> [Vec<Program>; 2] {
     let link = Link {
         ifindex,
         name: INTERFACE.to_owned(),
@@ -432,11 +469,15 @@ fn attach(netns: &Netns, kernel: &mut Kernel, ifindex: u32, mode: Mode) -> [Prog
         .run(|| kernel.attach(&link, mode))
         .unwrap_or_else(|e| panic!("cannot attach: the interface {}", e.problem()));
     let hooked = netns.run(|| kernel.hooks(ifindex));
+    let expected = match mode {
+        Mode::Tc => "from_vm to_vm",
+        Mode::Xdp => "from_vm_xdp to_vm",
+        Mode::Guard => "guard from_vm to_vm",
+    };
+    let names: Vec<_> = hooked.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names.join(" "), expected);
     Hook::ALL.map(|hook| {
-        let hooked: Vec<_> = hooked.iter().filter(|one| one.hook == hook).collect();
-        let [hooked] = hooked[..] else {
-            panic!("not one program at {hook:?}: {hooked:?}");
-        };
-        Program::numbered(hooked.program)
+        let hooked = hooked.iter().filter(|one| one.hook == hook);
+        hooked.map(|one| Program::numbered(one.program)).collect()
     })
 }

@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     // What asks the tables.
     "stage",
     "filter",
+    "guard",
 ];
 
 /// A module by its path in the crate: `["layout", "flow"]`.

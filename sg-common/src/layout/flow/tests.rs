@@ -100,24 +100,30 @@ fn the_side_is_told_by_the_hook_and_the_opener() {
 proptest! {
     #[test]
     fn the_narrow_key_loses_nothing(
-        slot in any::<u32>(),
+        slot in 0..=Whose::LAST_SLOT,
         addresses in any::<([u8; 4], [u8; 4])>(),
-        ports in any::<(u16, u16)>(),
-        bytes in any::<(u8, u8, bool)>(),
+        ports in any::<[u16; 2]>(),
+        protocol in any::<u8>(),
+        asks in any::<bool>(),
     ) {
-        let key = FlowKey {
-            slot,
-            local: from_v4(addresses.0),
-            remote: from_v4(addresses.1),
-            local_port: ports.0,
-            remote_port: ports.1,
-            protocol: bytes.0,
-            icmp_request: bytes.1,
-            icmp_from_vm: bytes.2.into(),
-            family: 4,
-            reserved: 0,
-        };
+        let (local, remote) = addresses;
+        let whose = Whose::new(slot, protocol, Family::V4, asks);
+        let key = FlowKey::new(whose, [from_v4(local), from_v4(remote)], ports);
         prop_assert_eq!(key.narrow().widen(), key);
         prop_assert_eq!(key.narrow().widen().narrow(), key.narrow());
+    }
+
+    #[test]
+    fn no_two_kinds_of_connections_are_in_one_word(
+        one in (0..=Whose::LAST_SLOT, any::<u8>(), any::<bool>(), any::<bool>()),
+        other in (0..=Whose::LAST_SLOT, any::<u8>(), any::<bool>(), any::<bool>()),
+    ) {
+        let whose = |(slot, protocol, v6, asks)| {
+            let family = if v6 { Family::V6 } else { Family::V4 };
+            let whose = Whose::new(slot, protocol, family, asks);
+            assert_eq!((whose.slot(), whose.protocol(), whose.family()), (slot, protocol, family));
+            whose
+        };
+        prop_assert_eq!(whose(one) == whose(other), one == other);
     }
 }

@@ -103,7 +103,7 @@ impl FlowReader {
         now: Ticks,
     ) -> Vec<FlowView> {
         let views = flows.filter_map(|(key, flow)| {
-            let port = self.ports.get(&key.slot)?;
+            let port = self.ports.get(&key.slot())?;
             Some(view(*port, key, flow, now))
         });
         views.collect()
@@ -112,8 +112,8 @@ impl FlowReader {
     fn pages(&self, now: Ticks, mut visit: impl FnMut(Page<'_>) -> ControlFlow<()>) -> Result<()> {
         let wanted = |(key, flow): &&(FlowKey, Flow)| {
             flow.lives(now)
-                && self.ports.contains_key(&key.slot)
-                && self.filter.matches(key, flow, state(key.protocol, flow))
+                && self.ports.contains_key(&key.slot())
+                && self.filter.matches(key, flow, state(key.protocol(), flow))
         };
         self.tables.walk(&mut |page| {
             let found: Vec<_> = page.iter().filter(wanted).collect();
@@ -129,21 +129,21 @@ impl FlowReader {
 pub(super) fn view(port: PortId, key: &FlowKey, flow: &Flow, now: Ticks) -> FlowView {
     let word = flow.word();
     let opening = Opening::of_flow(key, word.from_vm());
-    let is_query = key.icmp_request != 0;
+    let query = key.icmp_query();
     FlowView {
         port: port.to_string(),
-        zone: key.slot,
-        protocol: phrase::protocol_name(key.protocol),
-        protocol_number: key.protocol,
+        zone: key.slot(),
+        protocol: phrase::protocol_name(key.protocol()),
+        protocol_number: key.protocol(),
         local: to_ip(&key.local, key.family()),
         local_port: key.local_port,
         remote: to_ip(&key.remote, key.family()),
-        // An ICMP query has a code here, which nobody takes for a port.
-        remote_port: if is_query { 0 } else { key.remote_port },
-        icmp_type: is_query.then_some(key.icmp_request),
-        icmp_code: is_query.then_some(key.remote_port.to_be_bytes()[1]),
+        // An ICMP query has other numbers here, which nobody takes for a port.
+        remote_port: if query.is_some() { 0 } else { key.remote_port },
+        icmp_type: query.map(|[kind, _]| kind),
+        icmp_code: query.map(|[_, code]| code),
         direction: opening.hook.direction().into(),
-        state: state(key.protocol, flow).into(),
+        state: state(key.protocol(), flow).into(),
         replied: word.seen_reply(),
         assured: word.assured(),
         revoked: word.revoked(),

@@ -200,7 +200,7 @@ fn connections_are_taken_over_before_their_port_has_its_interface() {
     let kernel = kernel.kernel();
     let port = kernel.state.ports.values().next().unwrap();
     assert_eq!((kernel.state.ports.len(), port.key.ifindex), (1, 7));
-    assert!(kernel.flows.keys().all(|key| key.slot == port.slot));
+    assert!(kernel.flows.keys().all(|key| key.slot() == port.slot));
 }
 
 #[test]

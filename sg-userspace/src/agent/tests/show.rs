@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use serde_json::json;
 use sg_common::{
     hook::Hook,
-    layout::flow::{Flow, FlowKey},
+    layout::flow::{Flow, FlowKey, Whose},
+    wire::addr::Family,
 };
 
 use super::*;
@@ -16,18 +17,11 @@ use crate::{
 
 pub fn flow(hook: Hook, remote_port: u16) -> (FlowKey, Flow) {
     let v4 = sg_common::wire::addr::from_v4;
-    let key = FlowKey {
-        slot: 1,
-        local: v4([10, 0, 0, 5]),
-        remote: v4([198, 51, 100, 7]),
-        local_port: 80,
-        remote_port,
-        protocol: 6,
-        icmp_request: 0,
-        icmp_from_vm: 0,
-        family: 4,
-        reserved: 0,
-    };
+    let key = FlowKey::new(
+        Whose::new(1, 6, Family::V4, false),
+        [v4([10, 0, 0, 5]), v4([198, 51, 100, 7])],
+        [80, remote_port],
+    );
     let mut flow = Flow::new(hook, 1, 0);
     flow.expires = sg_common::layout::settings::ticks(100);
     flow.change(|word| {

@@ -12,18 +12,11 @@ fn port() -> PortId {
 
 fn record(protocol: u8) -> (FlowKey, Flow) {
     let address = |text: &str| from_ip(&text.parse().unwrap());
-    let key = FlowKey {
-        slot: 9,
-        local: address("10.0.0.5"),
-        remote: address("198.51.100.7"),
-        local_port: 22,
-        remote_port: 40000,
-        protocol,
-        icmp_request: 0,
-        icmp_from_vm: 0,
-        family: 4,
-        reserved: 0,
-    };
+    let key = FlowKey::new(
+        Whose::new(9, protocol, Family::V4, false),
+        [address("10.0.0.5"), address("198.51.100.7")],
+        [22, 40000],
+    );
     let mut flow = Flow::new(Hook::ToVm, 77, 0xdead_beef);
     flow.expires = NOW + 100;
     flow.end = [NOW + 10, 3];

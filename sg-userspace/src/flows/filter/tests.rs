@@ -1,5 +1,9 @@
 use clap::Parser;
-use sg_common::{hook::Hook, wire::addr::from_ip};
+use sg_common::{
+    hook::Hook,
+    layout::flow::Whose,
+    wire::addr::{Family, from_ip},
+};
 
 use super::*;
 
@@ -17,18 +21,11 @@ fn filter(words: &str) -> FlowFilter {
 /// A connection that 198.51.100.7:40000 has opened to 10.0.0.5:80, established and assured.
 fn web() -> (FlowKey, Flow) {
     let address = |text: &str| from_ip(&text.parse().unwrap());
-    let key = FlowKey {
-        slot: 1,
-        local: address("10.0.0.5"),
-        remote: address("198.51.100.7"),
-        local_port: 80,
-        remote_port: 40000,
-        protocol: 6,
-        icmp_request: 0,
-        icmp_from_vm: 0,
-        family: 4,
-        reserved: 0,
-    };
+    let key = FlowKey::new(
+        Whose::new(1, 6, Family::V4, false),
+        [address("10.0.0.5"), address("198.51.100.7")],
+        [80, 40000],
+    );
     let mut flow = Flow::new(Hook::ToVm, 1, 0);
     flow.change(|word| {
         word.set_seen_reply(true);
@@ -78,8 +75,9 @@ fn a_connection_must_meet_all_filters() {
 
 #[test]
 fn protocols_without_ports_meet_no_filter_of_ports() {
-    let (mut key, flow) = web();
-    (key.protocol, key.local_port, key.remote_port) = (50, 0, 0);
+    let (web, flow) = web();
+    let whose = Whose::new(1, 50, Family::V4, false);
+    let key = FlowKey::new(whose, [web.local, web.remote], [0, 0]);
     assert!(filter("-p esp").matches(&key, &flow, ""));
     assert!(!filter("--dport 0").matches(&key, &flow, ""));
 }

@@ -58,6 +58,7 @@ impl Filter {
             world.move_to(mode);
         }
         world.apply(inventory, id);
+        world.set_flood(true);
         world.netns().stay();
         let pin = |name: &str| map_pin(world.bpffs(), name);
         Self {
@@ -114,8 +115,7 @@ impl Side for Filter {
 
     fn send(&mut self, sent: &Sent, before: Option<&Entry>) -> (Option<Label>, bool) {
         let hook = hook(sent.from);
-        let program = self.world.program(hook);
-        let verdict = program.run_here(self.world.ifindex(), &sent.frame);
+        let verdict = self.world.run_here(hook, &sent.frame);
         let counted = self.counters.moved(hook.direction());
         (label(counted, sent, before), verdict == Verdict::Accept)
     }

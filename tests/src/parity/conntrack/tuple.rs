@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use sg_common::layout::flow::FlowKey;
-use sg_common::wire::addr::from_ip;
+use sg_common::layout::flow::{FlowKey, Whose};
+use sg_common::wire::addr::{Family, from_ip};
 
 use super::notation::End;
 
@@ -44,26 +44,21 @@ impl Tuple {
     /// The key of this filter's tables.
     #[must_use]
     pub fn key(&self, slot: u32) -> FlowKey {
-        let (local_port, remote_port) = match self.of {
-            Of::Addresses => (0, 0),
-            Of::Ports(local, remote) => (local, remote),
-            Of::Query { id, code, .. } => (id, code.into()),
+        let (ports, vm_asks) = match self.of {
+            Of::Addresses => ([0, 0], false),
+            Of::Ports(local, remote) => ([local, remote], false),
+            Of::Query {
+                asks,
+                kind,
+                code,
+                id,
+            } => ([id, u16::from_be_bytes([kind, code])], asks == End::Vm),
         };
-        let (icmp_request, icmp_from_vm) = match self.of {
-            Of::Query { asks, kind, .. } => (kind, (asks == End::Vm).into()),
-            _ => (0, 0),
-        };
-        FlowKey {
-            slot,
-            local: from_ip(&self.local),
-            remote: from_ip(&self.remote),
-            local_port,
-            remote_port,
-            protocol: self.protocol,
-            icmp_request,
-            icmp_from_vm,
-            family: if self.local.is_ipv6() { 6 } else { 4 },
-            reserved: 0,
-        }
+        let whose = Whose::new(slot, self.protocol, Family::of(&self.local), vm_asks);
+        FlowKey::new(
+            whose,
+            [self.local, self.remote].map(|ip| from_ip(&ip)),
+            ports,
+        )
     }
 }
