@@ -24,10 +24,10 @@ fn a_packet_at_an_interface_without_a_port_is_dropped() {
 
 /// The verifier gives up after a million instructions, and older kernels walk more of them.
 const BUDGETS: [(&str, u32); 7] = [
-    ("from_vm", 20_000),
-    ("to_vm", 20_000),
-    ("from_vm_xdp", 20_000),
-    ("guard", 400_000),
+    ("from_vm", 100_000),
+    ("to_vm", 100_000),
+    ("from_vm_xdp", 100_000),
+    ("guard", 100_000),
     ("whole_from_vm", 700_000),
     ("whole_from_vm_xdp", 700_000),
     ("whole_to_vm", 700_000),

@@ -23,7 +23,7 @@ pub use next::{Next, Terms};
 /// Room for what the trackers read, in memory and not on the stack of a kernel program.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
-    tcp: tcp::Room,
+    pub(crate) tcp: tcp::Room,
     sctp: sctp::Room,
     said: Said,
 }

@@ -3,15 +3,16 @@
 //! It takes whole IPv4 packets without options and IPv6 packets without extension headers, of assured
 //! connections that have been answered, have not expired and were judged since the port last changed:
 //!
-//! - TCP segments that only acknowledge, with data or without, of established connections, within the
-//!   windows; their options are none, or need not be read, or are the timestamp as all stacks align it;
+//! - TCP segments that open nothing and fit; their options are none, or need not be read, or are the
+//!   timestamp as all stacks align it. At XDP, where the stack is short, only those that acknowledge of
+//!   established connections;
 //! - UDP datagrams.
 //!
 //! From the VM, only from its own MAC and of a connection that vouches for its source. Everything else it
 //! leaves as it was to the stages behind it, which would say the same of what it takes, and remember the
 //! same: they follow the connection by the same functions.
 
-use crate::conntrack::{tcp, udp};
+use crate::conntrack::{Terms, tcp, udp};
 use crate::hook::Hook;
 use crate::layout::flow::{Flow, FlowKey, Side, Whose};
 use crate::layout::port::flags;
@@ -168,7 +169,7 @@ where
     let Some(header) = frame.read::<Tcp>(packet.payload) else {
         return Lane::Left;
     };
-    let Some(segment) = tcp::Segment::acknowledging(&header, packet.payload_length) else {
+    let Some(segment) = tcp::Segment::later(&header, packet.payload_length) else {
         return Lane::Left;
     };
     let ports = [header.ports.source, header.ports.destination];
@@ -176,10 +177,9 @@ where
         Ok(entry) => entry,
         Err(lane) => return lane,
     };
-    let Scratch { before, flow, .. } = scratch;
-    if !tcp::is_established(before) {
-        return Lane::Left;
-    }
+    let Scratch {
+        before, flow, room, ..
+    } = scratch;
     let side = flow.side(context.hook);
     if flow.word().sack_permitted(side.other())
         && segment.has_options()
@@ -188,9 +188,23 @@ where
         return Lane::Left;
     }
     // Compiled for each side, whose elements of arrays are then at constant places.
-    let next = match side {
-        Side::Original => tcp::acknowledged(flow, Side::Original, &segment, context.settings),
-        Side::Reply => tcp::acknowledged(flow, Side::Reply, &segment, context.settings),
+    let next = match (
+        tcp::is_established(before) && segment.only_acknowledges(),
+        side,
+    ) {
+        (true, Side::Original) => {
+            tcp::acknowledged(flow, Side::Original, &segment, context.settings)
+        }
+        (true, Side::Reply) => tcp::acknowledged(flow, Side::Reply, &segment, context.settings),
+        (false, _) if !F::LEAVES_STACK => return Lane::Left,
+        (false, _) => {
+            let terms = Terms {
+                settings: context.settings,
+                now: context.now,
+            };
+            let place = (packet.payload, packet.payload_length);
+            tcp::followed(flow, &mut room.tcp, side, frame, place, &terms)
+        }
     };
     match next {
         Some(lifetime) => follow(tables, context, &entry, before, flow, lifetime),

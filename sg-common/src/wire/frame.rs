@@ -8,6 +8,10 @@ pub const FARTHEST: u32 = 0x7fff;
 
 /// Bytes of one frame, starting at the Ethernet header. Every read is bounds-checked.
 pub trait Frame {
+    /// Whether a kernel program over such a packet has so much stack left in its short lane that it can ask the
+    /// whole tracker of TCP.
+    const LEAVES_STACK: bool = true;
+
     /// Length in bytes, of the whole super-packet if it is one; without a tag kept beside the frame.
     fn len(&self) -> u32;
 

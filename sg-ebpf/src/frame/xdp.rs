@@ -101,6 +101,8 @@ impl<'a> XdpFrame<'a> {
 }
 
 impl Frame for XdpFrame<'_> {
+    const LEAVES_STACK: bool = false;
+
     #[inline(always)]
     fn len(&self) -> u32 {
         let (data, end) = ends(self.ctx);

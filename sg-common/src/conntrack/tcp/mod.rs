@@ -24,7 +24,7 @@ use exception::{
 };
 use lifetime::{lifetime, shorten};
 pub use segment::Segment;
-use segment::{read, read_options};
+use segment::{read, read_again, read_options};
 use state::{Class, IGNORE, INVALID, answer};
 use window::{Fit, begin, fit};
 
@@ -103,7 +103,7 @@ pub fn next<F: Frame + ?Sized>(
     if room.segment.has_options() {
         read_options(&mut room.segment, frame, ip, selectively, &mut room.cursor);
     }
-    step(flow, side, room, terms)
+    step(flow, side, room, terms.settings, terms.now)
 }
 
 /// Whether a connection is established; of one that is, the tables say so after every segment that only
@@ -133,6 +133,28 @@ pub fn acknowledged(
         return None;
     }
     match take(flow, side, segment, State::Established as u8, settings) {
+        Next::Refresh(lifetime) => Some(lifetime),
+        _ => None,
+    }
+}
+
+/// What [`next`] makes of a connection by a segment that [`Segment::later`] has read and that has no options to
+/// be read, and how long it then lives; `None` if there is more to be said.
+///
+/// Few segments come here, so it is read once more: the others do not wait until it is in memory.
+#[inline(always)]
+pub fn followed<F: Frame + ?Sized>(
+    flow: &mut Flow,
+    room: &mut Room,
+    side: Side,
+    frame: &F,
+    (header, length): (u32, u32),
+    terms: &Terms<'_>,
+) -> Option<Ticks> {
+    if !read_again(&mut room.segment, frame, header, length) {
+        return None;
+    }
+    match step(flow, side, room, terms.settings, terms.now) {
         Next::Refresh(lifetime) => Some(lifetime),
         _ => None,
     }
@@ -177,14 +199,13 @@ fn pick_up(flow: &mut Flow, segment: &Segment) {
 }
 
 #[cfg_attr(target_arch = "bpf", inline(never))]
-fn step(flow: &mut Flow, side: Side, room: &mut Room, terms: &Terms<'_>) -> Next {
+fn step(flow: &mut Flow, side: Side, room: &mut Room, settings: &Settings, now: Ticks) -> Next {
     let Room {
         segment,
         answer: answered,
         fit: fitted,
         ..
     } = room;
-    let Terms { settings, now } = *terms;
     let word = flow.word();
     let old = word.state();
     let mut new = answer(side, segment.class, old);

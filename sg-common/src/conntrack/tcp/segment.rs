@@ -47,12 +47,18 @@ impl Segment {
         options: 0,
     };
 
-    /// A whole segment that only acknowledges, with data or without, of so many bytes of payload; `None`
-    /// for any other, and for one that is malformed.
+    /// A whole segment of so many bytes that opens nothing; `None` for one that does, and for one that is
+    /// malformed.
     #[inline(always)]
-    pub fn acknowledging(tcp: &Tcp, payload_length: u32) -> Option<Segment> {
+    pub fn later(tcp: &Tcp, payload_length: u32) -> Option<Segment> {
         let segment = Segment::of(tcp, payload_length, false).ok()?;
-        segment.is(Class::Ack).then_some(segment)
+        (!segment.is_syn()).then_some(segment)
+    }
+
+    /// Whether it only acknowledges, with data or without.
+    #[inline(always)]
+    pub const fn only_acknowledges(&self) -> bool {
+        self.is(Class::Ack)
     }
 
     #[inline(always)]
@@ -120,6 +126,26 @@ pub(super) fn read<F: Frame + ?Sized>(
     };
     *segment = Segment::of(&tcp, ip.payload_length, ip.fragment == Fragment::First)?;
     Ok(())
+}
+
+/// Reads a segment that [`Segment::later`] has read, of so many bytes behind the beginning of its header.
+///
+/// A subprogram of its own in the kernel, for its stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub(super) fn read_again<F: Frame + ?Sized>(
+    segment: &mut Segment,
+    frame: &F,
+    header: u32,
+    length: u32,
+) -> bool {
+    let tcp = frame.read::<Tcp>(header);
+    match tcp.and_then(|tcp| Segment::later(&tcp, length)) {
+        Some(later) => {
+            *segment = later;
+            true
+        }
+        None => false,
+    }
 }
 
 /// Reads the options of a segment that has some. `selectively`: the other side permits selective
