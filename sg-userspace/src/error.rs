@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{api::ErrorView, exit::Exit, model::Malformed};
+use crate::{exit::Exit, model::Malformed, view::ErrorView};
 
 /// Why a command or a request failed.
 #[derive(Debug, thiserror::Error)]

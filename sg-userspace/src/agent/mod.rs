@@ -50,10 +50,10 @@ use trouble::Troubles;
 pub use trouble::{Other, Trouble};
 
 use crate::{
-    api::ApplyReport,
     error::{Error, Result},
     model::{self, Fault, Inventory, Parsed, Port},
     netlink::LinkEvent,
+    view::ApplyReport,
 };
 
 /// Keeps the kernel as the inventory says.

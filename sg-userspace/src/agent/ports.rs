@@ -9,9 +9,9 @@ use super::{
     state::Facts,
 };
 use crate::{
-    api::{PortState, PortTally, PortView},
     model::{Effect, Fault, Interface, Port, PortId, Security, Vlan},
     netlink::Link,
+    view::{PortState, PortTally, PortView},
 };
 
 /// What the kernel said when it was last asked.

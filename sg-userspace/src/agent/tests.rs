@@ -14,7 +14,7 @@ use serde_json::json;
 pub(crate) use show::flow;
 
 use super::*;
-use crate::{api::PortState, netlink::Link};
+use crate::{netlink::Link, view::PortState};
 
 fn present(ifindex: u32, name: &str) -> LinkEvent {
     LinkEvent::Present(Link {

@@ -15,15 +15,15 @@ use axum::{
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{
-    ApplyReport, ErrorView, ExplainRequest, ExplainView, GroupView, PortCounters, PortDetail,
-    PortView, SettingsView, StatusView,
-};
 use crate::{
     agent::Agent,
     error::{Error, Result},
     flows::FlowFilter,
     store::Store,
+    view::{
+        ApplyReport, ErrorView, ExplainRequest, ExplainView, GroupView, PortCounters, PortDetail,
+        PortView, SettingsView, StatusView,
+    },
 };
 
 /// A hundred thousand ports with their groups are well below this.

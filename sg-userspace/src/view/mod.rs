@@ -1,8 +1,9 @@
-//! What the daemon shows: one definition for the server, the client and the programs that read it.
+//! What the daemon is asked and shows: one definition for the server, the client and the programs that read it.
 //!
 //! Names and values are stable; new fields may be added.
 
 mod count;
+mod error;
 mod explain;
 mod flow;
 mod hook;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use count::{Count, Counters, PortCounters};
+pub use error::ErrorView;
 pub use explain::{ExplainRequest, ExplainView, Step};
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use hook::{HookView, LinkView, ProgramView};
