@@ -7,6 +7,7 @@ mod flows;
 mod settings;
 mod show;
 mod tally;
+mod transact;
 pub(crate) mod trunk;
 
 pub(crate) use fixture::{LINK, WEB1, agent, counted, inventory};

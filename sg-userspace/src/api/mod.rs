@@ -3,6 +3,8 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `PUT /v1/inventory` | [`ApplyReport`](crate::view::ApplyReport) |
+//! | `POST /v1/transactions` | [`TransactionReport`](crate::view::TransactionReport) of a [`Transaction`](crate::model::Transaction) |
+//! | `GET /v1/transactions` | [`TransactionsView`](crate::view::TransactionsView) |
 //! | `GET /v1/status` | [`StatusView`](crate::view::StatusView) |
 //! | `GET /v1/settings` | [`SettingsView`](crate::view::SettingsView) |
 //! | `GET /v1/ports` | list of [`PortView`](crate::view::PortView) |
@@ -25,5 +27,5 @@ mod socket;
 mod tests;
 
 pub use client::Client;
-pub use server::router;
+pub use server::{Source, router};
 pub use socket::{Socket, bind};

@@ -10,6 +10,7 @@ mod hook;
 mod port;
 mod setting;
 mod state;
+mod transaction;
 mod trouble;
 
 use std::path::PathBuf;
@@ -17,13 +18,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use count::{Count, Counters, PortCounters};
-pub use error::ErrorView;
+pub use error::{ErrorView, InForce};
 pub use explain::{ExplainRequest, ExplainView, Step};
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use hook::{HookView, LinkView, ProgramView};
 pub use port::{Outcome, PortDetail, PortView, RuleView, StageView};
 pub use setting::{SettingView, SettingsView};
 pub use state::{PortState, PortTally};
+pub use transaction::{Objects, PortOutcome, TransactionReport, TransactionsView};
 pub use trouble::TroubleView;
 
 use crate::model::Fault;
