@@ -57,7 +57,8 @@ impl Store {
     fn write(&self, document: &[u8]) -> io::Result<()> {
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let mode = fs::metadata(&path).map_or(MODE, |now| now.permissions().mode());
-        replace(&path, mode, document)
+        replace(&path, mode, document)?;
+        settle(&path)
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> Error {
@@ -70,7 +71,7 @@ impl Store {
 }
 
 /// Puts a new file in the place of what is there, in one step.
-fn replace(path: &Path, mode: u32, text: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, mode: u32, text: &[u8]) -> io::Result<fs::File> {
     let directory = watch::directory_of(path);
     let mut file = tempfile::Builder::new()
         .prefix(".inventory")
@@ -78,9 +79,12 @@ fn replace(path: &Path, mode: u32, text: &[u8]) -> io::Result<()> {
         .tempfile_in(directory)?;
     file.write_all(text)?;
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|refused| refused.error)?;
-    // The new name is in the directory, which has to reach the disk too.
-    fs::File::open(directory)?.sync_all()
+    file.persist(path).map_err(|refused| refused.error)
+}
+
+/// The new name is in the directory, which has to reach the disk too.
+fn settle(path: &Path) -> io::Result<()> {
+    fs::File::open(watch::directory_of(path))?.sync_all()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Bringing the tables to what an inventory says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use sg_common::layout::port::PortKey;
 
@@ -60,6 +61,7 @@ impl Tables {
         expected: Option<PortId>,
         touched: &Touched,
     ) -> Result<Enforced> {
+        let begun = Instant::now();
         let limits = datapath.limits();
         let parked = parked(self.state(datapath)?, inventory, places, expected, &limits);
         let key = |port: &Port| match places.get(&port.id) {
@@ -77,6 +79,7 @@ impl Tables {
             }
             None => (Compilation::new(inventory, &keys, &limits), None),
         };
+        let compiled = begun.elapsed();
         let image = compilation.image();
         let (state, next_generation) = self.known(datapath)?;
         let of_part = reach
@@ -85,6 +88,7 @@ impl Tables {
         let is_part = of_part.is_some();
         let plan = of_part.unwrap_or_else(|| plan(state, image, &limits, *next_generation));
         tell(plan.way);
+        let planned = begun.elapsed();
         let reached = match is_part {
             true => plan.state.ports.values().map(owner).collect(),
             false => BTreeSet::new(),
@@ -106,6 +110,15 @@ impl Tables {
             true => (after(state, &plan.changes), plan.next_generation),
             false => (plan.state, plan.next_generation),
         });
+        let written = begun.elapsed();
+        tracing::debug!(
+            is_part,
+            changes,
+            ?compiled,
+            ?planned,
+            ?written,
+            "the tables"
+        );
         let compiled = compilation.compiled();
         let closed: BTreeSet<_> = compiled.closed.iter().copied().collect();
         let mut places = places.clone();

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use siphasher::sip::SipHasher24;
 
-use super::replace;
+use super::{replace, settle};
 use crate::error::{Error, Result};
 
 /// The first line: what the file is, and of which version.
@@ -40,17 +40,20 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] for a file that cannot be read, is of another version, or is damaged.
+    /// [`Error::State`] for a file that cannot be read, is of another version, or is damaged.
     pub fn open<T: DeserializeOwned>(path: &Path) -> Result<(Self, Vec<T>)> {
         let failed = |source| failed("open", path, source);
         if !path.exists() {
             if let Some(directory) = path.parent() {
                 fs::create_dir_all(directory).map_err(failed)?;
             }
-            replace(path, MODE, format!("{HEAD}\n").as_bytes()).map_err(failed)?;
+            let head = format!("{HEAD}\n");
+            replace(path, MODE, head.as_bytes())
+                .and_then(|_| settle(path))
+                .map_err(failed)?;
         }
         let mut file = OpenOptions::new();
-        let mut file = file.read(true).append(true).open(path).map_err(failed)?;
+        let file = file.read(true).write(true).open(path).map_err(failed)?;
         let (steps, length) = read(&file).map_err(failed)?;
         if file.metadata().map_err(failed)?.len() > length {
             tracing::warn!(
@@ -59,7 +62,6 @@ impl Journal {
             );
             file.set_len(length).map_err(failed)?;
         }
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
         let journal = Self {
             path: path.into(),
             file,
@@ -78,22 +80,18 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] when it cannot be written; the file is as it was.
+    /// [`Error::State`] when it cannot be written; the file is as it was.
     pub fn append(&mut self, step: &impl Serialize) -> Result<()> {
-        let line = line(step);
-        let done = line.and_then(|line| {
+        let done = line(step).and_then(|line| {
+            // What an append that failed has left would be read as damage.
+            self.file.set_len(self.length)?;
+            self.file.seek(SeekFrom::Start(self.length))?;
             self.file.write_all(&line)?;
             self.file.sync_data()?;
             Ok(line.len() as u64)
         });
-        match done {
-            Ok(added) => self.length += added,
-            Err(source) => {
-                // What was written of it would be read as damage.
-                let _ = self.file.set_len(self.length);
-                return Err(failed("write", &self.path, source));
-            }
-        }
+        let added = done.map_err(|source| failed("write", &self.path, source))?;
+        self.length += added;
         Ok(())
     }
 
@@ -106,25 +104,24 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::File`]; the old lines stay.
+    /// [`Error::State`]; all that was kept is still there.
     pub fn rewrite<T: Serialize>(&mut self, steps: &[T]) -> Result<()> {
-        let written = || -> io::Result<(File, u64)> {
-            let mut text = format!("{HEAD}\n").into_bytes();
-            for step in steps {
-                text.append(&mut line(step)?);
-            }
-            replace(&self.path, MODE, &text)?;
-            let file = OpenOptions::new().append(true).open(&self.path)?;
-            Ok((file, text.len() as u64))
-        };
-        let (file, length) = written().map_err(|source| failed("replace", &self.path, source))?;
+        let failed = |source| failed("replace", &self.path, source);
+        let mut text = format!("{HEAD}\n").into_bytes();
+        for step in steps {
+            text.append(&mut line(step).map_err(failed)?);
+        }
+        let file = replace(&self.path, MODE, &text).map_err(failed)?;
+        let length = text.len() as u64;
+        // From here on this is the file, whether its name is settled or not.
         (self.file, self.whole, self.length) = (file, length, length);
-        Ok(())
+        settle(&self.path).map_err(|source| self::failed("replace", &self.path, source))
     }
 }
 
 fn line(step: &impl Serialize) -> io::Result<Vec<u8>> {
-    let json = serde_json::to_string(step)?;
+    // An object keeps the white space that its writer gave it; in a string no line ends.
+    let json = serde_json::to_string(step)?.replace('\n', " ");
     Ok(format!("{:016x} {json}\n", sum(json.as_bytes())).into_bytes())
 }
 
@@ -256,6 +253,18 @@ mod tests {
                 "it stays as it is"
             );
         }
+    }
+
+    #[test]
+    fn what_its_writer_has_spread_over_lines_is_one_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        let text = "{\n  \"a\": 1\n}".to_owned();
+        let raw = serde_json::value::RawValue::from_string(text).unwrap();
+        let (mut journal, _) = open(&path).unwrap();
+        journal.append(&raw).unwrap();
+        let (_, steps) = Journal::open::<serde_json::Value>(&path).unwrap();
+        assert_eq!(steps, [serde_json::json!({"a": 1})]);
     }
 
     #[test]
