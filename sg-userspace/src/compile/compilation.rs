@@ -59,14 +59,7 @@ impl Compilation {
         let mut ports: Vec<_> = ports.collect();
         ports.sort_by_key(|(key, _)| if key.is_parked() { key.ifindex } else { 0 });
         for (key, port) in ports {
-            let added = compilation.add(
-                inventory,
-                &sources,
-                port,
-                key,
-                limits,
-                &mut Reach::default(),
-            );
+            let added = compilation.add(&sources, port, key, limits, &mut Reach::default());
             if let Err(problem) = added {
                 compilation.is_crowded = true;
                 if !key.is_parked() {
@@ -145,7 +138,7 @@ impl Compilation {
             .collect();
         for id in &stale {
             if let (Some(key), Some(port)) = (places.get(id), inventory.ports.get(id)) {
-                self.add(inventory, &sources, port, *key, limits, &mut reach)?;
+                self.add(&sources, port, *key, limits, &mut reach)?;
             }
         }
         // Policies of ports that are what they were, whose groups have other members.
@@ -154,7 +147,7 @@ impl Compilation {
             let id = self.ids.policy(&of.groups, of.direction, of.family);
             if used.contains(&id.map_err(told)?) {
                 let mut addition = Addition::default();
-                let made = self.policy(inventory, &sources, of, &mut addition);
+                let made = self.policy(&sources, of, &mut addition);
                 made.map_err(told)?;
                 self.merge(addition, &mut reach);
             }
@@ -297,14 +290,13 @@ impl Compilation {
 
     fn add(
         &mut self,
-        inventory: &Inventory,
         sources: &Sources<'_>,
         port: &Port,
         key: PortKey,
         limits: &Limits,
         reach: &mut Reach,
     ) -> Result<(), Problem> {
-        let (image, addition) = self.port(inventory, sources, port).map_err(told)?;
+        let (image, addition) = self.port(sources, port).map_err(told)?;
         if let Some((table, need)) = limits.exceeded(|table| self.need(table, &image, &addition)) {
             return Err(too_much(table, need, limits.of(table)));
         }
@@ -338,7 +330,6 @@ impl Compilation {
 
     fn port(
         &mut self,
-        inventory: &Inventory,
         sources: &Sources<'_>,
         port: &Port,
     ) -> Result<(PortImage, Addition), Collision> {
@@ -347,7 +338,7 @@ impl Compilation {
         let mut image = PortImage {
             id: port.id,
             mac: addr::Mac::new(port.mac.0),
-            flags: port::port_flags(inventory, port) | only,
+            flags: port::port_flags(sources.inventory, port) | only,
             policies: [0; 4],
             own,
             addresses,
@@ -362,7 +353,7 @@ impl Compilation {
                     direction,
                     family,
                 };
-                let id = self.policy(inventory, sources, of, &mut addition)?;
+                let id = self.policy(sources, of, &mut addition)?;
                 image.policies[policy_index(direction, family)] = id;
             }
         }
@@ -378,7 +369,6 @@ impl Compilation {
     /// The id of a policy, whose rows are added unless they are in the image; 0 if it has no rules.
     fn policy(
         &mut self,
-        inventory: &Inventory,
         sources: &Sources<'_>,
         of: PolicyOf,
         addition: &mut Addition,
@@ -387,7 +377,7 @@ impl Compilation {
         if self.compiled.policies.contains_key(&id) {
             return Ok(id);
         }
-        let permitted = Permitted::by(inventory.rules(&of.groups, of.direction, of.family));
+        let permitted = Permitted::by(sources.inventory.rules(&of.groups, of.direction, of.family));
         if permitted.is_empty() {
             return Ok(0);
         }

@@ -16,7 +16,8 @@ use crate::model::{GroupId, Inventory, Port};
 
 /// The addresses of every source, gathered once, when one is asked for.
 pub(super) struct Sources<'a> {
-    inventory: &'a Inventory,
+    /// The inventory that they are of.
+    pub inventory: &'a Inventory,
     holders: OnceCell<BTreeMap<GroupId, Vec<&'a Port>>>,
 }
 

@@ -57,10 +57,13 @@ impl Revoked {
     }
 }
 
+/// A row of `addresses`.
+type Address<'a> = (&'a (u32, AddressKey), u32);
+
 /// What the maps hold of each slot.
 pub(super) struct Held<'a> {
     ports: BTreeMap<u32, Vec<&'a Port>>,
-    addresses: BTreeMap<u32, Vec<(&'a (u32, AddressKey), u32)>>,
+    addresses: BTreeMap<u32, Vec<Address<'a>>>,
 }
 
 impl<'a> Held<'a> {
