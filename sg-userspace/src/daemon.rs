@@ -1,6 +1,11 @@
 //! What `sgd` does: `run` feeds events to the agent, `detach` takes everything off.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{self, Future},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -14,10 +19,11 @@ use crate::{
     cli::{AttachMode, DetachArgs, RunArgs, SweepMode},
     datapath::{Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
-    host, model,
+    host,
+    model::{self, Step},
     netlink::{LinkEvent, Links},
     settings::File,
-    store::Store,
+    store::{Journal, Store, Watch},
 };
 
 /// How often the filters are looked after: for so long an interface is open at most when somebody takes
@@ -34,12 +40,10 @@ const KERNEL_LOG: Duration = Duration::from_secs(1);
 /// What keeps the daemon from starting. Once it is ready, errors are logged and tried again.
 pub async fn run(args: &RunArgs) -> Result<()> {
     let settings = File::new(args.settings.as_deref());
-    let store = Store::new(&args.inventory);
-    // Watched from before they are read, so that no change falls in between.
-    let (mut settings_changes, mut changes) = (settings.changes(), store.watch()?);
-    let (wanted, document) = (settings.read()?, store.read()?);
-    // A document that is no inventory changes nothing, the programs included.
-    model::parse(&document)?;
+    // Watched from before it is read, so that no change falls in between.
+    let mut settings_changes = settings.changes();
+    let wanted = settings.read()?;
+    let (mut desired, kept) = Desired::read(args)?;
     host::check_capabilities()?;
     host::raise_open_files(args.sizes.limits().ports);
     host::check_bpffs(&args.bpffs)?;
@@ -49,7 +53,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
 
     let about = About {
         bpffs: args.bpffs.clone(),
-        inventory: store.path().into(),
+        inventory: desired.path().into(),
         settings: settings.path().into(),
     };
     let sizes = Sizes {
@@ -74,12 +78,15 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         tracing::debug!("tried again: {error}");
     }
     // What the kernel refuses is logged by the agent, shown by `sgctl status` and tried again.
-    let first = agent.apply(&document);
+    let first = match kept {
+        Kept::Document(document) => agent.apply(&document).map(drop),
+        Kept::Steps(steps) => agent.recall(steps),
+    };
     let agent = Arc::new(Mutex::new(agent));
-    let router = api::router(agent.clone(), store.clone());
+    let router = api::router(agent.clone(), desired.source());
     let server = tokio::spawn(async { axum::serve(listener, router).await });
     match first {
-        Ok(_) => tracing::info!(socket = %args.socket.display(), "ready"),
+        Ok(()) => tracing::info!(socket = %args.socket.display(), "ready"),
         Err(_) => {
             tracing::error!(socket = %args.socket.display(), "running, but not all is in force")
         }
@@ -91,10 +98,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         let done = tokio::select! {
             () = &mut end => break,
             news = links.next() => tell(&mut *agent.lock().await, news),
-            () = changes.changed() => {
-                let mut agent = agent.lock().await;
-                agent.file_changed(store.read())
-            }
+            document = desired.changed() => agent.lock().await.file_changed(document),
             () = settings_changes.changed() => agent.lock().await.settings_changed(settings.read()),
             _ = check.tick() => agent.lock().await.check(),
         };
@@ -106,6 +110,61 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     agent.lock().await.leave();
     tracing::info!("stopped; the filters stay in place");
     Ok(())
+}
+
+/// Where it is said what is to be enforced.
+enum Desired {
+    /// In a file, which is followed.
+    Inventory(Store, Watch),
+    /// By transactions, which are kept in a file.
+    Transactions(PathBuf, Arc<Mutex<Journal>>),
+}
+
+/// What was said before the start.
+enum Kept {
+    Document(Vec<u8>),
+    Steps(Vec<Step>),
+}
+
+impl Desired {
+    /// Reads what there is. What cannot be read changes nothing, the programs included.
+    fn read(args: &RunArgs) -> Result<(Self, Kept)> {
+        let Some(inventory) = &args.inventory else {
+            let (journal, steps) = Journal::open(&args.state)?;
+            let desired = Self::Transactions(args.state.clone(), Arc::new(Mutex::new(journal)));
+            return Ok((desired, Kept::Steps(steps)));
+        };
+        let store = Store::new(inventory);
+        let watch = store.watch()?;
+        let document = store.read()?;
+        model::parse(&document)?;
+        Ok((Self::Inventory(store, watch), Kept::Document(document)))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Inventory(store, _) => store.path(),
+            Self::Transactions(path, _) => path,
+        }
+    }
+
+    fn source(&self) -> api::Source {
+        match self {
+            Self::Inventory(store, _) => api::Source::Inventory(store.clone()),
+            Self::Transactions(_, journal) => api::Source::Transactions(journal.clone()),
+        }
+    }
+
+    /// The file's content when it has changed; never, where no file is followed.
+    async fn changed(&mut self) -> Result<Vec<u8>> {
+        match self {
+            Self::Inventory(store, watch) => {
+                watch.changed().await;
+                store.read()
+            }
+            Self::Transactions(..) => future::pending().await,
+        }
+    }
 }
 
 /// Tells the agent what happened to the interfaces, or that this is not known.

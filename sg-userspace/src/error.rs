@@ -2,7 +2,11 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{api::ErrorView, exit::Exit, model::Malformed};
+use crate::{
+    exit::Exit,
+    model::{Conflict, Malformed},
+    view::{ErrorView, InForce},
+};
 
 /// Why a command or a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +14,17 @@ pub enum Error {
     /// The document is not an inventory. Nothing was changed.
     #[error("{0}")]
     Malformed(#[from] Malformed),
+    /// The body is no transaction. Nothing was changed.
+    #[error(
+        "the transaction is not understood: {0} (docs/transactions.md shows its form; nothing was changed)"
+    )]
+    MalformedTransaction(serde_json::Error),
+    /// The transaction builds on something else than what is in force. Nothing was changed.
+    #[error("{0}")]
+    Conflict(#[from] Conflict),
+    /// What is to be enforced comes in another way. Nothing was changed.
+    #[error("{0}")]
+    OtherSource(&'static str),
     /// The settings file cannot be used. Nothing was changed.
     #[error("the settings {}: {what}", .path.display())]
     Settings {
@@ -67,6 +82,16 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The file of what transactions have told could not be read or written.
+    #[error("cannot {action} the state {path}: {source}", path = .path.display())]
+    State {
+        /// What was tried.
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// The system refused something that is not about one file.
     #[error("{action}: {source}")]
     System {
@@ -92,14 +117,20 @@ impl Error {
     /// The code a program ends with on this error.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Malformed(_) | Self::MalformedFlows(_) | Self::Settings { .. } => Exit::Malformed,
+            Self::Malformed(_)
+            | Self::MalformedTransaction(_)
+            | Self::MalformedFlows(_)
+            | Self::Settings { .. } => Exit::Malformed,
             Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => Exit::NotFound,
             Self::Usage(_) => Exit::Usage,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::Host(_) => Exit::Host,
             Self::PortPending(_)
             | Self::NoSlot(_)
+            | Self::Conflict(_)
+            | Self::OtherSource(_)
             | Self::File { .. }
+            | Self::State { .. }
             | Self::System { .. }
             | Self::Datapath(_) => Exit::Failure,
             Self::Answered { exit, .. } => *exit,
@@ -110,6 +141,15 @@ impl Error {
     pub fn view(self) -> ErrorView {
         match self {
             Self::Answered { view, .. } => *view,
+            Self::Conflict(conflict) => ErrorView {
+                in_force: Some(InForce {
+                    revision: conflict.revision,
+                    session: conflict.session,
+                }),
+                ..ErrorView::new(conflict.to_string()).hint(
+                    "tell all there is in a transaction with \"base\": null and \"complete\": true",
+                )
+            },
             other => ErrorView::new(other.to_string()),
         }
     }

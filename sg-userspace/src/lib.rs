@@ -21,3 +21,4 @@ pub mod settings;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod view;

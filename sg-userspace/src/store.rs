@@ -1,5 +1,7 @@
-//! The inventory's file: read, replaced and watched.
+//! What is to be enforced, in files: the inventory, which is read, replaced and watched; what transactions
+//! have told.
 
+mod journal;
 mod watch;
 
 use std::{
@@ -9,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use journal::Journal;
 pub use watch::Watch;
 
 use crate::error::{Error, Result};
@@ -53,17 +56,9 @@ impl Store {
 
     fn write(&self, document: &[u8]) -> io::Result<()> {
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let directory = watch::directory_of(&path);
         let mode = fs::metadata(&path).map_or(MODE, |now| now.permissions().mode());
-        let mut file = tempfile::Builder::new()
-            .prefix(".inventory")
-            .permissions(fs::Permissions::from_mode(mode))
-            .tempfile_in(directory)?;
-        file.write_all(document)?;
-        file.as_file().sync_all()?;
-        file.persist(&path).map_err(|refused| refused.error)?;
-        // The new name is in the directory, which has to reach the disk too.
-        fs::File::open(directory)?.sync_all()
+        replace(&path, mode, document)?;
+        settle(&path)
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> Error {
@@ -73,6 +68,23 @@ impl Store {
             source,
         }
     }
+}
+
+/// Puts a new file in the place of what is there, in one step.
+fn replace(path: &Path, mode: u32, text: &[u8]) -> io::Result<fs::File> {
+    let directory = watch::directory_of(path);
+    let mut file = tempfile::Builder::new()
+        .prefix(".inventory")
+        .permissions(fs::Permissions::from_mode(mode))
+        .tempfile_in(directory)?;
+    file.write_all(text)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|refused| refused.error)
+}
+
+/// The new name is in the directory, which has to reach the disk too.
+fn settle(path: &Path) -> io::Result<()> {
+    fs::File::open(watch::directory_of(path))?.sync_all()
 }
 
 #[cfg(test)]

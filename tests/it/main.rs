@@ -32,6 +32,7 @@ mod site;
 mod stubborn;
 mod tally;
 mod taps;
+mod transactions;
 mod trunk;
 mod verdict;
 mod xdp;

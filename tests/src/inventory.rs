@@ -208,7 +208,9 @@ impl Port {
         &self.ips
     }
 
-    fn json(&self) -> Value {
+    /// The object.
+    #[must_use]
+    pub fn json(&self) -> Value {
         let groups: Vec<_> = self.groups.iter().map(|name| group_id(name)).collect();
         let fixed: Vec<_> = self
             .ips
@@ -267,7 +269,9 @@ impl Group {
         self
     }
 
-    fn json(&self) -> Value {
+    /// The object.
+    #[must_use]
+    pub fn json(&self) -> Value {
         let group = json!({
             "id": group_id(&self.name),
             "name": self.name,

@@ -149,7 +149,11 @@ impl Node {
             self.daemon.is_none(),
             "the daemon of this node runs already"
         );
-        let mut command = self.run_command(options);
+        let command = self.run_command(options);
+        self.run(command);
+    }
+
+    fn run(&mut self, mut command: Command) {
         let log = self.log_path();
         let log = File::create(&log).unwrap_or_else(|e| panic!("cannot create {log:?}: {e}"));
         let stdout = log
@@ -158,6 +162,26 @@ impl Node {
         command.stdout(stdout).stderr(log);
         self.daemon = Some(Daemon::start(&self.netns, command));
         self.wait_until_ready();
+    }
+
+    /// Starts a daemon that is told by transactions; returns when it answers.
+    pub fn start_told(&mut self) {
+        assert!(
+            self.daemon.is_none(),
+            "the daemon of this node runs already"
+        );
+        let mut command = self.sgd_command("run");
+        command
+            .arg("--transactions")
+            .arg("--state")
+            .arg(self.state_path());
+        self.run(command);
+    }
+
+    /// The file of what transactions have told.
+    #[must_use]
+    pub fn state_path(&self) -> PathBuf {
+        self.directory.path().join("state")
     }
 
     /// Stops the daemon as a service manager does (SIGTERM).
@@ -216,23 +240,35 @@ impl Node {
     /// Gives the daemon an inventory through its interface, as an agent does; returns when it is enforced. The daemon
     /// may be that of another build, whose answers have other fields.
     pub fn put(&self, document: &str) {
+        let (status, answer) = self.request("PUT", "/v1/inventory", document);
+        assert_eq!(status, 200, "the daemon takes no inventory: {answer}");
+    }
+
+    /// Asks the daemon's interface; returns the status and the body of the answer.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    #[must_use]
+    pub fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let exchange = || -> io::Result<String> {
             let mut socket = UnixStream::connect(self.socket())?;
             write!(
                 socket,
-                "PUT /v1/inventory HTTP/1.1\r\nHost: sgd\r\nContent-Type: application/json\r\n\
-                 Connection: close\r\nContent-Length: {}\r\n\r\n{document}",
-                document.len()
+                "{method} {path} HTTP/1.1\r\nHost: sgd\r\nContent-Type: application/json\r\n\
+                 Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
             )?;
             let mut answer = String::new();
             socket.read_to_string(&mut answer)?;
             Ok(answer)
         };
         let answer = exchange().unwrap_or_else(|e| panic!("the daemon does not answer: {e}"));
-        assert!(
-            answer.starts_with("HTTP/1.1 200 "),
-            "the daemon takes no inventory: {answer}"
-        );
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        (status.unwrap_or_default(), body.to_owned())
     }
 
     /// The process id of its daemon, which runs.

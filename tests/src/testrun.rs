@@ -311,7 +311,9 @@ impl<const K: usize, const V: usize> PinnedHash<K, V> {
         }
     }
 
-    fn raw_keys(&self) -> Vec<[u8; K]> {
+    /// Its keys, as bytes.
+    #[must_use]
+    pub fn raw_keys(&self) -> Vec<[u8; K]> {
         let keys: Result<_, _> = self.map.keys().collect();
         keys.unwrap_or_else(|e| panic!("cannot read a map: {e}"))
     }

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use crate::workspace::Workspace;
+use imports::ORDERS;
 use rules::{LONGEST, RULES, Rule};
 
 /// Checks every source file of the workspace.
@@ -19,21 +20,21 @@ use rules::{LONGEST, RULES, Rule};
 /// Names file, line and rule of each breach.
 pub fn run(workspace: &Workspace) -> Result<()> {
     let mut breaches = Vec::new();
-    let mut ordered = Vec::new();
+    let mut files = Vec::new();
     for file in sources(&workspace.root)? {
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let short = workspace.short(&file);
         breaches.extend(breaches_of(short, &text));
-        if let Ok(path) = short.strip_prefix("sg-common/src") {
-            ordered.push((path.display().to_string(), text));
-        }
+        files.push((short.display().to_string(), text));
     }
-    breaches.extend(imports::breaches(
-        ordered
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str())),
-    ));
+    for order in ORDERS {
+        let within = files.iter().filter_map(|(path, text)| {
+            let path = path.strip_prefix(order.sources)?.strip_prefix('/')?;
+            Some((path, text.as_str()))
+        });
+        breaches.extend(imports::breaches(order, within));
+    }
     ensure!(
         breaches.is_empty(),
         "house rules broken:\n{}",

@@ -19,11 +19,11 @@ use super::{
     notes, stages,
 };
 use crate::{
-    api::{ExplainRequest, ExplainView, Outcome, RuleView, Step},
     error::{Error, Result},
     evaluate::evaluate,
     model::{Direction, Mac, Port, Vlan},
     packet::{self, Ends},
+    view::{ExplainRequest, ExplainView, Outcome, RuleView, Step},
 };
 
 /// The other end of the wire, for packets that do not say: a locally administered address.

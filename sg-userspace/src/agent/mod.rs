@@ -28,6 +28,7 @@ mod state;
 mod tell;
 #[cfg(test)]
 pub(crate) mod tests;
+mod transact;
 mod trouble;
 mod views;
 
@@ -38,7 +39,7 @@ pub use datapath::{
     Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PortCounts, SweptBy,
     TableFill, Visit,
 };
-use enforce::{Enforced, Tables};
+use enforce::{Enforced, Places, Tables};
 pub use flows::{FlowImport, FlowReader};
 use interfaces::Interfaces;
 use pause::Pause;
@@ -50,10 +51,10 @@ use trouble::Troubles;
 pub use trouble::{Other, Trouble};
 
 use crate::{
-    api::ApplyReport,
     error::{Error, Result},
-    model::{self, Fault, Inventory, Parsed, Port},
+    model::{self, Fault, Inventory, Parsed, Port, Told},
     netlink::LinkEvent,
+    view::ApplyReport,
 };
 
 /// Keeps the kernel as the inventory says.
@@ -63,6 +64,8 @@ pub struct Agent {
     about: About,
     desired: Desired,
     links: Interfaces,
+    /// Where ports are whose interfaces have our programs, as of the last time this was asked.
+    places: Places,
     enforced: Enforced,
     operator: Operator,
     /// What the kernel said when it was last asked.
@@ -89,9 +92,19 @@ pub struct About {
 #[derive(Default)]
 struct Desired {
     document: Option<Vec<u8>>,
+    /// What transactions have told, if they are what tells.
+    told: Option<Told>,
     inventory: Inventory,
     faults: Vec<Fault>,
     revision: u64,
+}
+
+impl Desired {
+    /// Whether anything was ever told: before that nothing is changed.
+    fn is_known(&self) -> bool {
+        let is_told = |told: &Told| told.revision() > 0;
+        self.document.is_some() || self.told.as_ref().is_some_and(is_told)
+    }
 }
 
 /// What somebody had undone, and how many times.
@@ -127,6 +140,7 @@ impl Agent {
             about,
             desired: Desired::default(),
             links: Interfaces::default(),
+            places: Places::default(),
             enforced: Enforced::default(),
             operator: Operator::default(),
             seen: Seen::default(),
@@ -143,7 +157,9 @@ impl Agent {
     /// # Errors
     ///
     /// [`crate::error::Error::Malformed`] when the document is no inventory. The status says so from then on.
+    /// [`crate::error::Error::OtherSource`] if transactions tell what should be.
     pub fn read(&mut self, document: &[u8]) -> Result<Parsed> {
+        self.check_takes_documents()?;
         model::parse(document).map_err(|malformed| {
             tracing::warn!("the inventory was not taken: {malformed}");
             self.failures.document = Some(malformed.to_string());
@@ -164,8 +180,10 @@ impl Agent {
             inventory,
             faults,
             revision,
+            told: None,
         };
         self.failures.document = None;
+        self.tables.forget_compiled();
         let changes = self.reconcile()?;
         let (ports, faults) = (self.tally(), self.faults());
         for fault in &faults {

@@ -9,9 +9,9 @@ use super::{
     state::Facts,
 };
 use crate::{
-    api::{PortState, PortTally, PortView},
-    model::{Effect, Fault, Interface, Port, PortId, Security, Vlan},
+    model::{Effect, Fault, Interface, Mac, Port, PortId, Security, Vlan},
     netlink::Link,
+    view::{PortState, PortTally, PortView},
 };
 
 /// What the kernel said when it was last asked.
@@ -49,7 +49,7 @@ impl Agent {
     /// Asks the kernel what is attached, written and read; says in the log what has changed for worse or
     /// for better. What it does not tell is taken for missing.
     pub fn look(&mut self) {
-        if self.desired.document.is_none() {
+        if !self.desired.is_known() {
             return;
         }
         let mut errors = Vec::new();
@@ -117,7 +117,7 @@ impl Agent {
         ports.chain(self.left_behind())
     }
 
-    fn spot_of<'a>(&'a self, port: AnyPort<'a>) -> Spot<'a> {
+    pub(super) fn spot_of<'a>(&'a self, port: AnyPort<'a>) -> Spot<'a> {
         let interface = port.interface();
         Spot {
             port: Some(port),
@@ -151,7 +151,7 @@ impl Agent {
             interface: interface.into(),
             vlan: port.and_then(AnyPort::vlan).map(Vlan::id),
             ifindex: spot.link.map(|link| link.ifindex),
-            mac_address: read.map(|port| port.mac),
+            mac_address: read.map(|port| port.mac).filter(|mac| *mac != Mac::UNKNOWN),
             addresses: read.map(phrase::addresses).unwrap_or_default(),
             security_groups: groups
                 .map(|id| phrase::group(&self.desired.inventory, *id))
@@ -268,6 +268,7 @@ fn told(link: &Link, trouble: &Trouble) -> String {
 
 fn why_unfiltered(port: &Port) -> String {
     match port.security {
+        Security::Trusted if port.device_owner.is_empty() => "trusted".into(),
         Security::Trusted => format!("trusted: {}", port.device_owner),
         Security::PortSecurityOff | Security::Filtered => "port security is off".into(),
     }

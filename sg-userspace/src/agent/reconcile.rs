@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    model::{Interface, PortId, Security},
+    model::{Interface, PortId, Security, Touched},
     netlink::Link,
 };
 
@@ -33,10 +33,52 @@ impl Agent {
 
     /// As [`Agent::reconcile`], and gives a port a slot even if it has no interface.
     pub(super) fn reconcile_expecting(&mut self, port: Option<PortId>) -> Result<usize> {
-        if self.desired.document.is_none() {
+        if !self.desired.is_known() {
             return Ok(0);
         }
-        let done = match self.enforce(port) {
+        let enforced = self.close_interfaces(Occasion::News).and_then(|attached| {
+            self.places = self.places(&attached);
+            let enforced = self.enforce(port, &Touched::default());
+            self.forget_interfaces(&attached);
+            enforced
+        });
+        let done = self.note_enforced(enforced);
+        self.look();
+        done
+    }
+
+    /// As [`Agent::reconcile`], for what has changed in the inventory, which reaches no further. Where no port
+    /// has come, gone or changed, the interfaces are what they were.
+    pub(super) fn reconcile_touched(&mut self, touched: &Touched) -> Result<usize> {
+        let had_failed = self.failures.enforce.is_some();
+        if touched.is_empty() && !had_failed {
+            self.enforced.reached.clear();
+            return Ok(0);
+        }
+        if had_failed || !touched.ports.is_empty() {
+            let attached = self.close_interfaces(Occasion::News);
+            let attached = attached.inspect_err(|_| self.tables.forget_compiled());
+            let enforced = attached.and_then(|attached| {
+                self.places = self.places(&attached);
+                let enforced = self.enforce(None, touched);
+                self.forget_interfaces(&attached);
+                enforced
+            });
+            let done = self.note_enforced(enforced);
+            self.look();
+            return done;
+        }
+        let closed = self.enforced.closed.clone();
+        let enforced = self.enforce(None, touched);
+        let done = self.note_enforced(enforced);
+        if done.is_err() || closed != self.enforced.closed {
+            self.look();
+        }
+        done
+    }
+
+    fn note_enforced(&mut self, enforced: Result<Enforced>) -> Result<usize> {
+        match enforced {
             Ok(enforced) => {
                 self.failures.enforce = None;
                 self.enforced = enforced;
@@ -48,14 +90,12 @@ impl Agent {
                 self.failures.enforce = Some(error.to_string());
                 Err(error)
             }
-        };
-        self.look();
-        done
+        }
     }
 
     /// Puts filters back where they are not, or not first, and writes what now can be written.
     pub(super) fn tend(&mut self, occasion: Occasion) -> Result<()> {
-        if self.desired.document.is_none() {
+        if !self.desired.is_known() {
             return Ok(());
         }
         let attached = self.close_interfaces(occasion);
@@ -72,15 +112,11 @@ impl Agent {
         attached.map(drop)
     }
 
-    fn enforce(&mut self, expected: Option<PortId>) -> Result<Enforced> {
-        let attached = self.close_interfaces(Occasion::News)?;
-        let places = self.places(&attached);
-        let inventory = &self.desired.inventory;
-        let enforced = self
-            .tables
-            .enforce(&mut *self.datapath, inventory, &places, expected);
-        self.forget_interfaces(&attached);
-        enforced
+    fn enforce(&mut self, expected: Option<PortId>, touched: &Touched) -> Result<Enforced> {
+        let (inventory, places) = (&self.desired.inventory, &self.places);
+        let datapath = &mut *self.datapath;
+        self.tables
+            .enforce(datapath, inventory, places, expected, touched)
     }
 
     /// Attaches to the interface of every port of the inventory, also of those that are closed; and puts

@@ -4,9 +4,9 @@ use sg_common::layout::settings::Settings;
 
 use super::{Agent, Occasion};
 use crate::{
-    api::{SettingView, SettingsView},
     error::Result,
     settings::{Wanted, Wishes, views},
+    view::{SettingView, SettingsView},
 };
 
 /// How the operator's wishes were met.

@@ -5,8 +5,8 @@ use sg_common::reason::{Accept, DropReason, Verdict};
 
 use super::{PortCounts, phrase};
 use crate::{
-    api::{Count, Outcome, RuleView, StageView},
     model::{Direction, Family, Port},
+    view::{Count, Outcome, RuleView, StageView},
 };
 
 /// One line of the list: name, sentence, and the verdicts that belong to it (all of one kind).

@@ -1,6 +1,6 @@
 //! The state of a port, out of what is known of it.
 
-use crate::api::PortState;
+use crate::view::PortState;
 
 /// What decides the state of a port, or of an interface whose port has left the inventory.
 #[derive(Debug, Clone, Copy)]

@@ -7,6 +7,7 @@ mod flows;
 mod settings;
 mod show;
 mod tally;
+mod transact;
 pub(crate) mod trunk;
 
 pub(crate) use fixture::{LINK, WEB1, agent, counted, inventory};
@@ -14,7 +15,7 @@ use serde_json::json;
 pub(crate) use show::flow;
 
 use super::*;
-use crate::{api::PortState, netlink::Link};
+use crate::{netlink::Link, view::PortState};
 
 fn present(ifindex: u32, name: &str) -> LinkEvent {
     LinkEvent::Present(Link {

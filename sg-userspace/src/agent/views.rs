@@ -14,14 +14,14 @@ use super::{
     trouble::EVERY_INTERFACE,
 };
 use crate::{
-    api::{
+    compile::Table,
+    error::Result,
+    model::{Direction, Family, Port, PortId, RuleId, Security},
+    view::{
         Counters, GroupView, HookView, InventoryView, LinkView, PortCounters, PortDetail,
         PortState, PortView, ProgramView, RuleView, StageView, StatusView, SweepView, TableView,
         TroubleView,
     },
-    compile::Table,
-    error::Result,
-    model::{Direction, Family, Port, PortId, RuleId, Security},
 };
 
 impl Agent {

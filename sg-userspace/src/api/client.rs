@@ -13,14 +13,14 @@ use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
-use super::{
-    ApplyReport, DeleteRequest, ErrorView, ExplainRequest, ExplainView, FlowView, GroupView,
-    ImportReport, PortCounters, PortDetail, PortView, SettingsView, StatusView,
-};
 use crate::{
     error::{Error, Result},
     exit::Exit,
     flows::{FlowDocument, FlowFilter},
+    view::{
+        ApplyReport, DeleteRequest, ErrorView, ExplainRequest, ExplainView, FlowView, GroupView,
+        ImportReport, PortCounters, PortDetail, PortView, SettingsView, StatusView,
+    },
 };
 
 /// Speaks to the daemon behind a socket.

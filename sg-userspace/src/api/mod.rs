@@ -2,37 +2,30 @@
 //!
 //! | request | answer |
 //! | --- | --- |
-//! | `PUT /v1/inventory` | [`ApplyReport`] |
-//! | `GET /v1/status` | [`StatusView`] |
-//! | `GET /v1/settings` | [`SettingsView`] |
-//! | `GET /v1/ports` | list of [`PortView`] |
-//! | `GET /v1/ports/{port}` | [`PortDetail`] |
-//! | `GET /v1/groups` | list of [`GroupView`] |
-//! | `GET /v1/flows?{filter}` | list of [`FlowView`], by [`FlowFilter`](crate::flows::FlowFilter) |
-//! | `DELETE /v1/flows` | list of the [`FlowView`]s that a [`DeleteRequest`] has deleted |
+//! | `PUT /v1/inventory` | [`ApplyReport`](crate::view::ApplyReport) |
+//! | `POST /v1/transactions` | [`TransactionReport`](crate::view::TransactionReport) of a [`Transaction`](crate::model::Transaction) |
+//! | `GET /v1/transactions` | [`TransactionsView`](crate::view::TransactionsView) |
+//! | `GET /v1/status` | [`StatusView`](crate::view::StatusView) |
+//! | `GET /v1/settings` | [`SettingsView`](crate::view::SettingsView) |
+//! | `GET /v1/ports` | list of [`PortView`](crate::view::PortView) |
+//! | `GET /v1/ports/{port}` | [`PortDetail`](crate::view::PortDetail) |
+//! | `GET /v1/groups` | list of [`GroupView`](crate::view::GroupView) |
+//! | `GET /v1/flows?{filter}` | list of [`FlowView`](crate::view::FlowView), by [`FlowFilter`](crate::flows::FlowFilter) |
+//! | `DELETE /v1/flows` | list of the [`FlowView`](crate::view::FlowView)s that a [`DeleteRequest`](crate::view::DeleteRequest) has deleted |
 //! | `GET /v1/ports/{port}/flows` | [`FlowDocument`](crate::flows::FlowDocument) of the port |
-//! | `POST /v1/flows?port={port}` | [`ImportReport`] of a [`FlowDocument`](crate::flows::FlowDocument) |
-//! | `GET /v1/counters?port={port}` | list of [`PortCounters`] |
-//! | `POST /v1/explain` | [`ExplainView`] of an [`ExplainRequest`] |
+//! | `POST /v1/flows?port={port}` | [`ImportReport`](crate::view::ImportReport) of a [`FlowDocument`](crate::flows::FlowDocument) |
+//! | `GET /v1/counters?port={port}` | list of [`PortCounters`](crate::view::PortCounters) |
+//! | `POST /v1/explain` | [`ExplainView`](crate::view::ExplainView) of an [`ExplainRequest`](crate::view::ExplainRequest) |
 //!
 //! A port is named by id, interface (a subport: `INTERFACE.VLAN`), MAC, IP address or name. Every other answer has an
-//! [`ErrorView`] as its body.
+//! [`ErrorView`](crate::view::ErrorView) as its body.
 
 mod client;
-mod error_view;
 mod server;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod view;
 
 pub use client::Client;
-pub use error_view::ErrorView;
-pub use server::router;
+pub use server::{Source, router};
 pub use socket::{Socket, bind};
-pub use view::{
-    ApplyReport, Count, Counters, DeleteRequest, ExplainRequest, ExplainView, FlowView, GroupView,
-    HookView, ImportReport, InventoryView, LinkView, Outcome, PortCounters, PortDetail, PortState,
-    PortTally, PortView, ProgramView, RefusedFlow, RuleView, SettingView, SettingsView, StageView,
-    StatusView, Step, SweepView, TableView, TroubleView, Way,
-};

@@ -1,6 +1,7 @@
 //! The daemon's side of the interface: each route is one call of the agent.
 
 mod flows;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -15,15 +16,15 @@ use axum::{
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{
-    ApplyReport, ErrorView, ExplainRequest, ExplainView, GroupView, PortCounters, PortDetail,
-    PortView, SettingsView, StatusView,
-};
 use crate::{
     agent::Agent,
     error::{Error, Result},
     flows::FlowFilter,
-    store::Store,
+    store::{Journal, Store},
+    view::{
+        ApplyReport, ErrorView, ExplainRequest, ExplainView, GroupView, PortCounters, PortDetail,
+        PortView, SettingsView, StatusView,
+    },
 };
 
 /// A hundred thousand ports with their groups are well below this.
@@ -33,13 +34,26 @@ const LARGEST_INVENTORY: usize = 512 << 20;
 #[derive(Clone)]
 struct Daemon {
     agent: Arc<Mutex<Agent>>,
-    store: Store,
+    source: Source,
+}
+
+/// Where what is to be enforced is kept.
+#[derive(Clone)]
+pub enum Source {
+    /// In a file that holds a whole inventory.
+    Inventory(Store),
+    /// In a file of what transactions have told.
+    Transactions(Arc<Mutex<Journal>>),
 }
 
 /// Every route of the interface.
-pub fn router(agent: Arc<Mutex<Agent>>, store: Store) -> Router {
+pub fn router(agent: Arc<Mutex<Agent>>, source: Source) -> Router {
     Router::new()
         .route("/v1/inventory", put(inventory))
+        .route(
+            "/v1/transactions",
+            get(transactions::show).post(transactions::take),
+        )
         .route("/v1/status", get(status))
         .route("/v1/settings", get(settings))
         .route("/v1/ports", get(ports))
@@ -54,7 +68,7 @@ pub fn router(agent: Arc<Mutex<Agent>>, store: Store) -> Router {
         .route("/v1/explain", post(explain))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST_INVENTORY))
-        .with_state(Daemon { agent, store })
+        .with_state(Daemon { agent, source })
 }
 
 /// What is understood is kept before it is applied: what the kernel refuses is tried again, by a
@@ -62,7 +76,9 @@ pub fn router(agent: Arc<Mutex<Agent>>, store: Store) -> Router {
 async fn inventory(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<ApplyReport>> {
     let mut agent = daemon.agent.lock().await;
     let parsed = agent.read(&body)?;
-    daemon.store.replace(&body)?;
+    if let Source::Inventory(store) = &daemon.source {
+        store.replace(&body)?;
+    }
     agent.take(&body, parsed).map(Json)
 }
 
@@ -141,15 +157,19 @@ async fn unknown() -> (StatusCode, Json<ErrorView>) {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::Malformed(_) | Self::MalformedFlows(_) | Self::Settings { .. } => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::Malformed(_)
+            | Self::MalformedTransaction(_)
+            | Self::MalformedFlows(_)
+            | Self::Settings { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Usage(_) => StatusCode::BAD_REQUEST,
             Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => StatusCode::NOT_FOUND,
-            Self::PortPending(_) | Self::NoSlot(_) => StatusCode::CONFLICT,
+            Self::PortPending(_) | Self::NoSlot(_) | Self::Conflict(_) | Self::OtherSource(_) => {
+                StatusCode::CONFLICT
+            }
             Self::Unreachable { .. }
             | Self::Host(_)
             | Self::File { .. }
+            | Self::State { .. }
             | Self::System { .. }
             | Self::Datapath(_)
             | Self::Answered { .. } => StatusCode::INTERNAL_SERVER_ERROR,

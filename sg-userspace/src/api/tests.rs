@@ -34,7 +34,7 @@ impl Daemon {
         let (mut agent, kernel) = agent();
         agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
         let store = Store::new(&directory.path().join("inventory.json"));
-        let router = router(Arc::new(Mutex::new(agent)), store);
+        let router = router(Arc::new(Mutex::new(agent)), Source::Inventory(store));
         tokio::spawn(async { axum::serve(listener, router).await });
         Self {
             directory,

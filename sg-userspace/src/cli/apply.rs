@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::{Context, output};
 use crate::{
-    api::{ApplyReport, PortState, PortTally},
     error::Result,
     exit::Exit,
+    view::{ApplyReport, PortState, PortTally},
 };
 
 /// Replace the inventory by a file, and report what became of it

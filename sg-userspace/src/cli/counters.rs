@@ -6,7 +6,7 @@ use super::{
     Context,
     table::{dash, table},
 };
-use crate::{api::PortCounters, error::Result, exit::Exit};
+use crate::{error::Result, exit::Exit, view::PortCounters};
 
 /// Show what was counted, by direction and reason
 #[derive(Debug, Args)]

@@ -4,10 +4,10 @@ use clap::Args;
 
 use super::{Context, table::table};
 use crate::{
-    api::{ExplainRequest, ExplainView, Outcome, Way},
     error::{Error, Result},
     exit::Exit,
     packet::PacketArgs,
+    view::{ExplainRequest, ExplainView, Outcome, Way},
 };
 
 /// Walk a packet, given in words, through a port's filter

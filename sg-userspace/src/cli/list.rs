@@ -8,10 +8,10 @@ use super::{
     troubles,
 };
 use crate::{
-    api::{GroupView, PortView},
     error::Result,
     exit::Exit,
     flows::FlowFilter,
+    view::{GroupView, PortView},
 };
 
 /// List objects

@@ -7,10 +7,10 @@ use sg_common::layout::capacity;
 
 use super::Context;
 use crate::{
-    api::SettingsView,
     error::Result,
     exit::Exit,
     settings::{File, Wanted, to_toml, views},
+    view::SettingsView,
 };
 
 /// Print all settings in force, as a settings file

@@ -11,6 +11,9 @@ use crate::{compile::Limits, exit::Exit};
 /// Where maps and links are pinned unless told otherwise.
 const DEFAULT_BPFFS: &str = "/sys/fs/bpf/sg";
 
+/// Where what transactions have told is kept unless told otherwise.
+const DEFAULT_STATE: &str = "/var/lib/sg/state";
+
 /// Enforces OpenStack security groups with eBPF on the tap interfaces of virtual machines
 #[derive(Debug, Parser)]
 #[command(name = "sgd", version, propagate_version = true, after_help = after_help())]
@@ -39,8 +42,20 @@ pub enum SgdCommand {
 pub struct RunArgs {
     /// Ports, security groups and address groups as the Neutron API returns them, in one JSON
     /// document; followed when it changes, and replaced by `sgctl apply`
-    #[arg(long, env = "SGD_INVENTORY", value_name = "FILE")]
-    pub inventory: PathBuf,
+    #[arg(
+        long,
+        env = "SGD_INVENTORY",
+        value_name = "FILE",
+        required_unless_present = "transactions"
+    )]
+    pub inventory: Option<PathBuf>,
+    /// Be told what to enforce by transactions (POST /v1/transactions), as Neutron's agent does, in the place
+    /// of an inventory
+    #[arg(long, conflicts_with = "inventory")]
+    pub transactions: bool,
+    /// What transactions have told is kept here, and is in force again at the next start
+    #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
+    pub state: PathBuf,
     /// What the operator has set, in TOML; followed when it changes [default:
     /// /etc/sg/settings.toml, if it is there]
     #[arg(long, env = "SGD_SETTINGS", value_name = "FILE")]
@@ -147,6 +162,7 @@ pub enum SweepMode {
 fn after_help() -> String {
     let example = "\
 Example:
-  sgd run --inventory /etc/sg/inventory.json";
+  sgd run --inventory /etc/sg/inventory.json
+  sgd run --transactions";
     format!("{example}\n\n{}", Exit::help())
 }

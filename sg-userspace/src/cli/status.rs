@@ -2,9 +2,9 @@
 
 use super::{Context, apply::tally, output, table::table, troubles};
 use crate::{
-    api::{SettingView, SettingsView, StatusView, SweepView},
     error::Result,
     exit::Exit,
+    view::{SettingView, SettingsView, StatusView, SweepView},
 };
 
 pub async fn run(context: &Context) -> Result<Exit> {

@@ -1,6 +1,6 @@
 //! What is wrong at interfaces, as lines.
 
-use crate::api::TroubleView;
+use crate::view::TroubleView;
 
 /// How many of one kind are told in full.
 const FEW: usize = 3;

@@ -109,6 +109,14 @@ impl Ids {
 }
 
 impl Source {
+    /// The id of the group, of whichever kind.
+    pub fn id(self) -> uuid::Uuid {
+        match self {
+            Self::Group(id) => id.0,
+            Self::AddressGroup(id) => id.0,
+        }
+    }
+
     fn bytes(self) -> [u8; 17] {
         let (kind, id) = match self {
             Self::Group(id) => (b'g', id.0),

@@ -1,6 +1,7 @@
 //! What the maps of the policy are to hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
 use sg_common::layout::port::{AddressKey, OWN, PortKey};
@@ -80,6 +81,50 @@ impl Rows {
 }
 
 impl Rows {
+    /// The members of an index.
+    pub fn members_of(&self, index: u64) -> impl Iterator<Item = (&MemberKey, &Member)> {
+        let key = |octet| MemberKey {
+            index,
+            address: Address::new([octet; 16]),
+        };
+        self.members.range(key(0)..=key(u8::MAX))
+    }
+
+    /// The prefixes of an index, the shortest first.
+    pub fn prefixes_of(&self, index: u64) -> impl Iterator<Item = (&(u32, PrefixKey), &u64)> {
+        let key = move |octet| PrefixKey {
+            index,
+            address: Address::new([octet; 16]),
+        };
+        let first = PrefixKey {
+            index: 0,
+            address: Address::new([0; 16]),
+        };
+        let from = move |bits| {
+            let (bits, _) = self.prefixes.range((bits, first)..).next()?.0;
+            Some(*bits)
+        };
+        let lengths = iter::successors(from(0), move |bits| from(bits + 1));
+        lengths.flat_map(move |bits| self.prefixes.range((bits, key(0))..=(bits, key(u8::MAX))))
+    }
+
+    /// The grants of a policy.
+    pub fn grants_of(&self, policy: u64) -> impl Iterator<Item = (&GrantKey, &Grant)> {
+        let key = |peer| GrantKey { policy, peer };
+        self.grants.range(key(0)..=key(u64::MAX))
+    }
+
+    /// The port sets that rows refer to, once for each time.
+    pub fn sets_of<'a>(
+        policies: impl Iterator<Item = &'a Policy>,
+        grants: impl Iterator<Item = &'a Grant>,
+    ) -> impl Iterator<Item = u64> {
+        let permits = policies.map(|policy| &policy.anyone);
+        let permits = permits.chain(grants.map(|grant| &grant.permits));
+        let sets = permits.flat_map(|permits| permits.ports.iter().map(|ports| ports.set));
+        sets.filter(|set| *set != 0)
+    }
+
     /// The rows that these policies ask.
     pub fn reached_from(&self, policies: impl Iterator<Item = u64>) -> Self {
         let ids: BTreeSet<u64> = policies.collect();
@@ -89,11 +134,7 @@ impl Rows {
             .flat_map(|policy| [policy.sources, policy.cidrs])
             .collect();
         let grants = select(&self.grants, |key| ids.contains(&key.policy));
-        let permits = grants.values().map(|grant| &grant.permits);
-        let permits = permits.chain(policies.values().map(|policy| &policy.anyone));
-        let sets: BTreeSet<u64> = permits
-            .flat_map(|permits| permits.ports.iter().map(|grant| grant.set))
-            .collect();
+        let sets: BTreeSet<u64> = Self::sets_of(policies.values(), grants.values()).collect();
         Self {
             members: select(&self.members, |key| indexes.contains(&key.index)),
             prefixes: select(&self.prefixes, |(_, key)| indexes.contains(&key.index)),

@@ -97,6 +97,24 @@ impl Limits {
         usize::try_from(size).unwrap_or(usize::MAX)
     }
 
+    /// The room that is left beside rows that stay.
+    pub fn less(&self, rest: impl Fn(Table) -> usize) -> Self {
+        let left = |table| {
+            let rest = u32::try_from(rest(table)).unwrap_or(u32::MAX);
+            let size = u32::try_from(self.of(table)).unwrap_or(u32::MAX);
+            size.saturating_sub(rest)
+        };
+        Self {
+            ports: left(Table::Ports),
+            addresses: left(Table::Addresses),
+            policies: left(Table::Policies),
+            members: left(Table::Members),
+            prefixes: left(Table::Prefixes),
+            grants: left(Table::Grants),
+            port_sets: left(Table::PortSets),
+        }
+    }
+
     /// The first table that would hold more than it can, and how much.
     pub fn exceeded(&self, need: impl Fn(Table) -> usize) -> Option<(Table, usize)> {
         Table::ALL

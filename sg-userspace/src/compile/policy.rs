@@ -66,10 +66,10 @@ impl Permitted {
         };
         if let Some((index_id, index)) = index {
             policy.sources = index_id;
-            policy.ask |= ask_of(&index.rows);
-            for (peer, sources) in &index.peers {
+            policy.ask |= index.ask();
+            for (peer, sources) in index.peers() {
                 let rules = sources.iter().filter_map(|source| self.sources.get(source));
-                rows.grant(id, *peer, rules.flatten(), ids)?;
+                rows.grant(id, peer, rules.flatten(), ids)?;
             }
         }
         for (net, around) in self.nested_cidrs() {
@@ -94,19 +94,6 @@ impl Permitted {
                 .collect(),
         )
     }
-}
-
-/// What there is to ask of an index.
-fn ask_of(rows: &Rows) -> u64 {
-    [
-        (&rows.members.is_empty(), ask::MEMBERS),
-        (&rows.prefixes.is_empty(), ask::SOURCE_PREFIXES),
-    ]
-    .into_iter()
-    .fold(
-        0,
-        |asks, (empty, ask)| if *empty { asks } else { asks | ask },
-    )
 }
 
 impl Rows {

@@ -1,3 +1,4 @@
 mod fits;
+mod follow;
 mod rows;
 mod same;

@@ -93,6 +93,13 @@ pub(super) const PORT: Shape = Shape {
     ],
 };
 
+/// A port that is known by its id only.
+pub(super) const TRUSTED: Shape = Shape {
+    name: "a trusted port",
+    used: &["device", "id"],
+    ignored: &[],
+};
+
 /// An entry of a port's `fixed_ips`.
 pub(super) const FIXED_IP: Shape = Shape {
     name: "a fixed IP",

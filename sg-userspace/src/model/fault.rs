@@ -49,6 +49,7 @@ pub enum Kind {
     SecurityGroup,
     SecurityGroupRule,
     AddressGroup,
+    Members,
 }
 
 /// What was left out because of a fault: always less access, never more.
@@ -173,6 +174,7 @@ impl fmt::Display for Kind {
             Self::SecurityGroup => "security group",
             Self::SecurityGroupRule => "security group rule",
             Self::AddressGroup => "address group",
+            Self::Members => "members of",
         })
     }
 }

@@ -36,6 +36,23 @@ impl Group {
     pub(super) fn rule_object(&self, rule: &Rule) -> Object {
         rule_object(&self.object(), rule.id.to_string())
     }
+
+    /// Leaves out the rules that have a problem.
+    pub(super) fn leave_out(
+        &mut self,
+        faults: &mut Vec<Fault>,
+        problem: impl Fn(&Rule) -> Option<Problem>,
+    ) {
+        let rules = std::mem::take(&mut self.rules);
+        for rule in rules {
+            match problem(&rule) {
+                None => self.rules.push(rule),
+                Some(problem) => {
+                    faults.push(problem.of(&self.rule_object(&rule), Effect::RuleLeftOut));
+                }
+            }
+        }
+    }
 }
 
 /// Reads one group. What is wrong with its rules is added to `faults`.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
+use uuid::Uuid;
 
 use super::address;
 use super::address_group::AddressGroup;
 use super::group::Group;
 use super::id::{AddressGroupId, GroupId, PortId};
 use super::interface::Interface;
+use super::members::Members;
 use super::port::Port;
 use super::rule::{Remote, Rule};
 use super::trunk::Vlan;
@@ -26,6 +28,8 @@ pub struct Inventory {
     pub groups: BTreeMap<GroupId, Group>,
     /// Address groups.
     pub address_groups: BTreeMap<AddressGroupId, AddressGroup>,
+    /// Members that are given as addresses, by the id of their security group or address group.
+    pub given: BTreeMap<Uuid, Members>,
 }
 
 /// A port that cannot be trusted to be what it says: its interface is attached and passes nothing,
@@ -86,14 +90,29 @@ impl Inventory {
     }
 
     /// The members of a security group: the addresses of every port that has it, on whatever
-    /// host and of whatever status, its allowed address pairs included.
+    /// host and of whatever status, its allowed address pairs included; and those that are given.
     pub fn members(&self, group: GroupId, family: Family) -> impl Iterator<Item = IpNet> {
         let ports = self
             .ports
             .values()
             .filter(move |port| port.groups.contains(&group));
-        let nets = ports.flat_map(Port::addresses);
+        let nets = ports.flat_map(Port::addresses).chain(self.given(group.0));
         nets.filter(move |net| address::family(net) == family)
+    }
+
+    /// The addresses of an address group.
+    pub fn addresses(&self, group: AddressGroupId, family: Family) -> impl Iterator<Item = IpNet> {
+        let group_of_document = self.address_groups.get(&group);
+        let nets = group_of_document
+            .into_iter()
+            .flat_map(|group| &group.addresses);
+        let nets = nets.copied().chain(self.given(group.0));
+        nets.filter(move |net| address::family(net) == family)
+    }
+
+    /// The members of a group that are given as addresses.
+    pub fn given(&self, id: Uuid) -> impl Iterator<Item = IpNet> + '_ {
+        self.given.get(&id).into_iter().flat_map(Members::iter)
     }
 
     /// The peers a rule is for, as CIDRs of its family.
@@ -103,15 +122,7 @@ impl Inventory {
             Remote::Anyone => vec![address::everyone(family)],
             Remote::Prefix(net) => vec![net],
             Remote::Group(group) => self.members(group, family).collect(),
-            Remote::AddressGroup(group) => self
-                .address_groups
-                .get(&group)
-                .map(|group| &*group.addresses)
-                .unwrap_or_default()
-                .iter()
-                .copied()
-                .filter(|net| address::family(net) == family)
-                .collect(),
+            Remote::AddressGroup(group) => self.addresses(group, family).collect(),
         }
     }
 }

@@ -12,6 +12,9 @@ use super::fault::Problem;
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {
+    /// Of a trusted port whose MAC nobody has told.
+    pub const UNKNOWN: Self = Self([0; 6]);
+
     /// Reads `fa:16:3e:00:00:05`, `fa-16-3e-0-0-5`, `fa16.3e00.0005` or `fa163e000005`.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();

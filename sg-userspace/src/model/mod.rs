@@ -15,11 +15,13 @@ mod interface;
 mod inventory;
 mod json;
 mod mac;
+mod members;
 mod port;
 mod printed;
 pub mod protocol;
 mod references;
 mod rule;
+pub(crate) mod told;
 mod trunk;
 
 use std::collections::BTreeMap;
@@ -36,11 +38,13 @@ pub use id::{AddressGroupId, GroupId, PortId, RuleId};
 pub use interface::Interface;
 pub use inventory::{ClosedPort, Inventory};
 pub use mac::Mac;
+pub use members::Members;
 pub use port::{AddressPair, Port, Security};
 pub use protocol::PortProtocol;
 pub use rule::{Matches, PortRange, Remote, Rule};
 pub use sg_common::hook::Direction;
 pub use sg_common::wire::addr::Family;
+pub use told::{Conflict, Count, Named, Objects, Step, Told, Touched, Transaction};
 pub use trunk::{Trunk, Vlan};
 
 /// An inventory and what is wrong with it.

@@ -114,6 +114,30 @@ pub(super) fn parse(
     })
 }
 
+/// Reads a port of which no more is known than that it is trusted, and where it is.
+pub(super) fn parse_trusted(
+    fields: Fields<'_>,
+    object: &Object,
+    faults: &mut Vec<Fault>,
+) -> Result<Port, Problem> {
+    // As of a port: a slip in the name of `device` filters the tap that the port would have.
+    let unknown = api::TRUSTED.unknown(fields);
+    faults.extend(unknown.map(|problem| problem.of(object, Effect::FieldLeftOut)));
+    let id = super::parse_id(fields, "id")?;
+    Ok(Port {
+        id,
+        name: String::new(),
+        interface: interface(fields, id)?,
+        trunk: None,
+        mac: Mac::UNKNOWN,
+        fixed_ips: Vec::new(),
+        pairs: Vec::new(),
+        groups: Vec::new(),
+        security: Security::Trusted,
+        device_owner: String::new(),
+    })
+}
+
 /// The interface of a port that may be wrong in every other field.
 pub(super) fn interface_of(fields: Fields<'_>) -> Option<Interface> {
     let id = super::parse_id(fields, "id");

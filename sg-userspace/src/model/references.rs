@@ -11,9 +11,29 @@ use super::trunk;
 
 /// Leaves out what names an object that is not there or that cannot be told from another.
 pub(super) fn check(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
+    let rules = inventory.groups.values().flat_map(|group| &group.rules);
+    let twice = twice(rules);
+    let groups: BTreeSet<GroupId> = inventory.groups.keys().copied().collect();
+    let address_groups = &inventory.address_groups;
+    for group in inventory.groups.values_mut() {
+        group.leave_out(faults, |rule| duplicate_rule(rule, &twice));
+    }
+    for group in inventory.groups.values_mut() {
+        group.leave_out(faults, |rule| {
+            missing_remote(
+                rule,
+                |id| groups.contains(&id),
+                |id| address_groups.contains_key(&id),
+            )
+        });
+    }
+    check_ports(inventory, faults);
+}
+
+/// The part of it that is about ports, which may be those of a part of an inventory: of all that share an
+/// interface or a trunk with one of them.
+pub(super) fn check_ports(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
     leave_out_missing_groups(inventory, faults);
-    leave_out_duplicate_rules(inventory, faults);
-    leave_out_missing_remotes(inventory, faults);
     close_shared_interfaces(inventory, faults);
     trunk::close_orphans(inventory, faults);
 }
@@ -35,50 +55,36 @@ fn leave_out_missing_groups(inventory: &mut Inventory, faults: &mut Vec<Fault>) 
 }
 
 /// Of two rules with one id it is not known which is meant, so neither permits anything.
-fn leave_out_duplicate_rules(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
-    let mut count = BTreeMap::<RuleId, usize>::new();
-    for rule in inventory.groups.values().flat_map(|group| &group.rules) {
-        *count.entry(rule.id).or_default() += 1;
-    }
-    retain_rules(inventory, faults, |rule| {
-        let advice = "give each rule an id of its own";
-        (count[&rule.id] > 1)
-            .then(|| Problem::new("id", rule.id, "is the id of more than one rule", advice))
-    });
+pub(super) fn duplicate_rule(rule: &Rule, twice: &BTreeSet<RuleId>) -> Option<Problem> {
+    let advice = "give each rule an id of its own";
+    let is_twice = twice.contains(&rule.id);
+    is_twice.then(|| Problem::new("id", rule.id, "is the id of more than one rule", advice))
 }
 
-fn leave_out_missing_remotes(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
-    let groups: BTreeSet<GroupId> = inventory.groups.keys().copied().collect();
-    let address_groups: BTreeSet<AddressGroupId> =
-        inventory.address_groups.keys().copied().collect();
-    retain_rules(inventory, faults, |rule| {
-        let (field, id) = match rule.remote {
-            Remote::Group(id) if !groups.contains(&id) => ("remote_group_id", id.0),
-            Remote::AddressGroup(id) if !address_groups.contains(&id) => {
-                ("remote_address_group_id", id.0)
-            }
-            _ => return None,
-        };
-        let advice = "add the group, or remove the rule";
-        Some(Problem::new(field, id, "is not in the inventory", advice))
-    });
+/// The ids that more than one rule has.
+pub(super) fn twice<'a>(rules: impl Iterator<Item = &'a Rule>) -> BTreeSet<RuleId> {
+    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for rule in rules {
+        if !seen.insert(rule.id) {
+            twice.insert(rule.id);
+        }
+    }
+    twice
 }
 
-fn retain_rules(
-    inventory: &mut Inventory,
-    faults: &mut Vec<Fault>,
-    problem: impl Fn(&Rule) -> Option<Problem>,
-) {
-    for group in inventory.groups.values_mut() {
-        let rules = std::mem::take(&mut group.rules);
-        let (kept, left_out) = rules
-            .into_iter()
-            .partition::<Vec<_>, _>(|rule| problem(rule).is_none());
-        faults.extend(left_out.iter().filter_map(|rule| {
-            Some(problem(rule)?.of(&group.rule_object(rule), Effect::RuleLeftOut))
-        }));
-        group.rules = kept;
-    }
+/// A remote that nobody knows permits nobody.
+pub(super) fn missing_remote(
+    rule: &Rule,
+    is_group: impl Fn(GroupId) -> bool,
+    is_address_group: impl Fn(AddressGroupId) -> bool,
+) -> Option<Problem> {
+    let (field, id) = match rule.remote {
+        Remote::Group(id) if !is_group(id) => ("remote_group_id", id.0),
+        Remote::AddressGroup(id) if !is_address_group(id) => ("remote_address_group_id", id.0),
+        _ => return None,
+    };
+    let advice = "add the group, or remove the rule";
+    Some(Problem::new(field, id, "is not in the inventory", advice))
 }
 
 /// Of two ports on one interface it is not known whose packets come from it. Subports are told apart by

@@ -101,6 +101,7 @@ pub(super) fn parse(
     fields: Fields<'_>,
     unnamed: RuleId,
 ) -> Result<(Rule, Option<Problem>), Problem> {
+    any_source_port(fields)?;
     api::RULE.check(fields)?;
     let ethertype = ethertype(fields)?;
     let protocol = protocol::parse(fields.get("protocol"), ethertype)?;
@@ -113,6 +114,20 @@ pub(super) fn parse(
         remote: remote(fields, ethertype)?,
     };
     Ok((rule, warning))
+}
+
+/// Neutron's own provider rules are for source ports, and the filter's built-ins. The API has no such rules,
+/// and the tables of the filter no place for them.
+fn any_source_port(fields: Fields<'_>) -> Result<(), Problem> {
+    let given = ["source_port_range_min", "source_port_range_max"]
+        .into_iter()
+        .find_map(|field| Some((field, fields.get(field)?)));
+    given.map_or(Ok(()), |(field, value)| {
+        let advice = "remove the rule if it is one of Neutron's provider rules, which are built in; \
+                      otherwise permit the connection by its destination ports";
+        let problem = "names source ports, which rules of groups cannot";
+        Err(Problem::new(field, value, problem, advice))
+    })
 }
 
 fn id(fields: Fields<'_>, unnamed: RuleId) -> Result<RuleId, Problem> {

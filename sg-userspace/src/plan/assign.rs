@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sg_common::layout::port::{AddressKey, Port, PortKey};
 
-use super::revoke::Revoked;
+use super::Room;
+use super::revoke::{Held, Revoked};
 use super::state::State;
 use crate::compile::{Image, Limits, PortImage};
 
@@ -25,12 +26,13 @@ type Former = BTreeMap<[u8; 16], Port>;
 pub(super) fn assign(
     old: &State,
     image: &Image,
-    limits: &Limits,
+    room: &Room<'_>,
     mut next_generation: u32,
 ) -> Option<Target> {
-    let former = former(old, limits);
-    let mut slots = free_slots(old, limits);
+    let former = former(old, room.slots);
+    let mut slots = None;
     let revoked = Revoked::between(&old.rows, &image.rows);
+    let held = Held::of(old);
     let mut state = State {
         rows: image.rows.clone(),
         ..State::default()
@@ -43,12 +45,15 @@ pub(super) fn assign(
         let (slot, generation) = match former.get(port.id.0.as_bytes()) {
             Some(former)
                 if former.key.ifindex != key.ifindex
-                    || revoked.concerns(old, former.slot, port) =>
+                    || revoked.concerns(&held, former.slot, port) =>
             {
                 (former.slot, fresh())
             }
             Some(former) => (former.slot, former.generation),
-            None => (slots.next()?, fresh()),
+            None => {
+                let slots = slots.get_or_insert_with(|| (room.free)());
+                (slots.next()?, fresh())
+            }
         };
         state
             .ports
@@ -61,13 +66,13 @@ pub(super) fn assign(
     })
 }
 
-fn former(old: &State, limits: &Limits) -> Former {
+fn former(old: &State, slots: u32) -> Former {
     let mut taken = BTreeSet::new();
     let mut former = Former::new();
     for port in old
         .ports
         .values()
-        .filter(|port| (1..=limits.ports).contains(&port.slot))
+        .filter(|port| (1..=slots).contains(&port.slot))
     {
         match former.get_mut(&port.uuid) {
             // The same port on two interfaces: an update was interrupted.
@@ -81,7 +86,8 @@ fn former(old: &State, limits: &Limits) -> Former {
     former
 }
 
-fn free_slots(old: &State, limits: &Limits) -> impl Iterator<Item = u32> + use<> {
+/// The slots that nothing in the maps names.
+pub(super) fn free_slots(old: &State, limits: &Limits) -> impl Iterator<Item = u32> + use<> {
     let ports = old.ports.values().map(|port| port.slot);
     let used: BTreeSet<u32> = ports
         .chain(old.addresses.keys().map(|(_, address)| address.slot))

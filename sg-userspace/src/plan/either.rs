@@ -142,22 +142,12 @@ impl<'a> Half<'a> {
 
     fn members(self) -> impl Iterator<Item = &'a MemberKey> {
         let index = self.row().map_or(0, |policy| policy.sources);
-        let key = |octet| MemberKey {
-            index,
-            address: Address::new([octet; 16]),
-        };
-        self.rows
-            .members
-            .range(key(0)..=key(u8::MAX))
-            .map(|(key, _)| key)
+        self.rows.members_of(index).map(|(key, _)| key)
     }
 
     fn prefixes(self, of: fn(&Policy) -> u64) -> impl Iterator<Item = &'a (u32, PrefixKey)> {
         let index = self.row().map_or(0, of);
-        self.rows
-            .prefixes
-            .keys()
-            .filter(move |(_, key)| key.index == index)
+        self.rows.prefixes_of(index).map(|(key, _)| key)
     }
 
     /// The peer of the longest prefix around a prefix.

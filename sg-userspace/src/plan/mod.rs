@@ -7,6 +7,7 @@
 
 mod assign;
 mod either;
+mod part;
 mod revoke;
 mod settled;
 mod staging;
@@ -16,7 +17,8 @@ mod widen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assign::{addresses, assign};
+use assign::{addresses, assign, free_slots};
+pub use part::plan_part;
 use sg_common::layout::port::Port;
 pub use state::{Change, State};
 use steps::steps;
@@ -33,8 +35,23 @@ pub struct Plan {
     /// The next generation that was never used. Store it before the first write: a generation that is
     /// given out twice makes old connections valid again.
     pub next_generation: u32,
+    /// The slots that have a new owner: its counters begin at zero, and nothing of the former's is in its
+    /// tables.
+    pub newcomers: BTreeSet<u32>,
     /// What the sizes of the maps cost.
     pub way: Way,
+    /// Whether a port passes through a policy of its own.
+    is_staged: bool,
+}
+
+/// What there is room for.
+struct Room<'a> {
+    /// The sizes of the maps.
+    limits: Limits,
+    /// The last slot.
+    slots: u32,
+    /// The slots that nothing in the maps names.
+    free: &'a dyn Fn() -> Box<dyn Iterator<Item = u32>>,
 }
 
 /// How the ports come to their new state.
@@ -54,35 +71,26 @@ pub enum Way {
 pub fn plan(old: &State, new: &Image, limits: &Limits, next_generation: u32) -> Plan {
     // Generation 0 means none.
     let next_generation = next_generation.max(1);
-    try_plan(Way::InPlace, old, old.clone(), new, limits, next_generation)
-        .or_else(|| {
-            let middle = unchanged(old, new);
-            try_plan(
-                Way::ChangedPortsClosed,
-                old,
-                middle,
-                new,
-                limits,
-                next_generation,
-            )
-        })
-        .or_else(|| {
-            let middle = State::default();
-            try_plan(
-                Way::AllPortsClosed,
-                old,
-                middle,
-                new,
-                limits,
-                next_generation,
-            )
-        })
+    let by = |way, middle: State| {
+        let slots = middle.clone();
+        let room = Room {
+            limits: *limits,
+            slots: limits.ports,
+            free: &|| Box::new(free_slots(&slots, limits)),
+        };
+        try_plan(way, old, middle, new, &room, next_generation)
+    };
+    by(Way::InPlace, old.clone())
+        .or_else(|| by(Way::ChangedPortsClosed, unchanged(old, new)))
+        .or_else(|| by(Way::AllPortsClosed, State::default()))
         // Not reached with an image that was compiled for these limits: close rather than guess.
         .unwrap_or_else(|| Plan {
             changes: removals(old, &State::default(), limits).unwrap_or_default(),
             state: State::default(),
             next_generation,
+            newcomers: BTreeSet::new(),
             way: Way::AllPortsClosed,
+            is_staged: false,
         })
 }
 
@@ -92,21 +100,35 @@ fn try_plan(
     old: &State,
     middle: State,
     new: &Image,
-    limits: &Limits,
+    room: &Room<'_>,
     next_generation: u32,
 ) -> Option<Plan> {
-    let mut changes = removals(old, &middle, limits)?;
-    let target = assign(&middle, new, limits, next_generation)?;
-    let steps = steps(&middle, &target.state, limits, next_generation.into()).ok()?;
+    let mut changes = match way {
+        Way::InPlace => Vec::new(),
+        _ => removals(old, &middle, &room.limits)?,
+    };
+    let target = assign(&middle, new, room, next_generation)?;
+    let steps = steps(&middle, &target.state, &room.limits, next_generation.into()).ok()?;
     // A staging policy is named after the generation, which then counts as used.
     let used = next_generation + u32::from(steps.staged);
     changes.extend(steps.changes);
     (!steps.overflowed).then_some(Plan {
         changes,
+        newcomers: newcomers(old, &target.state),
         state: target.state,
         next_generation: target.next_generation.max(used),
         way,
+        is_staged: steps.staged,
     })
+}
+
+fn newcomers(old: &State, new: &State) -> BTreeSet<u32> {
+    let owners = |state: &State| -> BTreeSet<(u32, [u8; 16])> {
+        let ports = state.ports.values();
+        ports.map(|port| (port.slot, port.uuid)).collect()
+    };
+    let (old, new) = (owners(old), owners(new));
+    new.difference(&old).map(|(slot, _)| *slot).collect()
 }
 
 fn removals(old: &State, part: &State, limits: &Limits) -> Option<Vec<Change>> {
@@ -153,4 +175,4 @@ fn unchanged(old: &State, new: &Image) -> State {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sg_common::layout::port::Port;
+use sg_common::layout::port::{AddressKey, Port};
 
 use super::assign::addresses;
 use super::state::State;
@@ -48,12 +48,38 @@ impl Revoked {
     }
 
     /// Whether the connections of a port that has a slot in `old` must be judged again.
-    pub fn concerns(&self, old: &State, slot: u32, port: &PortImage) -> bool {
-        let mut entries = old.ports.values().filter(|entry| entry.slot == slot);
+    pub fn concerns(&self, old: &Held<'_>, slot: u32, port: &PortImage) -> bool {
+        let mut entries = old.ports.get(&slot).into_iter().flatten();
         let entries_changed = entries.any(|entry| is_changed(entry, port));
         entries_changed
             || port.policies.iter().any(|policy| self.0.contains(policy))
             || has_lost_addresses(old, slot, port)
+    }
+}
+
+/// A row of `addresses`.
+type Address<'a> = (&'a (u32, AddressKey), u32);
+
+/// What the maps hold of each slot.
+pub(super) struct Held<'a> {
+    ports: BTreeMap<u32, Vec<&'a Port>>,
+    addresses: BTreeMap<u32, Vec<Address<'a>>>,
+}
+
+impl<'a> Held<'a> {
+    pub fn of(state: &'a State) -> Self {
+        let mut held = Self {
+            ports: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+        };
+        for port in state.ports.values() {
+            held.ports.entry(port.slot).or_default().push(port);
+        }
+        for (key, kind) in &state.addresses {
+            let addresses = held.addresses.entry(key.1.slot).or_default();
+            addresses.push((key, *kind));
+        }
+        held
     }
 }
 
@@ -62,12 +88,9 @@ fn is_changed(entry: &Port, port: &PortImage) -> bool {
         || (entry.mac, entry.flags, entry.policies) != (port.mac, port.flags, port.policies)
 }
 
-fn has_lost_addresses(old: &State, slot: u32, port: &PortImage) -> bool {
+fn has_lost_addresses(old: &Held<'_>, slot: u32, port: &PortImage) -> bool {
     let new: BTreeMap<_, _> = addresses(port, slot).collect();
-    let mut own = old
-        .addresses
-        .iter()
-        .filter(|((_, key), _)| key.slot == slot);
+    let mut own = old.addresses.get(&slot).into_iter().flatten();
     own.any(|(key, kind)| new.get(key) != Some(kind))
 }
 

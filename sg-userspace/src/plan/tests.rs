@@ -1,6 +1,7 @@
 mod between;
 mod generations;
 mod hazards;
+mod parts;
 mod writes;
 
 use sg_common::layout::port::{AddressKey, Port, PortKey, flags, policy_index};
@@ -48,7 +49,7 @@ fn states(from: &State, plan: &Plan) -> Vec<State> {
 }
 
 /// The image that a state comes from.
-fn image_of(state: &State) -> Image {
+pub(crate) fn image_of(state: &State) -> Image {
     let ports = state.ports.iter().map(|(key, port)| {
         assert_eq!((port.key, port.reserved), (*key, 0));
         let own = state

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{api::SettingView, model::PortId};
+use crate::{model::PortId, view::SettingView};
 
 /// The key.
 pub(super) const KEY: &str = "from_vm";

@@ -17,7 +17,7 @@ mod tests;
 
 use sg_common::layout::settings::Settings;
 
-use crate::api::SettingView;
+use crate::view::SettingView;
 
 pub use self::file::{Changes, File};
 pub use self::from_vm::{FromVm, Wishes};
@@ -75,6 +75,10 @@ impl Wanted {
 pub fn views(settings: &Settings, default: &Settings, from_vm: &Wishes) -> Vec<SettingView> {
     let (node, ports) = from_vm.views();
     let keys = KEYS.iter();
-    let keys = keys.map(|key| SettingView::of(key, settings, default));
+    let keys = keys.map(|key| SettingView {
+        key: key.name.into(),
+        value: key.value(settings),
+        default: key.value(default),
+    });
     [node].into_iter().chain(keys).chain(ports).collect()
 }

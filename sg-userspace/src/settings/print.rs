@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Key, from_vm};
-use crate::api::SettingView;
+use crate::view::SettingView;
 
 /// Prints settings with what they are for. Read again it comes to the same settings.
 pub fn to_toml(settings: &[SettingView]) -> String {

@@ -4,6 +4,8 @@
 mod packets;
 mod world;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ipnet::IpNet;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -17,9 +19,10 @@ pub use packets::{Packet, Source};
 use packets::{openings, sources};
 use world::{BROAD, CROWDED, World};
 
+use crate::compile::Places;
 use crate::model::{
     AddressGroup, AddressGroupId, AddressPair, Group, GroupId, Interface, Inventory, Mac, Matches,
-    Port, PortId, PortRange, Remote, Rule, RuleId, Security, protocol,
+    Members, Port, PortId, PortRange, Remote, Rule, RuleId, Security, Touched, protocol,
 };
 
 /// Two inventories, and what to ask of them.
@@ -65,9 +68,63 @@ fn after(one: &Inventory, other: &Inventory, events: &[(bool, Index)]) -> Invent
         } else {
             let id = GroupId(id(1, index.index(GROUPS)));
             next.groups.insert(id, other.groups[&id].clone());
+            match other.given.get(&id.0) {
+                Some(given) => drop(next.given.insert(id.0, given.clone())),
+                None => drop(next.given.remove(&id.0)),
+            }
         }
     }
     next
+}
+
+/// What has changed from one inventory to another.
+pub fn touched(one: &Inventory, other: &Inventory) -> Touched {
+    fn differing<K: Ord + Copy, V: PartialEq>(
+        one: &BTreeMap<K, V>,
+        other: &BTreeMap<K, V>,
+    ) -> BTreeSet<K> {
+        let ids = one.keys().chain(other.keys());
+        ids.filter(|id| one.get(id) != other.get(id))
+            .copied()
+            .collect()
+    }
+    let mut touched = Touched {
+        ports: differing(&one.ports, &other.ports),
+        groups: differing(&one.groups, &other.groups),
+        ..Touched::default()
+    };
+    let all = |inventory: &Inventory, id: Uuid| -> BTreeSet<IpNet> {
+        let families = Family::ALL.into_iter();
+        let nets = families.flat_map(|family| {
+            let members = inventory.members(GroupId(id), family);
+            members
+                .chain(inventory.addresses(AddressGroupId(id), family))
+                .collect::<Vec<_>>()
+        });
+        nets.collect()
+    };
+    for id in [one, other].iter().flat_map(|inventory| {
+        let groups = inventory.groups.keys().map(|id| id.0);
+        let given = inventory.given.keys().copied();
+        groups
+            .chain(inventory.address_groups.keys().map(|id| id.0))
+            .chain(given)
+    }) {
+        let (before, after) = (all(one, id), all(other, id));
+        let nets: BTreeSet<_> = before.symmetric_difference(&after).copied().collect();
+        if !nets.is_empty() {
+            touched.members.insert(id, nets);
+        }
+    }
+    touched
+}
+
+/// The keys of the ports of this host.
+pub fn places(inventory: &Inventory) -> Places {
+    let ports = inventory.ports.values();
+    ports
+        .filter_map(|port| Some((port.id, local(port)?)))
+        .collect()
 }
 
 const PORTS: usize = 5;
@@ -101,7 +158,14 @@ fn inventory(world: &'static World) -> impl Strategy<Value = Inventory> {
     let groups = vec((any::<bool>(), vec(rule(world), 0..=world.rules)), GROUPS);
     let address_groups = vec(vec(net(world), 0..3), 2);
     let ports = vec(proptest::option::weighted(0.85, port(world)), PORTS);
-    (groups, address_groups, ports).prop_map(|(groups, address_groups, ports)| Inventory {
+    let given = vec(proptest::option::of(vec(net(world), 0..4)), GROUPS);
+    let parts = (groups, address_groups, ports, given);
+    parts.prop_map(|(groups, address_groups, ports, given)| Inventory {
+        given: given
+            .into_iter()
+            .enumerate()
+            .filter_map(numbered_members)
+            .collect(),
         groups: groups.into_iter().enumerate().map(numbered_group).collect(),
         address_groups: address_groups
             .into_iter()
@@ -113,7 +177,7 @@ fn inventory(world: &'static World) -> impl Strategy<Value = Inventory> {
             .enumerate()
             .filter_map(numbered_port)
             .collect(),
-        closed: vec![],
+        ..Inventory::default()
     })
 }
 
@@ -140,6 +204,10 @@ fn numbered_addresses((number, addresses): (usize, Vec<IpNet>)) -> (AddressGroup
             addresses,
         },
     )
+}
+
+fn numbered_members((number, nets): (usize, Option<Vec<IpNet>>)) -> Option<(Uuid, Members)> {
+    Some((id(1, number), nets?.into_iter().collect()))
 }
 
 fn numbered_port((number, port): (usize, Option<Port>)) -> Option<(PortId, Port)> {

@@ -1,10 +1,45 @@
-//! The order of the folders of `sg-common`: what stands in one imports from it or from those before it,
-//! and no file imports itself by way of others.
+//! The order of the folders of a crate: what stands in one imports from it or from those before it, and in
+//! `sg-common` no file imports itself by way of others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Modules at the root of the crate, each built on those before it.
-const ORDER: &[&str] = &[
+/// A crate whose folders have an order.
+pub struct Order {
+    /// Where its files are.
+    pub sources: &'static str,
+    /// Modules at its root, each built on those before it.
+    folders: &'static [&'static str],
+    /// Whether the order holds between the files of a folder too.
+    within: bool,
+}
+
+/// Every such crate.
+pub const ORDERS: &[Order] = &[
+    Order {
+        sources: "sg-common/src",
+        folders: COMMON,
+        within: true,
+    },
+    Order {
+        sources: "sg-userspace/src",
+        folders: USERSPACE,
+        within: false,
+    },
+];
+
+const USERSPACE: &[&str] = &[
+    // Words and numbers.
+    "plain", "exit", // From Neutron's objects to the writes that the maps need.
+    "model", "evaluate", "compile", "plan", "packet", "flows",
+    // What is asked and shown.
+    "view", // What the host offers.
+    "host", "error", "netlink", "store", "settings",
+    // What to do on which event, and what it is done to.
+    "agent", "datapath", // The doors.
+    "api", "cli", "daemon",
+];
+
+const COMMON: &[&str] = &[
     // Words: where a packet is met, and why it passed or fell.
     "hook",
     "reason",
@@ -30,7 +65,11 @@ type Module = Vec<String>;
 
 /// What breaks the order in the files of a crate, which are given by their paths from its `src`. Tests
 /// and what they share may import anything.
-pub fn breaches<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+pub fn breaches<'a>(
+    order: &Order,
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Vec<String> {
+    let place = |module: &Module| order.folders.iter().position(|root| module[0] == *root);
     let files: BTreeMap<Module, (&str, &str)> = files
         .into_iter()
         .filter_map(|(path, text)| Some((module(path)?, (path, text))))
@@ -42,14 +81,14 @@ pub fn breaches<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<
     let mut breaches = Vec::new();
     for (module, imported) in &imports {
         let path = files[*module].0;
-        let Some(place) = place(module) else {
+        let Some(own) = place(module) else {
             breaches.push(format!(
                 "{path}: no place among the folders (xtask/src/tidy/imports.rs)"
             ));
             continue;
         };
         for other in imported {
-            if self::place(other).is_some_and(|other| other > place) {
+            if place(other).is_some_and(|other| other > own) {
                 breaches.push(format!(
                     "{path}: `crate::{}`: {} is built on {}, not the reverse",
                     other.join("::"),
@@ -58,17 +97,13 @@ pub fn breaches<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<
                 ));
             }
         }
-        if reaches(module, module, &imports) {
+        if order.within && reaches(module, module, &imports) {
             breaches.push(format!(
                 "{path}: imports itself by way of others: imports run one way"
             ));
         }
     }
     breaches
-}
-
-fn place(module: &Module) -> Option<usize> {
-    ORDER.iter().position(|root| module[0] == *root)
 }
 
 /// The module of a file; `None` for the root of the crate, and for tests.
@@ -78,7 +113,12 @@ fn module(path: &str) -> Option<Module> {
     if module.last()? == "mod" {
         module.pop();
     }
-    let spared = |name: &String| matches!(name.as_str(), "tests" | "testing" | "lib");
+    let spared = |name: &String| {
+        matches!(
+            name.as_str(),
+            "tests" | "testing" | "double" | "lib" | "bin"
+        )
+    };
     (!module.is_empty() && !module.iter().any(spared)).then_some(module)
 }
 
@@ -182,6 +222,10 @@ fn reaches(from: &Module, to: &Module, imports: &BTreeMap<&Module, BTreeSet<&Mod
 mod tests {
     use super::*;
 
+    fn in_common<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+        breaches(&ORDERS[0], files)
+    }
+
     const FLOW: (&str, &str) = ("layout/flow.rs", "");
     const STAGE: (&str, &str) = ("stage/mod.rs", "");
 
@@ -194,7 +238,7 @@ mod tests {
             ("filter.rs", "use crate::stage::port;"),
             STAGE,
         ];
-        assert_eq!(breaches(files), [""; 0]);
+        assert_eq!(in_common(files), [""; 0]);
     }
 
     #[test]
@@ -206,7 +250,7 @@ mod tests {
             "    pub at: crate::stage::Context,",
             "use crate::{\n    hook::Hook,\n    stage,\n};",
         ] {
-            let breaches = breaches([("layout/flow.rs", import), STAGE]);
+            let breaches = in_common([("layout/flow.rs", import), STAGE]);
             assert_eq!(breaches.len(), 1, "{import}: {breaches:?}");
             assert!(breaches[0].contains("layout/flow.rs"), "{breaches:?}");
         }
@@ -222,7 +266,7 @@ mod tests {
             ("conntrack/tcp.rs", "use crate::conntrack::Room;"),
             ("conntrack/udp.rs", "use super::tcp::Segment;"),
         ];
-        let breaches = breaches(files);
+        let breaches = in_common(files);
         assert_eq!(breaches.len(), 2, "{breaches:?}");
         assert!(breaches.iter().all(|breach| !breach.contains("udp.rs")));
     }
@@ -231,13 +275,31 @@ mod tests {
     fn comments_and_tests_import_nothing() {
         let text =
             "/// See [`crate::stage::Context`].\nmod tests {\n    use crate::stage::Context;\n}";
-        assert_eq!(breaches([("layout/flow.rs", text), STAGE]), [""; 0]);
+        assert_eq!(in_common([("layout/flow.rs", text), STAGE]), [""; 0]);
         let tests = ("layout/flow/tests.rs", "use crate::stage::Context;");
-        assert_eq!(breaches([tests, FLOW, STAGE]), [""; 0]);
+        assert_eq!(in_common([tests, FLOW, STAGE]), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_shown_knows_neither_the_agent_nor_the_interface() {
+        let (agent, api) = ("agent/mod.rs", "api/mod.rs");
+        let files = [
+            ("view/mod.rs", "use crate::agent::Agent;"),
+            (
+                agent,
+                "mod views;\nuse crate::{view::StatusView, api::Client};",
+            ),
+            ("agent/views.rs", "use super::Agent;"),
+            (api, "use crate::{agent::Agent, view::StatusView};"),
+        ];
+        let breaches = breaches(&ORDERS[1], files);
+        assert_eq!(breaches.len(), 2, "{breaches:?}");
+        assert!(breaches[0].contains("agent/mod.rs"), "{breaches:?}");
+        assert!(breaches[1].contains("view/mod.rs"), "{breaches:?}");
     }
 
     #[test]
     fn a_new_module_needs_a_place() {
-        assert_eq!(breaches([("novel.rs", "")]).len(), 1);
+        assert_eq!(in_common([("novel.rs", "")]).len(), 1);
     }
 }

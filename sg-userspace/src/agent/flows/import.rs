@@ -13,9 +13,9 @@ use sg_common::{
 use super::{reader::view, wall_clock};
 use crate::{
     agent::{Added, FlowTables},
-    api::{ImportReport, RefusedFlow},
     error::Result,
     flows::{FlowDocument, Gate, Refusal},
+    view::{ImportReport, RefusedFlow},
 };
 
 /// Stores the connections of a document that the port's policy permits.

@@ -12,10 +12,10 @@ use sg_common::{
 use super::{state, wall_clock};
 use crate::{
     agent::{FlowTables, phrase},
-    api::FlowView,
     error::{Error, Result},
     flows::{FlowDocument, FlowFilter},
     model::PortId,
+    view::FlowView,
 };
 
 /// Reads and removes the live connections that meet a filter.

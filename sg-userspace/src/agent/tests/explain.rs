@@ -6,9 +6,9 @@ use sg_common::hook::Hook;
 
 use super::{fixture::WEB_SERVERS, show::flow, *};
 use crate::{
-    api::{ExplainRequest, ExplainView, Outcome, Way},
     error::Error,
     packet::PacketArgs,
+    view::{ExplainRequest, ExplainView, Outcome, Way},
 };
 
 #[derive(Parser)]

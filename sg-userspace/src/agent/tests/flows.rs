@@ -10,10 +10,10 @@ use sg_common::{hook::Hook, layout::flow::Word, layout::settings::ticks};
 
 use super::{show::flow, *};
 use crate::{
-    api::{FlowView, ImportReport},
     error::Error,
     exit::Exit,
     flows::{FlowDocument, FlowFilter},
+    view::{FlowView, ImportReport},
 };
 
 fn node() -> (Agent, double::Double) {

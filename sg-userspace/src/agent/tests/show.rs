@@ -11,8 +11,8 @@ use sg_common::{
 
 use super::*;
 use crate::{
-    api::{Outcome, PortDetail, StageView, Way},
     flows::FlowFilter,
+    view::{Outcome, PortDetail, StageView, Way},
 };
 
 pub fn flow(hook: Hook, remote_port: u16) -> (FlowKey, Flow) {

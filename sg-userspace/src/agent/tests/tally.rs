@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{fixture::CLIENT, *};
 use crate::{
     agent::{Process, Reader},
-    api::{PortTally, PortView},
+    view::{PortTally, PortView},
 };
 
 /// WEB1's tap, in a bridge or not.

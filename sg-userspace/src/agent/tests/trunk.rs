@@ -6,8 +6,8 @@ use sg_common::layout::port::{PortKey, flags};
 
 use super::{fixture::CLIENT, *};
 use crate::{
-    api::{ExplainRequest, ExplainView, Way},
     packet::PacketArgs,
+    view::{ExplainRequest, ExplainView, Way},
 };
 
 #[derive(Parser)]

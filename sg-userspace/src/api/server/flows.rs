@@ -14,9 +14,9 @@ use tokio::{sync::mpsc, task};
 
 use super::{Daemon, Which, beside};
 use crate::{
-    api::{DeleteRequest, FlowView, ImportReport},
     error::{Error, Result},
     flows::{FlowDocument, FlowFilter},
+    view::{DeleteRequest, FlowView, ImportReport},
 };
 
 /// Pages that wait for the reader of the answer; then the walk waits too.

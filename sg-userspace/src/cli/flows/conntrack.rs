@@ -8,7 +8,7 @@ use sg_common::{
     wire::protocol,
 };
 
-use crate::api::{FlowView, Way};
+use crate::view::{FlowView, Way};
 
 /// One connection, with the end of the line.
 pub fn line(flow: &FlowView) -> String {

@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::list;
 use crate::{
-    api::{DeleteRequest, FlowView, PortView},
     cli::{Context, Format, output},
     error::Result,
     exit::Exit,
     flows::FlowFilter,
+    view::{DeleteRequest, FlowView, PortView},
 };
 
 /// Delete the connections that meet all filters, and print them

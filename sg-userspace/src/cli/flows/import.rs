@@ -6,10 +6,10 @@ use clap::Args;
 
 use super::list;
 use crate::{
-    api::{FlowView, ImportReport},
     cli::{Context, output},
     error::Result,
     exit::Exit,
+    view::{FlowView, ImportReport},
 };
 
 /// Take over the connections of a port from another node

@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::conntrack;
 use crate::{
-    api::{FlowView, Way},
     cli::{
         Context, Format, output,
         table::{dash, table},
@@ -12,6 +11,7 @@ use crate::{
     error::Result,
     exit::Exit,
     flows::FlowFilter,
+    view::{FlowView, Way},
 };
 
 /// Prints the connections that meet a filter.

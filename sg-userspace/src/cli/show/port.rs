@@ -1,11 +1,11 @@
 //! A port's filter as a person reads it: from top to bottom, as a packet meets it.
 
 use crate::{
-    api::{Count, HookView, LinkView, Outcome, PortDetail, ProgramView, RuleView, StageView},
     cli::{
         table::{dash, table},
         troubles,
     },
+    view::{Count, HookView, LinkView, Outcome, PortDetail, ProgramView, RuleView, StageView},
 };
 
 /// The port, then both lists.

@@ -5,7 +5,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::json;
 use sg_common::layout::port::PortKey;
 
-use crate::compile::{Ids, Limits, compile, compile_with};
+use crate::compile::{Compilation, Ids, Limits, compile};
 use crate::model::{Effect, Inventory, Port, parse};
 use crate::testing::{Scene, local, scenes};
 
@@ -67,7 +67,10 @@ fn an_id_that_stands_for_two_things_closes_the_port() {
     let strategy = scenes(0).prop_filter("has policies", crowded);
     let inventory = strategy.new_tree(&mut runner).unwrap().current().one;
     let weak = Ids::hashing(|content| content.len() as u64 % 3 + 1);
-    let compiled = compile_with(weak, &inventory, &local, &Limits::default());
+    let ports = inventory.ports.values();
+    let places = ports.filter_map(|port| Some((port.id, local(port)?)));
+    let limits = Limits::default();
+    let compiled = Compilation::with(weak, &inventory, &places.collect(), &limits).into_compiled();
     assert!(!compiled.closed.is_empty());
     assert!(
         compiled

@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::RefusedFlow;
+use crate::view::RefusedFlow;
 
 #[test]
 fn what_was_left_out_is_listed_and_told_by_the_exit_code() {

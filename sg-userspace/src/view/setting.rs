@@ -4,9 +4,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sg_common::layout::settings::Settings;
-
-use crate::settings::Key;
 
 /// The settings in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,15 +32,6 @@ pub struct SettingView {
 }
 
 impl SettingView {
-    /// What settings say of a key, and what those of a node do on which nothing is set.
-    pub fn of(key: &Key, settings: &Settings, default: &Settings) -> Self {
-        Self {
-            key: key.name.into(),
-            value: key.value(settings),
-            default: key.value(default),
-        }
-    }
-
     /// Whether it is not at its default.
     pub fn is_changed(&self) -> bool {
         self.value != self.default

@@ -1,14 +1,16 @@
-//! What the daemon shows: one definition for the server, the client and the programs that read it.
+//! What the daemon is asked and shows: one definition for the server, the client and the programs that read it.
 //!
 //! Names and values are stable; new fields may be added.
 
 mod count;
+mod error;
 mod explain;
 mod flow;
 mod hook;
 mod port;
 mod setting;
 mod state;
+mod transaction;
 mod trouble;
 
 use std::path::PathBuf;
@@ -16,12 +18,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use count::{Count, Counters, PortCounters};
+pub use error::{ErrorView, InForce};
 pub use explain::{ExplainRequest, ExplainView, Step};
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use hook::{HookView, LinkView, ProgramView};
 pub use port::{Outcome, PortDetail, PortView, RuleView, StageView};
 pub use setting::{SettingView, SettingsView};
 pub use state::{PortState, PortTally};
+pub use transaction::{Objects, PortOutcome, TransactionReport, TransactionsView};
 pub use trouble::TroubleView;
 
 use crate::model::Fault;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The body of every answer that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,18 @@ pub struct ErrorView {
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What is in force, where a transaction builds on something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_force: Option<InForce>,
+}
+
+/// What is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// The revision.
+    pub revision: u64,
+    /// The session that wrote it; null if nobody has.
+    pub session: Option<Uuid>,
 }
 
 impl ErrorView {
@@ -32,6 +45,7 @@ impl ErrorView {
             field: None,
             value: None,
             hint: None,
+            in_force: None,
         }
     }
 

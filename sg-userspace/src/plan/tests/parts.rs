@@ -1,0 +1,80 @@
+//! A plan of the part that an update reaches does what a plan of everything does.
+
+use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+
+use super::between::check;
+use super::*;
+use crate::compile::{Compilation, Reach};
+use crate::plan::plan_part;
+use crate::testing::{places, scenes, touched};
+
+/// The image of the other inventory, and how far it reaches from that of the first.
+fn followed(scene: &Scene) -> (Image, Reach) {
+    let (limits, one, other) = (Limits::default(), &scene.one, &scene.other);
+    let mut compilation = Compilation::new(one, &places(one), &limits);
+    let reach = compilation.update(other, &places(other), &touched(one, other), &limits);
+    (compilation.image().clone(), reach.unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn every_verdict_on_the_way_of_a_part_lies_between_the_old_and_the_new(scene in scenes(24)) {
+        let before = first(&image(&scene.one));
+        let (other, reach) = followed(&scene);
+        let limits = Limits::default();
+        let after = plan_part(&before.state, &other, &reach, &limits, before.next_generation);
+        let after = after.unwrap();
+        let states = states(&before.state, &after);
+        let tables: Vec<_> = states.iter().map(State::to_memory).collect();
+        prop_assert_eq!(image_of(states.last().unwrap()), other);
+        for port in ports(&before.state).chain(ports(states.last().unwrap())) {
+            for opening in &scene.openings {
+                let verdict = |tables: &Memory| permits(tables, port, opening);
+                check(&verdict, &tables, &format!("{port:?} {opening:?}"))?;
+            }
+            for source in &scene.sources {
+                let verdict = |tables: &Memory| may_send(tables, port, source);
+                check(&verdict, &tables, &format!("{port:?} {source:?}"))?;
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_has_the_writes_and_the_generations_of_the_whole(scene in scenes(0)) {
+        let before = first(&image(&scene.one));
+        let (other, reach) = followed(&scene);
+        let limits = Limits::default();
+        let part = plan_part(&before.state, &other, &reach, &limits, before.next_generation);
+        let (part, whole) = (part.unwrap(), next(&before, &other));
+        prop_assert_eq!(part.next_generation, whole.next_generation);
+        prop_assert_eq!(&part.changes, &whole.changes);
+        prop_assert_eq!(part.newcomers, whole.newcomers);
+    }
+
+    #[test]
+    fn a_part_that_has_no_room_for_old_and_new_rows_is_left_to_the_whole(
+        scene in scenes(0), spare in 0u32..3
+    ) {
+        let (one, (other, reach)) = (image(&scene.one), followed(&scene));
+        let size = |table| one.count(table).max(other.count(table)) as u32 + spare;
+        let limits = Limits {
+            ports: size(crate::compile::Table::Ports),
+            addresses: size(crate::compile::Table::Addresses),
+            policies: size(crate::compile::Table::Policies),
+            members: size(crate::compile::Table::Members),
+            prefixes: size(crate::compile::Table::Prefixes),
+            grants: size(crate::compile::Table::Grants),
+            port_sets: size(crate::compile::Table::PortSets),
+        };
+        let before = plan(&State::default(), &one, &limits, 1);
+        let part = plan_part(&before.state, &other, &reach, &limits, before.next_generation);
+        let Some(part) = part else { return Ok(()) };
+        for state in states(&before.state, &part) {
+            for table in crate::compile::Table::ALL {
+                prop_assert_eq!(state.count(table).saturating_sub(limits.of(table)), 0);
+            }
+        }
+    }
+}
