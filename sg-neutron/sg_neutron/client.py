@@ -49,7 +49,7 @@ class Client:
     def _ask(self, method, path, expected, body=None):
         with contextlib.closing(_Connection(self._path, self._timeout)) as connection:
             try:
-                text = None if body is None else json.dumps(body, separators=(",", ":"))
+                text = None if body is None else _text(body)
                 connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
                 response = connection.getresponse()
                 status, answer = response.status, response.read()
@@ -104,6 +104,11 @@ class _Connection(http.client.HTTPConnection):
         pid, listener, _group = _CREDENTIALS.unpack(credentials)
         if not _is_trusted(listener):
             raise DaemonError(_untrusted(f"the process {pid} that listens at {self._path}", listener))
+
+
+def _text(body):
+    """The daemon compares objects as they are written, so the same object is written in the same way."""
+    return json.dumps(body, separators=(",", ":"), sort_keys=True)
 
 
 def _require_owner(path, status):

@@ -21,6 +21,7 @@ class Told:
         self._translated = {}
         self._trusted = {}
         self._groups = {}
+        self._remotes = {}
         self._members = {}
         self._formerly_filtered = collections.OrderedDict()
         self._fewer_ports = False
@@ -85,6 +86,7 @@ class Told:
     def rules(self, group, rules):
         """All rules of a security group."""
         self._groups[group] = translate.security_group(rules)
+        self._remotes[group] = translate.remotes(self._groups[group])
 
     def members(self, group, by_ethertype):
         """All members of a group, of the ethertypes that are named.
@@ -100,13 +102,14 @@ class Told:
         """All there is, for the daemon: trusted ports, the others, and what these reach."""
         ports = dict(self._translated.values())
         groups = _only(self._groups, {group for port in ports.values() for group in port["security_groups"]})
-        reached = _only(self._members, set().union(*map(translate.remotes, groups.values())))
+        reached = _only(self._members, set().union(*(self._remotes[group] for group in groups)))
         if self._fewer_ports:
             self._groups, self._members = dict(groups), dict(reached)
+            self._remotes = _only(self._remotes, groups)
             self._fewer_ports = False
-        members = {group: [] for group, _ethertype in reached}
-        for (group, _ethertype), told in sorted(reached.items()):
-            members[group] = members[group] + told
+        members = {}
+        for (group, _ethertype), told in reached.items():
+            members[group] = members[group] | told if group in members else told
         return transaction.nothing() | {
             "ports": {key: self._with_rules_first(port) for key, port in ports.items()},
             "trusted": {port: translate.trusted(device) for device, port in self._trusted.items()},

@@ -1,7 +1,7 @@
 """What is to be told to the daemon: pure functions over what it is to know.
 
 Objects are `{"ports": {id: port}, "trusted": …, "security_groups": …, "members": …}`, each as in
-`POST /v1/transactions`.
+`POST /v1/transactions` and whole, but for members, which are frozen sets here.
 """
 
 KINDS = ("ports", "trusted", "security_groups", "members")
@@ -15,13 +15,15 @@ def nothing():
 def difference(known, wanted):
     """What turns the objects that the daemon knows into those that are wanted; `None` stands for what goes.
 
-    Kinds of which nothing changes are left out.
+    Kinds of which nothing changes are left out. Of members, only those are told that came and went.
     """
     changes = {}
     for kind in KINDS:
         before, after = known[kind], wanted[kind]
         gone = {key: None for key in before.keys() - after.keys()}
         changed = {key: value for key, value in after.items() if _differs(before.get(key), value)}
+        if kind == "members":
+            changed = {key: _since(before.get(key), value) for key, value in changed.items()}
         if gone or changed:
             changes[kind] = changed | gone
     return changes
@@ -51,13 +53,22 @@ def merged(changes, more):
     }
 
 
+def _since(before, after):
+    return {"added": sorted(after - before), "removed": sorted(before - after)} if before else after
+
+
 def transaction(session, base, changes, complete=False):
     """The body of `POST /v1/transactions`.
 
     `base` is the revision that the changes build on; `None` begins a session. One that is `complete` names
     all there is: what it does not name goes.
     """
-    return {"session": session, "base": base, "complete": complete, **changes}
+    members = {
+        key: sorted(told) if isinstance(told, frozenset) else told
+        for key, told in changes.get("members", {}).items()
+    }
+    written = changes | {"members": members} if members else changes
+    return {"session": session, "base": base, "complete": complete, **written}
 
 
 def reap(session, base):

@@ -6,6 +6,8 @@ daemon to say, which says it with object, field, value and remedy. Lists whose o
 sorted, because Neutron makes many of them out of sets: the same state is the same JSON.
 """
 
+import functools
+import ipaddress
 import json
 import uuid
 
@@ -59,7 +61,7 @@ def members(told):
 
     Each comes with the MAC of its port, or none, which no rule asks for.
     """
-    return sorted({str(address) for address, _mac in told})
+    return frozenset(_canonical(str(address)) for address, _mac in told)
 
 
 def is_built_in(rule):
@@ -84,6 +86,17 @@ def remotes(group):
     fields = ("remote_group_id", "remote_address_group_id")
     rules = group["security_group_rules"]
     return {(rule[field], rule.get("ethertype")) for rule in rules for field in fields if field in rule}
+
+
+# As many as a large group has, of which the agent tells all when one changes.
+@functools.lru_cache(maxsize=1 << 17)
+def _canonical(address):
+    """One text for one address or CIDR, so that lists of them can be compared; as it is if it is neither."""
+    try:
+        network = ipaddress.ip_network(address, strict=False)
+    except ValueError:
+        return address
+    return str(network.network_address if network.prefixlen == network.max_prefixlen else network)
 
 
 def _rule(told):

@@ -92,16 +92,22 @@ class FakeDaemon:
         if wrong:
             return self._complain(400, wrong)
         disk = self.disk
-        if body["base"] is not None and (body["base"], body["session"]) != (disk.revision, disk.session):
-            return 409, {"error": f"revision {disk.revision} of session {disk.session} is in force"}
+        is_own = body["session"] == disk.session
+        fits = (
+            not is_own or body["complete"]
+            if body["base"] is None
+            else is_own and body["base"] == disk.revision
+        )
+        if not fits:
+            return 409, {"error": f"in force is revision {disk.revision} of session {disk.session}"}
         named = {kind: set() for kind in KINDS} if body["base"] is None else copy.deepcopy(disk.named)
         objects = copy.deepcopy(disk.objects)
         for kind in KINDS:
             for key, value in body.get(kind, {}).items():
                 named[kind].add(key)
-                objects[kind].pop(key, None)
+                before = objects[kind].pop(key, None)
                 if value is not None:
-                    objects[kind][key] = value
+                    objects[kind][key] = _changed(before, value) if kind == "members" else value
             if body.get("complete") or body.get("reap"):
                 objects[kind] = {key: value for key, value in objects[kind].items() if key in named[kind]}
         wrong = _dangling(objects)
@@ -158,7 +164,21 @@ def _wrong_in_security_groups(group):
 
 
 def _wrong_in_members(members):
-    return None if all(isinstance(member, str) for member in members) else f"no addresses: {members}"
+    lists = [members] if isinstance(members, list) else list(members.values())
+    if isinstance(members, dict) and set(members) != {"added", "removed"}:
+        return f"fields: {sorted(members)}"
+    return (
+        None
+        if all(isinstance(member, str) for each in lists for member in each)
+        else f"no addresses: {members}"
+    )
+
+
+def _changed(before, members):
+    """A list of members, or what has changed of the one before."""
+    if isinstance(members, list):
+        return members
+    return sorted(set(before or ()) - set(members["removed"]) | set(members["added"]))
 
 
 def _dangling(objects):

@@ -76,7 +76,8 @@ class ABlockIsATransaction(WithNode):
 
         members[PEERS]["IPv4"].add(("10.0.0.8", "fa:16:3e:00:00:08"))
         self.announce(port(A), rules=[TCP, FROM_PEERS], members=members)
-        self.assertEqual({"members": {PEERS: ["10.0.0.6", "10.0.0.8"]}}, self.last())
+        self.assertEqual({"members": {PEERS: {"added": ["10.0.0.8"], "removed": []}}}, self.last())
+        self.assertEqual({PEERS: ["10.0.0.6", "10.0.0.8"]}, self.objects("members"))
 
     def test_and_outside_of_a_block_each_call_is_one(self):
         self.driver.update_security_group_rules(WEB, [TCP])
@@ -96,10 +97,22 @@ class ABlockIsATransaction(WithNode):
     def test_and_members_of_the_other_ethertype_stay(self):
         both = [FROM_PEERS, FROM_PEERS | {"ethertype": "IPv6"}]
         self.announce(
-            port(A), rules=both, members={PEERS: {"IPv4": {("10.0.0.6", None)}, "IPv6": {("::6", None)}}}
+            port(A),
+            rules=both,
+            members={PEERS: {"IPv4": {("10.0.0.6", None)}, "IPv6": {("2001:db8::6", None)}}},
         )
         self.announce(port(A), rules=both, members={PEERS: {"IPv4": {("10.0.0.7", None)}}})
-        self.assertEqual({PEERS: ["10.0.0.7", "::6"]}, self.objects("members"))
+        self.assertEqual({PEERS: ["10.0.0.7", "2001:db8::6"]}, self.objects("members"))
+
+    def test_and_of_many_members_those_that_came_and_went(self):
+        many = {(f"10.0.{number >> 8}.{number & 255}", None) for number in range(10_000)}
+        self.announce(port(A), rules=[FROM_PEERS], members={PEERS: {"IPv4": many}})
+        # Two texts of one address are one member.
+        members = many - {("10.0.0.6", None)} | {("10.0.0.7/32", None), ("192.0.2.0/24", None)}
+        self.announce(port(A), rules=[FROM_PEERS], members={PEERS: {"IPv4": members}})
+        self.assertEqual(
+            {"members": {PEERS: {"added": ["192.0.2.0/24"], "removed": ["10.0.0.6"]}}}, self.last()
+        )
 
     def test_and_a_group_with_rules_decides_whether_a_port_is_stateful(self):
         with self.driver.defer_apply():
