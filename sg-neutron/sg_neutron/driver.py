@@ -122,7 +122,7 @@ class EbpfFirewallDriver(firewall.FirewallDriver):
         except DaemonError as error:
             new = self._withdraw_new()
             if new:
-                raise NotEnforced(f"not enforced yet: ports {', '.join(sorted(new))}: {error}") from error
+                raise NotEnforced(_not_enforced(sorted(new), error)) from error
         finally:
             self._keeper.start()
 
@@ -171,3 +171,13 @@ class EbpfFirewallDriver(firewall.FirewallDriver):
             self._report.failed(error)
             raise
         self._report.succeeded()
+
+
+# The agent logs a failure in each iteration, so the text is short whatever there is.
+_SHOWN = 5
+
+
+def _not_enforced(ports, error):
+    shown = ", ".join(ports[:_SHOWN])
+    more = f" and {len(ports) - _SHOWN} more" if len(ports) > _SHOWN else ""
+    return f"not enforced yet: ports {shown}{more}: {error}"

@@ -74,12 +74,16 @@ class Report:
             text,
         )
 
-    def answer(self, answer, whole):
-        """What the daemon could not apply, and which ports are not enforced. `whole`: there is no more."""
-        faults = {_fault(fault) for fault in answer.get("faults") or ()}
-        for text in sorted(faults - self._faults):
+    def answer(self, answer, named, whole):
+        """What the daemon could not apply, and which ports are not enforced.
+
+        These are all faults of the objects that were `named`, by their ids; or all there are.
+        """
+        faults = {(_subject(fault), _fault(fault)) for fault in answer.get("faults") or ()}
+        for _of, text in sorted(faults - self._faults):
             LOG.warning("The daemon reports: %s", text)
-        self._faults = faults if whole else self._faults | faults
+        others = () if whole else ((subject, text) for subject, text in self._faults if subject not in named)
+        self._faults = faults.union(others)
         for port, outcome in (answer.get("ports") or {}).items():
             self._port(port, outcome or {})
 
@@ -96,6 +100,12 @@ class Report:
         if key not in self._said:
             self._said.add(key)
             log(*words)
+
+
+def _subject(fault):
+    """The id of what a fault is about; of a rule it is its place in its group, and stands for none."""
+    told = fault.get("object") if isinstance(fault, dict) else None
+    return str(told.get("id")) if isinstance(told, dict) else ""
 
 
 def _fault(fault):

@@ -87,7 +87,7 @@ class Session:
         answer = self._client.apply(body)
         self._known, self._base = objects, answer["revision"]
         self._gone.clear()
-        self._report.answer(answer, whole=body["base"] is None)
+        self._report.answer(answer, transaction.named(body), whole=body["base"] is None)
 
     def _reap(self, objects):
         if self._announced_all:
@@ -104,7 +104,7 @@ class Session:
             return
         self._base = answer["revision"]
         self._announced_all = True
-        self._report.answer(answer, whole=False)
+        self._report.answer(answer, named=(), whole=False)
 
     def _not_announced(self, objects):
         return sorted(self.ports_here() - objects["ports"].keys() - objects["trusted"].keys())

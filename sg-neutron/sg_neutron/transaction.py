@@ -74,3 +74,8 @@ def transaction(session, base, changes, complete=False):
 def reap(session, base):
     """The body that removes everything that this session has not named."""
     return {"session": session, "base": base, "reap": True}
+
+
+def named(body):
+    """The ids of the objects that a body names."""
+    return set().union(*(body.get(kind, {}).keys() for kind in KINDS))

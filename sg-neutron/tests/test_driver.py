@@ -1,6 +1,6 @@
 import unittest
 
-from sg_neutron import transaction
+from sg_neutron import options, transaction
 from sg_neutron.driver import EbpfFirewallDriver, NotEnforced
 from tests.node import Node
 
@@ -275,6 +275,12 @@ class AnAgentThatIsStartedAgain(WithNode):
         self.assertNotIn("reap", self.daemon.transactions()[-1])
 
 
+class SettingsAreListed(unittest.TestCase):
+    def test_for_the_generator_of_configuration_files(self):
+        [(group, listed)] = options.list_options()
+        self.assertEqual(("ebpf", ["socket", "timeout"]), (group, [option.name for option in listed]))
+
+
 class FaultsAreLogged(WithNode):
     def test_once_each_with_object_field_value_and_remedy(self):
         self.daemon.faults = [
@@ -295,6 +301,13 @@ class FaultsAreLogged(WithNode):
         for words in (f"port {A}", "mac_address", "is missing", "port closed", "give the MAC"):
             self.assertIn(words, log.output[0])
         self.assertIn(f"Port {A} is closed: mac_address is missing", log.output[1])
+
+    def test_and_again_when_they_were_mended_in_between(self):
+        fault = {"object": {"kind": "port", "id": A}, "field": "mac_address", "problem": "is missing"}
+        for faults, mac in (([fault], None), ([], "fa:16:3e:00:00:05"), ([fault], None)):
+            self.daemon.faults = faults
+            with self.assertLogs("sg_neutron") if faults else self.assertNoLogs("sg_neutron"):
+                self.announce(port(A, mac_address=mac))
 
     def test_and_so_are_provider_rules_that_are_not_built_in(self):
         rule = {"direction": "ingress", "ethertype": "IPv4", "protocol": "udp", "port_range_min": 69}

@@ -1,0 +1,30 @@
+"""Runs the tests whose names have all the words that are given, as root in namespaces of its own.
+
+`unshare --net --mount python -m functional [WORD…]`, with the folder of `sgd` in `SG_BIN_DIR`.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+with tempfile.TemporaryDirectory() as folder:
+    # Neutron reads these when its tests are loaded.
+    os.environ |= {"OS_SUDO_TESTING": "1", "OS_ROOTWRAP_CMD": "/usr/bin/env", "OS_LOG_PATH": folder}
+    # It starts its helpers by name.
+    os.environ["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    pathlib.Path("/run/netns").mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "netns", "/run/netns"], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+    from functional import firewall
+
+    load = unittest.defaultTestLoader.loadTestsFromTestCase
+    every = [*load(firewall.IPv4), *load(firewall.IPv6)]
+    chosen = [test for test in every if all(word in test.id() for word in sys.argv[1:])]
+    result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(chosen))
+
+sys.exit(not (chosen and result.wasSuccessful()))
