@@ -1,1 +1,1 @@
-"""Neutron's own functional firewall tests against this driver and a real daemon: `python -m functional`."""
+"""What needs a real daemon and root: `python -m functional`."""

@@ -9,8 +9,10 @@ They run here.
 from neutron.tests.common import conn_testers
 from neutron.tests.functional.agent import test_firewall
 from neutron_lib import constants
+from oslo_config import cfg
 
 from functional.sgd import Sgd
+from sg_neutron import options
 from sg_neutron.driver import EbpfFirewallDriver
 
 # Tests that read what the iptables driver has written.
@@ -27,7 +29,9 @@ class OnABridge:
     def initialize_ebpf(self):
         bridge = ("brq" + self.net_id)[: constants.LINUX_DEV_LEN]
         tester = self.useFixture(conn_testers.LinuxBridgeConnectionTester(self.ip_cidr, bridge_name=bridge))
-        self.sgd = self.useFixture(Sgd(tester.bridge_namespace))
+        daemon = self.useFixture(Sgd(tester.bridge_namespace))
+        options.register(cfg.CONF)
+        cfg.CONF.set_override("socket", daemon.socket, options.GROUP)
         driver = EbpfFirewallDriver()
         self.addCleanup(driver._keeper.stop)
         return tester, driver

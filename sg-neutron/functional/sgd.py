@@ -6,21 +6,20 @@ import subprocess
 import time
 
 import fixtures
-from oslo_config import cfg
 
-from sg_neutron import options
 from sg_neutron.client import Client, DaemonError
 
 STARTS_WITHIN = 20.0
 
 
 class Sgd(fixtures.Fixture):
-    """`sgd run --transactions` in a network namespace, and drivers are told to use it."""
+    """`sgd run --transactions` in a network namespace, at `socket`."""
 
     def __init__(self, namespace):
         super().__init__()
         self._namespace = namespace
         self._process = None
+        self.socket = None
 
     def _setUp(self):
         folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
@@ -28,22 +27,21 @@ class Sgd(fixtures.Fixture):
         self._bpffs.mkdir()
         subprocess.run(["mount", "-t", "bpf", "bpf", self._bpffs], check=True)
         self.addCleanup(subprocess.run, ["umount", self._bpffs], check=True)
-        options.register(cfg.CONF)
-        cfg.CONF.set_override("socket", str(folder / "sgd.sock"), options.GROUP)
+        self.socket = str(folder / "sgd.sock")
         self.start()
         self.addCleanup(self.kill)
 
     def start(self):
         """Starts it, and waits until it answers."""
         program = pathlib.Path(os.environ["SG_BIN_DIR"], "sgd")
-        socket = self._folder / "sgd.sock"
-        files = ["--state", self._folder / "state", "--bpffs", self._bpffs / "sg", "--socket", socket]
+        state, pins = self._folder / "state", self._bpffs / "sg"
+        files = ["--state", state, "--bpffs", pins, "--socket", self.socket]
         # Not `ip netns exec`, which would hide the BPF file system behind a /sys of its own.
         enter = ["nsenter", f"--net=/run/netns/{self._namespace}"]
         with open(self._folder / "sgd.log", "ab") as log:
             command = [*enter, program, "run", "--transactions", *files]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        client, deadline = Client(str(socket), 5.0), time.monotonic() + STARTS_WITHIN
+        client, deadline = Client(self.socket, 5.0), time.monotonic() + STARTS_WITHIN
         while True:
             try:
                 client.in_force()
@@ -58,3 +56,8 @@ class Sgd(fixtures.Fixture):
         """Kills it."""
         self._process.kill()
         self._process.wait()
+
+    def lose(self):
+        """Removes what it keeps on disk."""
+        for kept in self._folder.glob("state*"):
+            kept.unlink()

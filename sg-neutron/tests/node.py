@@ -17,17 +17,7 @@ class Node:
         folder = tempfile.TemporaryDirectory()
         case.addCleanup(folder.cleanup)
         self.socket = str(pathlib.Path(folder.name, "sgd.sock"))
-        securitygroups_rpc.register_securitygroups_opts()
-        options.register(cfg.CONF)
-        cfg.CONF([], project="neutron")
-        for name, value in (("socket", self.socket), ("timeout", timeout)):
-            cfg.CONF.set_override(name, value, options.GROUP)
-        cfg.CONF.set_override("firewall_driver", "ebpf", "SECURITYGROUP")
-        case.addCleanup(cfg.CONF.reset)
-        case.addCleanup(cfg.CONF.clear)
-        # Tests look themselves, so that nothing happens at a time of its own.
-        period, keeper.PERIOD = keeper.PERIOD, 3600.0
-        case.addCleanup(setattr, keeper, "PERIOD", period)
+        configure(case, self.socket, timeout)
         self.disk = Disk()
         self.daemon = None
         self.complaints = []
@@ -45,8 +35,27 @@ class Node:
             self.complaints += self.daemon.complaints
             self.daemon = None
 
+    def lose(self):
+        """The daemon loses its state."""
+        self.disk.lose()
+
     def plug(self, port):
         self.disk.interfaces.add(f"tap{port[:11]}")
 
     def unplug(self, port):
         self.disk.interfaces.discard(f"tap{port[:11]}")
+
+
+def configure(case, socket, timeout):
+    """Has the agents of a test use this driver, and the driver this socket."""
+    securitygroups_rpc.register_securitygroups_opts()
+    options.register(cfg.CONF)
+    cfg.CONF([], project="neutron")
+    for name, value in (("socket", socket), ("timeout", timeout)):
+        cfg.CONF.set_override(name, value, options.GROUP)
+    cfg.CONF.set_override("firewall_driver", "ebpf", "SECURITYGROUP")
+    case.addCleanup(cfg.CONF.reset)
+    case.addCleanup(cfg.CONF.clear)
+    # Tests look themselves, so that nothing happens at a time of its own.
+    period, keeper.PERIOD = keeper.PERIOD, 3600.0
+    case.addCleanup(setattr, keeper, "PERIOD", period)

@@ -19,9 +19,12 @@ class WithCloud(unittest.TestCase):
     def setUp(self):
         logging.disable(logging.ERROR)
         self.addCleanup(logging.disable, logging.NOTSET)
-        self.node = Node(self)
+        self.node = self.make_node()
         self.node.start()
         self.begin(Cloud())
+
+    def make_node(self):
+        return Node(self)
 
     def begin(self, cloud):
         self.cloud = cloud
@@ -147,11 +150,15 @@ class AnyInterleaving(WithCloud):
     def test_of_changes_and_ends(self):
         for seed in range(SEEDS):
             with self.subTest(seed=seed):
-                self.node.kill()
-                self.node.disk = Disk()
-                self.node.start()
+                self.clear()
                 self.begin(Cloud(seed))
                 self.play(random.Random(seed))
+
+    def clear(self):
+        """A node on which nothing was ever told."""
+        self.node.kill()
+        self.node.disk = Disk()
+        self.node.start()
 
     def play(self, choose):
         self.filtered = set()
@@ -162,8 +169,7 @@ class AnyInterleaving(WithCloud):
             choose.choice(STEPS_THERE_ARE)(self, choose)
             self.assert_no_filter_is_lost()
         self.settle()
-        objects = self.objects()
-        self.assertEqual(self.fresh(), objects)
+        self.assert_as_after_a_fresh_start()
         self.assertEqual(self.plugged & self.cloud.ports_by_id.keys(), self.agent.bound & self.plugged)
 
     # What can happen.
@@ -257,7 +263,7 @@ class AnyInterleaving(WithCloud):
     def lose_state(self, choose):
         if choose.random() < 0.2:
             self.node.kill()
-            self.node.disk.lose()
+            self.node.lose()
             self.filtered = set()
 
     def change_availability(self, choose):
@@ -283,15 +289,14 @@ class AnyInterleaving(WithCloud):
             self.agent.iterate()
         self.agent.driver._keeper.look()
 
-    def fresh(self):
+    def assert_as_after_a_fresh_start(self):
         """What a new agent and a new daemon make of the same cloud."""
         self.node.kill()
         old, self.node.disk = self.node.disk, Disk()
         self.node.disk.interfaces = old.interfaces
         self.node.start()
         self.start_agent().iterate()
-        fresh, self.node.disk = self.node.disk.objects, old
-        return fresh
+        self.assertEqual(self.objects(), old.objects)
 
 
 STEPS_THERE_ARE = [
