@@ -23,8 +23,8 @@ class EbpfFirewallDriver(firewall.FirewallDriver):
 
     **When the daemon does not take it**, what was said is kept, and told again by the next block and by
     `Keeper`, until it is taken. The block itself fails only if it is about ports that were never in force:
-    then the agent does not bind them (they stay in the dead VLAN), synchronises, and says them again in its
-    next iteration, for ever. Anything else does not fail. A filter that is in force stays so anyway; and an
+    then the agent does not bind them (they get no VLAN), synchronises, and says them again in its next
+    iteration, for ever. Anything else does not fail. A filter that is in force stays so anyway; and an
     agent that fails again and again forgets which ports have gone (`OVSNeutronAgent.process_port_info`
     clears its ports after five times), and never tells the server.
     """

@@ -32,7 +32,7 @@ class Report:
     def succeeded(self):
         """What was told is in force."""
         if self._failure is not None:
-            LOG.info("The daemon has taken everything that it was not told while: %s", self._failure)
+            LOG.info("The daemon knows everything again. Before: %s", self._failure)
             self._failure = None
 
     def stale(self, error):
