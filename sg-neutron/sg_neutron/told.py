@@ -85,6 +85,7 @@ class Told:
 
     def rules(self, group, rules):
         """All rules of a security group."""
+        group = translate.identity(group)
         self._groups[group] = translate.security_group(rules)
         self._remotes[group] = translate.remotes(self._groups[group])
 
@@ -94,6 +95,7 @@ class Told:
         The agent names those that the rules of the ports at hand ask for, so the other may still be asked
         for by rules of other ports.
         """
+        group = translate.identity(group)
         self._members |= {
             (group, ethertype): translate.members(told) for ethertype, told in by_ethertype.items()
         }

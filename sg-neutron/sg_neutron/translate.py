@@ -17,6 +17,9 @@ _PORT_FIELDS = ("mac_address", "port_security_enabled", "device_owner", "name")
 # The agent's words for `remote_ip_prefix` (neutron.agent.firewall.DIRECTION_IP_PREFIX).
 _REMOTE_PREFIX = {"ingress": "source_ip_prefix", "egress": "dest_ip_prefix"}
 
+# Of a rule, the ids of other objects.
+_REMOTES = ("remote_group_id", "remote_address_group_id")
+
 # Ports of DHCP: what a server sends from and to, by ethertype.
 _DHCP = {"IPv4": (67, 68), "IPv6": (547, 546)}
 _ROUTER_ADVERTISEMENT = 134
@@ -28,7 +31,11 @@ def port_id(port):
     The Open vSwitch agent's `device` is the UUID. One that names an interface instead, and has no `id`
     beside it, gets a UUID made of that name, always the same.
     """
-    told = port.get("id") or port["device"]
+    return identity(port.get("id") or port["device"])
+
+
+def identity(told):
+    """An id as the daemon takes it: one that is no UUID would have it refuse everything at once."""
     return told if _is_uuid(told) else str(uuid.uuid5(uuid.NAMESPACE_OID, told))
 
 
@@ -41,7 +48,7 @@ def port(described):
         {"ip_address": ip} for ip in sorted(map(str, described.get("fixed_ips") or ()))
     ]
     translated["allowed_address_pairs"] = _sorted(map(_pair, described.get("allowed_address_pairs") or ()))
-    translated["security_groups"] = sorted(described.get("security_groups") or ())
+    translated["security_groups"] = sorted(map(identity, described.get("security_groups") or ()))
     return translated
 
 
@@ -83,9 +90,8 @@ def is_built_in(rule):
 
 def remotes(group):
     """What the rules of a translated security group ask for: remote groups, each with an ethertype."""
-    fields = ("remote_group_id", "remote_address_group_id")
     rules = group["security_group_rules"]
-    return {(rule[field], rule.get("ethertype")) for rule in rules for field in fields if field in rule}
+    return {(rule[field], rule.get("ethertype")) for rule in rules for field in _REMOTES if field in rule}
 
 
 # As many as a large group has, of which the agent tells all when one changes.
@@ -103,6 +109,7 @@ def _rule(told):
     prefix = _REMOTE_PREFIX.get(told.get("direction"))
     names = {prefix: "remote_ip_prefix"}
     given = {field: value for field, value in told.items() if value is not None and field != "stateful"}
+    given |= {field: identity(given[field]) for field in _REMOTES if field in given}
     return {names.get(field, field): value for field, value in given.items()}
 
 

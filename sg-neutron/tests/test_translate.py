@@ -7,6 +7,7 @@ import netaddr
 from sg_neutron import transaction, translate
 from sg_neutron.told import Told
 
+GROUP = "5a000000-0000-4000-8000-000000000002"
 SAMPLES = pathlib.Path(__file__).parent / "samples"
 
 
@@ -72,8 +73,8 @@ class RulesAreTranslated(unittest.TestCase):
             (ingress | {"protocol": None, "port_range_min": None}, ingress),
             (ingress | {"source_ip_prefix": "10.0.0.0/8"}, ingress | {"remote_ip_prefix": "10.0.0.0/8"}),
             (egress | {"dest_ip_prefix": "2001:db8::/32"}, egress | {"remote_ip_prefix": "2001:db8::/32"}),
-            (ingress | {"remote_group_id": "g"}, ingress | {"remote_group_id": "g"}),
-            (ingress | {"remote_address_group_id": "g"}, ingress | {"remote_address_group_id": "g"}),
+            (ingress | {"remote_group_id": GROUP}, ingress | {"remote_group_id": GROUP}),
+            (ingress | {"remote_address_group_id": GROUP}, ingress | {"remote_address_group_id": GROUP}),
             # Type 0 of ICMP is a value.
             (
                 ingress | {"protocol": "icmp", "port_range_min": 0},
@@ -97,6 +98,16 @@ class RulesAreTranslated(unittest.TestCase):
             ([{"stateful": False}, {"stateful": False, "protocol": "tcp"}], False),
         ]:
             self.assertIs(stateful, translate.security_group(rules)["stateful"])
+
+    def test_an_id_that_is_no_uuid_gets_one_which_is_the_same_everywhere(self):
+        told = Told()
+        told.rules("web", [{"direction": "ingress", "ethertype": "IPv4", "remote_group_id": "peers"}])
+        told.members("peers", {"IPv4": [("10.0.0.6", None)]})
+        told.port({"device": GROUP, "security_groups": ["web"]})
+        objects = told.objects()
+        [port], [web], [peers] = objects["ports"].values(), objects["security_groups"], objects["members"]
+        self.assertEqual([web], port["security_groups"])
+        self.assertEqual(peers, objects["security_groups"][web]["security_group_rules"][0]["remote_group_id"])
 
     def test_each_rule_is_told_once_in_one_order(self):
         tcp, udp = {"protocol": "tcp"}, {"protocol": "udp"}
