@@ -1,4 +1,4 @@
-//! Everything a person runs: `cargo xtask build|load|demo|bench|test|parity|guests|lint|doctor`.
+//! Everything a person runs: `cargo xtask build|load|demo|bench|test|parity|guests|neutron|dist|lint|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -7,7 +7,9 @@
 mod bench;
 mod build;
 mod debian;
+mod dist;
 mod doctor;
+mod driver;
 mod environment;
 mod guests;
 mod host;
@@ -50,6 +52,10 @@ enum Verb {
     Parity(parity::Options),
     /// Boot real guests behind the filter and behind Neutron's iptables, and compare what fell (root).
     Guests(guests::Options),
+    /// Test Neutron's firewall driver, `sg-neutron`, in an environment that has Neutron.
+    Neutron(driver::Options),
+    /// Build what is installed elsewhere into `target/dist`: the wheel of `sg-neutron`.
+    Dist,
     /// Check formatting, clippy and the house rules.
     Lint,
     /// Check the house rules alone.
@@ -84,6 +90,8 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Guests(options) => guests::run(&workspace, &options),
+        Verb::Neutron(options) => driver::run(&workspace, &options),
+        Verb::Dist => dist::run(&workspace),
         Verb::Lint => lint::run(&workspace),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Doctor(options) => doctor::run(&workspace, &options),

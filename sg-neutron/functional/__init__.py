@@ -1,0 +1,1 @@
+"""What needs a real daemon and root: `python -m functional`."""
