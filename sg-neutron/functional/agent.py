@@ -35,7 +35,9 @@ class RealNode:
         self._is_up = False
 
     def lose(self):
+        """The daemon will know nothing of what it knew."""
         self._sgd.lose()
+        self._last = set()
 
     def plug(self, port):
         self._link("add", port, "mode", "tap")
