@@ -96,16 +96,7 @@ fn a_guard_drops_forged_frames_before_packet_sockets_and_what_no_rule_permits_wh
 #[test]
 fn a_guard_outlives_the_daemon_and_is_taken_over_as_one() {
     let mut leak = Leak::before_the_daemon("xdp-guarded").start_with_settings("from_vm = 'guard'");
-    let before = link(&leak.node);
-    let (leaked, ()) = leak.during_with(|node| {
-        node.kill();
-        sleep(Duration::from_millis(300));
-        node.start_with_settings("from_vm = 'guard'");
-    });
-    assert_eq!(leaked, 0);
-    leak.expect_filtered();
-    let after = link(&leak.node);
-    assert_eq!(before["link"], after["link"], "the same link");
+    let [_, after] = start_again(&mut leak, "from_vm = 'guard'");
     assert_eq!(after["program"]["name"], "guard");
     assert_eq!(ways(&leak.node), GUARDED);
 }
@@ -126,16 +117,7 @@ fn one_port_may_be_filtered_at_xdp_and_the_others_at_tc() {
 #[test]
 fn the_filter_at_xdp_outlives_the_daemon_and_is_taken_over_by_the_next() {
     let mut leak = Leak::before_the_daemon("xdp-restart").start_with_settings("from_vm = 'xdp'");
-    let before = link(&leak.node);
-    let (leaked, ()) = leak.during_with(|node| {
-        node.kill();
-        sleep(Duration::from_millis(300));
-        node.start_with_settings("from_vm = 'xdp'");
-    });
-    assert_eq!(leaked, 0);
-    leak.expect_filtered();
-    let after = link(&leak.node);
-    assert_eq!(before["link"], after["link"], "the same link");
+    let [before, after] = start_again(&mut leak, "from_vm = 'xdp'");
     assert_ne!(
         before["program"]["id"], after["program"]["id"],
         "another program"
@@ -257,6 +239,22 @@ fn real_frames_with_tags_and_without_leave_the_same_in_every_mode_however_they_a
             assert!(left.0 == at_tc.0, "{mode}, {blocking}: other bytes");
         }
     }
+}
+
+/// Kills the daemon and starts it again; what judged before and what judges after, by the same link. Nothing forged
+/// passes meanwhile.
+fn start_again(leak: &mut Leak, settings: &str) -> [Value; 2] {
+    let before = link(&leak.node);
+    let (leaked, ()) = leak.during_with(|node| {
+        node.kill();
+        sleep(Duration::from_millis(300));
+        node.start_with_settings(settings);
+    });
+    assert_eq!(leaked, 0);
+    leak.expect_filtered();
+    let after = link(&leak.node);
+    assert_eq!(before["link"], after["link"], "the same link");
+    [before, after]
 }
 
 /// The site, in which WEB1 may send nothing.

@@ -36,15 +36,7 @@ impl Agent {
         if !self.desired.is_known() {
             return Ok(0);
         }
-        let enforced = self.close_interfaces(Occasion::News).and_then(|attached| {
-            self.places = self.places(&attached);
-            let enforced = self.enforce(port, &Touched::default());
-            self.forget_interfaces(&attached);
-            enforced
-        });
-        let done = self.note_enforced(enforced);
-        self.look();
-        done
+        self.close_and_enforce(port, &Touched::default())
     }
 
     /// As [`Agent::reconcile`], for what has changed in the inventory, which reaches no further. Where no port
@@ -56,17 +48,7 @@ impl Agent {
             return Ok(0);
         }
         if had_failed || !touched.ports.is_empty() {
-            let attached = self.close_interfaces(Occasion::News);
-            let attached = attached.inspect_err(|_| self.tables.forget_compiled());
-            let enforced = attached.and_then(|attached| {
-                self.places = self.places(&attached);
-                let enforced = self.enforce(None, touched);
-                self.forget_interfaces(&attached);
-                enforced
-            });
-            let done = self.note_enforced(enforced);
-            self.look();
-            return done;
+            return self.close_and_enforce(None, touched);
         }
         let closed = self.enforced.closed.clone();
         let enforced = self.enforce(None, touched);
@@ -74,6 +56,21 @@ impl Agent {
         if done.is_err() || closed != self.enforced.closed {
             self.look();
         }
+        done
+    }
+
+    fn close_and_enforce(&mut self, expected: Option<PortId>, touched: &Touched) -> Result<usize> {
+        let attached = self.close_interfaces(Occasion::News);
+        // What was touched is then not in what was compiled.
+        let attached = attached.inspect_err(|_| self.tables.forget_compiled());
+        let enforced = attached.and_then(|attached| {
+            self.places = self.places(&attached);
+            let enforced = self.enforce(expected, touched);
+            self.forget_interfaces(&attached);
+            enforced
+        });
+        let done = self.note_enforced(enforced);
+        self.look();
         done
     }
 

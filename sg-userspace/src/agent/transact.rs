@@ -3,7 +3,7 @@
 use super::{Agent, lookup::AnyPort};
 use crate::{
     error::{Error, Result},
-    model::{Named, PortId, Step, Told, Touched, Transaction},
+    model::{Fault, Named, PortId, Step, Told, Touched, Transaction},
     view::{Objects, PortOutcome, TransactionReport, TransactionsView},
 };
 
@@ -68,7 +68,7 @@ impl Agent {
             tracing::warn!("{fault}");
         }
         let changes = self.reconcile_touched(&touched)?;
-        let report = self.report(revision, changes, &touched, named);
+        let report = self.report(revision, changes, &touched, named, news);
         tracing::info!(
             revision,
             changes,
@@ -132,22 +132,19 @@ impl Agent {
         changes: usize,
         touched: &Touched,
         named: &Named,
+        news: Vec<Fault>,
     ) -> TransactionReport {
         let named_ports = named.ports.iter().chain(&named.trusted);
         let ids = named_ports
             .chain(&touched.ports)
             .chain(&self.enforced.reached);
         let ports = ids.filter_map(|id| Some((*id, self.outcome(*id)?)));
-        let told = self.desired.told.as_ref();
-        let faults = told.map(|told| told.faults_of(named)).unwrap_or_default();
+        let unfit = self.enforced.faults.iter().cloned();
         TransactionReport {
             revision,
             changes,
             ports: ports.collect(),
-            faults: faults
-                .into_iter()
-                .chain(self.enforced.faults.clone())
-                .collect(),
+            faults: news.into_iter().chain(unfit).collect(),
         }
     }
 

@@ -21,6 +21,25 @@ pub(super) fn check(
     Ok(())
 }
 
+/// What [`check`] says of every packet and every source of a scene, for every port.
+pub(super) fn check_scene(
+    scene: &Scene,
+    ports: impl Iterator<Item = (PortKey, [u8; 16])>,
+    tables: &[Memory],
+) -> Result<(), TestCaseError> {
+    for port in ports {
+        for opening in &scene.openings {
+            let verdict = |tables: &Memory| permits(tables, port, opening);
+            check(&verdict, tables, &format!("{port:?} {opening:?}"))?;
+        }
+        for source in &scene.sources {
+            let verdict = |tables: &Memory| may_send(tables, port, source);
+            check(&verdict, tables, &format!("{port:?} {source:?}"))?;
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(5000))]
 
@@ -29,16 +48,8 @@ proptest! {
         let (before, after) = plans(&scene);
         let tables: Vec<_> =
             states(&before.state, &after).iter().map(State::to_memory).collect();
-        for port in ports(&before.state).chain(ports(&after.state)) {
-            for opening in &scene.openings {
-                let verdict = |tables: &Memory| permits(tables, port, opening);
-                check(&verdict, &tables, &format!("{port:?} {opening:?}"))?;
-            }
-            for source in &scene.sources {
-                let verdict = |tables: &Memory| may_send(tables, port, source);
-                check(&verdict, &tables, &format!("{port:?} {source:?}"))?;
-            }
-        }
+        let ports = ports(&before.state).chain(ports(&after.state));
+        check_scene(&scene, ports, &tables)?;
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 
-use super::between::check;
+use super::between::check_scene;
 use super::*;
 use crate::compile::{Compilation, Reach};
 use crate::plan::plan_part;
@@ -29,16 +29,8 @@ proptest! {
         let states = states(&before.state, &after);
         let tables: Vec<_> = states.iter().map(State::to_memory).collect();
         prop_assert_eq!(image_of(states.last().unwrap()), other);
-        for port in ports(&before.state).chain(ports(states.last().unwrap())) {
-            for opening in &scene.openings {
-                let verdict = |tables: &Memory| permits(tables, port, opening);
-                check(&verdict, &tables, &format!("{port:?} {opening:?}"))?;
-            }
-            for source in &scene.sources {
-                let verdict = |tables: &Memory| may_send(tables, port, source);
-                check(&verdict, &tables, &format!("{port:?} {source:?}"))?;
-            }
-        }
+        let ports = ports(&before.state).chain(ports(states.last().unwrap()));
+        check_scene(&scene, ports, &tables)?;
     }
 
     #[test]
