@@ -14,14 +14,14 @@ use tokio::{
 };
 
 use crate::{
-    agent::{About, Agent},
+    agent::{About, Agent, Change, Read, Shared},
     api,
     cli::{AttachMode, DetachArgs, RunArgs, SweepMode},
     datapath::{Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
     host,
     model::{self, Step},
-    netlink::{LinkEvent, Links},
+    netlink::Links,
     settings::File,
     store::{Journal, Store, Watch},
 };
@@ -62,7 +62,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         unproven: args.sizes.max_unproven,
         fragments: args.sizes.max_fragments,
     };
-    let (mut kernel, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
+    let (mut kernel, policy, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
     kernel.keep_locked(lock);
     if let Some(log) = log {
         tokio::spawn(pass_on(log));
@@ -71,43 +71,54 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         tracing::warn!("expired connections are removed only while this daemon runs");
         tokio::spawn(sweep(sweeper));
     }
-    let mut agent = Agent::new(Box::new(kernel), about);
+    let mut agent = Agent::new(Box::new(kernel), Box::new(policy), about);
     agent.set(wanted)?;
     // Interfaces that were filtered before would be taken for gone as long as none is known.
-    while let Err(error) = tell(&mut agent, links.next().await) {
-        tracing::debug!("tried again: {error}");
-    }
-    // What the kernel refuses is logged by the agent, shown by `sgctl status` and tried again.
-    let first = match kept {
-        Kept::Document(document) => agent.apply(&document).map(drop),
-        Kept::Steps(steps) => agent.recall(steps),
+    let known = loop {
+        match links.next().await {
+            Ok(events) => break events,
+            Err(error) => agent.links_unknown(&error),
+        }
     };
-    let agent = Arc::new(Mutex::new(agent));
-    let router = api::router(agent.clone(), desired.source());
+    // What the kernel refuses is logged by the agent, shown by `sgctl status` and tried again.
+    let first = agent.burst(known).and_then(|()| match kept {
+        Kept::Document(document) => take(&mut agent, &document),
+        Kept::Steps(steps) => agent.recall(steps),
+    });
+    let first = first.and_then(|()| agent.settle());
+    let shared = Shared::new(agent);
+    let router = api::router(shared.clone(), desired.source());
     let server = tokio::spawn(async { axum::serve(listener, router).await });
     match first {
-        Ok(()) => tracing::info!(socket = %args.socket.display(), "ready"),
+        Ok(_) => tracing::info!(socket = %args.socket.display(), "ready"),
         Err(_) => {
             tracing::error!(socket = %args.socket.display(), "running, but not all is in force")
         }
     }
 
     let mut end = std::pin::pin!(ended()?);
+    let mut settled = std::pin::pin!(shared.settle_when_due());
     let mut check = every(CHECK);
     loop {
         let done = tokio::select! {
             () = &mut end => break,
-            news = links.next() => tell(&mut *agent.lock().await, news),
-            document = desired.changed() => agent.lock().await.file_changed(document),
-            () = settings_changes.changed() => agent.lock().await.settings_changed(settings.read()),
-            _ = check.tick() => agent.lock().await.check(),
+            () = &mut settled => break,
+            news = links.next() => shared.tell(news).await,
+            document = desired.changed() => {
+                made(shared.clone(), |change| async move { change.file(document).await });
+                Ok(())
+            }
+            () = settings_changes.changed() => {
+                let read = settings.read();
+                made(shared.clone(), |change| async move { change.settings(read).await });
+                Ok(())
+            }
+            _ = check.tick() => shared.check().await,
         };
-        if let Err(error) = done {
-            tracing::debug!("reported, and tried again: {error}");
-        }
+        tell(done);
     }
     server.abort();
-    agent.lock().await.leave();
+    shared.agent().await.leave();
     tracing::info!("stopped; the filters stay in place");
     Ok(())
 }
@@ -167,14 +178,24 @@ impl Desired {
     }
 }
 
-/// Tells the agent what happened to the interfaces, or that this is not known.
-fn tell(agent: &mut Agent, news: Result<Vec<LinkEvent>>) -> Result<()> {
-    match news {
-        Ok(events) => agent.burst(events),
-        Err(error) => {
-            agent.links_unknown(&error);
-            Err(error)
-        }
+/// Takes the first document.
+fn take(agent: &mut Agent, document: &[u8]) -> Result<()> {
+    let in_force = agent.inventory()?;
+    let read = Read::new(document, &in_force)?;
+    agent.take(read).map(drop)
+}
+
+/// Has a change made, when its turn has come; nobody waits for it.
+fn made<F>(shared: Shared, change: impl FnOnce(Change) -> F + Send + 'static)
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    tokio::spawn(async move { tell(shared.change(change).await) });
+}
+
+fn tell(done: Result<()>) {
+    if let Err(error) = done {
+        tracing::debug!("reported, and tried again: {error}");
     }
 }
 

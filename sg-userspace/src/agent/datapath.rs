@@ -119,10 +119,11 @@ pub enum Hanging {
     },
 }
 
-/// The kernel side: programs on interfaces, and the tables they read. What it holds is pinned and
-/// stays when the process ends.
+/// The kernel side: programs on interfaces, and what they have counted and remembered. What it holds is
+/// pinned and stays when the process ends.
 ///
-/// Nobody else writes what this trait writes, as long as the process has the lock of the pins.
+/// Nobody else writes what this trait and [`PolicyTables`] write, as long as the process has the lock of the
+/// pins.
 pub trait Datapath: Send {
     /// How programs are attached: `tcx` or `clsact`.
     fn attach_mode(&self) -> &'static str;
@@ -149,18 +150,8 @@ pub trait Datapath: Send {
     /// lives they are ever taken off.
     fn release(&mut self, interface: &str) -> Result<()>;
 
-    /// How much the tables hold.
-    fn limits(&self) -> Limits;
-
-    /// The policy half of the tables, and the first generation that was never used.
-    fn state(&self) -> Result<(State, u32)>;
-
-    /// Remembers that all generations below this one are used. Survives the process.
-    fn reserve_generations(&mut self, next: u32) -> Result<()>;
-
-    /// Writes, in this order. `newcomers` are slots that get other owners than they had: these find neither
-    /// counts nor connections of the former ones. After an error some of it may be written.
-    fn apply(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> Result<()>;
+    /// What the policy's tables hold, read while somebody may write them.
+    fn state(&self) -> Result<State>;
 
     /// What was counted under a slot.
     fn counters(&self, slot: u32) -> Result<PortCounts>;
@@ -191,6 +182,22 @@ pub trait Datapath: Send {
 
     /// The clock that flows expire by.
     fn now(&self) -> Ticks;
+}
+
+/// The tables of the policy, for the only one that writes them.
+pub trait PolicyTables: Send {
+    /// How much they hold.
+    fn limits(&self) -> Limits;
+
+    /// What they hold, and the first generation that was never used.
+    fn state(&self) -> Result<(State, u32)>;
+
+    /// Remembers that all generations below this one are used. Survives the process.
+    fn reserve_generations(&mut self, next: u32) -> Result<()>;
+
+    /// Writes, in this order. `newcomers` are slots that get other owners than they had: these find neither
+    /// counts nor connections of the former ones. After an error some of it may be written.
+    fn apply(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> Result<()>;
 }
 
 /// The flow tables of the kernel side, which goes on using them meanwhile. Calls may come from several

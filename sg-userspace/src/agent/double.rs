@@ -14,8 +14,8 @@ use sg_common::{
 };
 
 use super::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PortCounts, Reader,
-    SweptBy, TableFill, Trouble, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables, PortCounts,
+    Reader, SweptBy, TableFill, Trouble, Visit,
 };
 use crate::{
     compile::Limits,
@@ -143,39 +143,8 @@ impl Datapath for Double {
         Ok(())
     }
 
-    fn limits(&self) -> Limits {
-        self.kernel().limits
-    }
-
-    fn state(&self) -> Result<(State, u32)> {
-        let kernel = self.kernel();
-        Ok((kernel.state.clone(), kernel.next_generation))
-    }
-
-    fn reserve_generations(&mut self, next: u32) -> Result<()> {
-        self.kernel().next_generation = next;
-        Ok(())
-    }
-
-    fn apply(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> Result<()> {
-        let mut kernel = self.kernel();
-        if let Some(broken) = &kernel.broken {
-            return Err(Error::Datapath(broken.clone()));
-        }
-        for change in changes {
-            assert!(kernel.state.apply(change), "{change:?} changes nothing");
-            if let Change::Port(key, port) = change {
-                kernel.calls.push(match (port, key.is_parked()) {
-                    (Some(_), false) => format!("write port at {}", key.ifindex),
-                    (None, false) => format!("remove port at {}", key.ifindex),
-                    (Some(_), true) => "park port".into(),
-                    (None, true) => "unpark port".into(),
-                });
-            }
-        }
-        kernel.calls.dedup();
-        kernel.counts.retain(|slot, _| !newcomers.contains(slot));
-        Ok(())
+    fn state(&self) -> Result<State> {
+        Ok(self.kernel().state.clone())
     }
 
     fn counters(&self, slot: u32) -> Result<PortCounts> {
@@ -238,6 +207,43 @@ impl Datapath for Double {
 
     fn now(&self) -> Ticks {
         self.kernel().now
+    }
+}
+
+impl PolicyTables for Double {
+    fn limits(&self) -> Limits {
+        self.kernel().limits
+    }
+
+    fn state(&self) -> Result<(State, u32)> {
+        let kernel = self.kernel();
+        Ok((kernel.state.clone(), kernel.next_generation))
+    }
+
+    fn reserve_generations(&mut self, next: u32) -> Result<()> {
+        self.kernel().next_generation = next;
+        Ok(())
+    }
+
+    fn apply(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> Result<()> {
+        let mut kernel = self.kernel();
+        if let Some(broken) = &kernel.broken {
+            return Err(Error::Datapath(broken.clone()));
+        }
+        for change in changes {
+            assert!(kernel.state.apply(change), "{change:?} changes nothing");
+            if let Change::Port(key, port) = change {
+                kernel.calls.push(match (port, key.is_parked()) {
+                    (Some(_), false) => format!("write port at {}", key.ifindex),
+                    (None, false) => format!("remove port at {}", key.ifindex),
+                    (Some(_), true) => "park port".into(),
+                    (None, true) => "unpark port".into(),
+                });
+            }
+        }
+        kernel.calls.dedup();
+        kernel.counts.retain(|slot, _| !newcomers.contains(slot));
+        Ok(())
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use sg_common::layout::port::PortKey;
 
-use super::{Datapath, parking::parked};
+use super::{PolicyTables, parking::parked};
 use crate::{
-    compile::Compilation,
+    compile::{Compilation, Limits, Table},
     error::Result,
-    model::{Fault, Inventory, Port, PortId, Touched, Vlan},
+    model::{Fault, Inventory, PortId, Touched, Vlan},
     plan::{Change, State, Way, plan, plan_part},
 };
 
@@ -18,10 +18,19 @@ pub type Places = BTreeMap<PortId, u32>;
 
 /// What the tables hold and what they were made of, if it is known: read once, and again after anything went
 /// wrong.
-#[derive(Default)]
 pub struct Tables {
+    policy: Box<dyn PolicyTables>,
     held: Option<(State, u32)>,
     compilation: Option<Compilation>,
+}
+
+/// What the tables hold, in short.
+#[derive(Debug, Default)]
+pub struct Holding {
+    /// The ports, also those without an interface.
+    pub ports: BTreeMap<PortKey, sg_common::layout::port::Port>,
+    /// Rows of each table, as in [`Table::ALL`].
+    pub rows: Vec<usize>,
 }
 
 /// What was done.
@@ -40,9 +49,32 @@ pub struct Enforced {
 }
 
 impl Tables {
+    /// Tables of which nothing is known yet.
+    pub fn new(policy: Box<dyn PolicyTables>) -> Self {
+        Self {
+            policy,
+            held: None,
+            compilation: None,
+        }
+    }
+
     /// What the tables hold.
-    pub fn state(&mut self, datapath: &dyn Datapath) -> Result<&State> {
-        Ok(&self.known(datapath)?.0)
+    pub fn state(&mut self) -> Result<&State> {
+        Ok(&self.known()?.0)
+    }
+
+    /// What the tables hold, in short.
+    pub fn holding(&mut self) -> Result<Holding> {
+        let state = self.state()?;
+        Ok(Holding {
+            ports: state.ports.clone(),
+            rows: Table::ALL.map(|table| state.count(table)).into(),
+        })
+    }
+
+    /// How much they hold.
+    pub fn limits(&self) -> Limits {
+        self.policy.limits()
     }
 
     /// Compiles and compares everything the next time.
@@ -55,23 +87,18 @@ impl Tables {
     /// has changed since the last time.
     pub fn enforce(
         &mut self,
-        datapath: &mut dyn Datapath,
         inventory: &Inventory,
         places: &Places,
         expected: Option<PortId>,
         touched: &Touched,
     ) -> Result<Enforced> {
         let begun = Instant::now();
-        let limits = datapath.limits();
-        let parked = parked(self.state(datapath)?, inventory, places, expected, &limits);
-        let key = |port: &Port| match places.get(&port.id) {
-            None => parked.get(&port.id).copied(),
-            Some(ifindex) => Some(PortKey::new(*ifindex, port.vlan().map_or(0, Vlan::id))),
-        };
-        let ports = inventory.ports.values();
-        let keys = ports
-            .filter_map(|port| Some((port.id, key(port)?)))
-            .collect();
+        let limits = self.limits();
+        let mut keys = parked(self.state()?, inventory, places, expected, &limits);
+        keys.extend(places.iter().filter_map(|(id, ifindex)| {
+            let vlan = inventory.ports.get(id)?.vlan();
+            Some((*id, PortKey::new(*ifindex, vlan.map_or(0, Vlan::id))))
+        }));
         let (compilation, reach) = match self.compilation.take() {
             Some(mut compilation) => {
                 let reach = compilation.update(inventory, &keys, touched, &limits);
@@ -81,7 +108,7 @@ impl Tables {
         };
         let compiled = begun.elapsed();
         let image = compilation.image();
-        let (state, next_generation) = self.known(datapath)?;
+        let (state, next_generation) = self.known()?;
         let of_part = reach
             .as_ref()
             .and_then(|reach| plan_part(state, image, reach, &limits, *next_generation));
@@ -100,11 +127,11 @@ impl Tables {
             .as_ref()
             .is_some_and(|(_, next)| *next != plan.next_generation)
         {
-            datapath.reserve_generations(plan.next_generation)?;
+            self.policy.reserve_generations(plan.next_generation)?;
         }
         let changes = plan.changes.len();
         if changes > 0 {
-            datapath.apply(&plan.changes, &plan.newcomers)?;
+            self.policy.apply(&plan.changes, &plan.newcomers)?;
         }
         self.held = held.map(|(state, _)| match is_part {
             true => (after(state, &plan.changes), plan.next_generation),
@@ -135,8 +162,8 @@ impl Tables {
     }
 
     /// Gives every port a new generation: each connection is judged once more, at its next packet.
-    pub fn judge_again(&mut self, datapath: &mut dyn Datapath) -> Result<()> {
-        let (mut state, first) = self.known(datapath)?.clone();
+    pub fn judge_again(&mut self) -> Result<()> {
+        let (mut state, first) = self.known()?.clone();
         (self.held, self.compilation) = (None, None);
         // Generation 0 means none.
         let mut next_generation = first.max(1);
@@ -146,16 +173,21 @@ impl Tables {
             next_generation += 1;
             changes.push(Change::Port(*key, Some(*port)));
         }
-        datapath.reserve_generations(next_generation)?;
-        datapath.apply(&changes, &BTreeSet::new())?;
+        self.policy.reserve_generations(next_generation)?;
+        self.policy.apply(&changes, &BTreeSet::new())?;
         self.held = Some((state, next_generation));
         Ok(())
     }
 
-    fn known(&mut self, datapath: &dyn Datapath) -> Result<&(State, u32)> {
+    /// Reads everything the next time: what is known may be wrong.
+    pub fn forget(&mut self) {
+        (self.held, self.compilation) = (None, None);
+    }
+
+    fn known(&mut self) -> Result<&(State, u32)> {
         match &mut self.held {
             Some(known) => Ok(known),
-            unknown => Ok(unknown.insert(datapath.state()?)),
+            unknown => Ok(unknown.insert(self.policy.state()?)),
         }
     }
 }

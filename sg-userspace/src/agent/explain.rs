@@ -94,7 +94,7 @@ impl Agent {
 
     /// A copy of all tables but those of connections, and the fragments, which come and go within seconds.
     fn memory(&mut self) -> Result<Memory> {
-        let mut memory = self.tables.state(&*self.datapath)?.to_memory();
+        let mut memory = self.held_state()?.to_memory();
         memory.settings = self.datapath.settings()?;
         memory.clock.set(self.datapath.now());
         Ok(memory)

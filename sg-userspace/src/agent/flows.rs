@@ -39,7 +39,7 @@ impl Agent {
         };
         let wanted = wanted.map(|port| port.read().map(|port| port.id));
         let tables = self.datapath.flow_tables();
-        let ports = self.tables.state(&*self.datapath)?.ports.values();
+        let ports = self.holding()?.ports.values();
         let slots: BTreeMap<u32, PortId> = ports
             .map(|port| (port.slot, PortId(uuid::Uuid::from_bytes(port.uuid))))
             .filter(|(_, id)| wanted.is_none_or(|wanted| wanted == Some(*id)))
@@ -47,19 +47,14 @@ impl Agent {
         Ok(FlowReader::new(tables, slots, filter))
     }
 
-    /// What takes over the connections of a document, which has to be of the port that `reference`
-    /// names, if it names one. The port need not have its interface yet: its policy is known without.
+    /// Says that connections of a port are to be taken over, which has to be the one that `reference` names,
+    /// if it names one. The port need not have its interface yet: its policy is known without, and a slot for
+    /// it is due.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchPort`] and [`Error::AmbiguousPort`]; [`Error::NoSlot`] for a port that is closed, of
-    /// which nothing can say what is permitted; [`Error::MalformedFlows`] for the document of another port.
-    pub fn import(
-        &mut self,
-        document: FlowDocument,
-        reference: Option<&str>,
-    ) -> Result<FlowImport> {
-        let id = document.port;
+    /// [`Error::NoSuchPort`] and [`Error::AmbiguousPort`]; [`Error::MalformedFlows`] if it is another port.
+    pub fn expect_flows(&mut self, id: PortId, reference: Option<&str>) -> Result<()> {
         let name = id.to_string();
         let reference = reference.unwrap_or(&name);
         let found = lookup::find(&self.desired.inventory, reference)?;
@@ -70,22 +65,37 @@ impl Agent {
             )));
         }
         if found.is_some() && self.entry(id)?.is_none() {
-            self.reconcile_expecting(Some(id))?;
+            self.due.expected = Some(id);
+            self.reconcile()?;
         }
+        Ok(())
+    }
+
+    /// What takes over the connections of a document, whose port was expected.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSlot`] for a port that is closed, of which nothing can say what is permitted.
+    pub fn import(
+        &mut self,
+        document: FlowDocument,
+        reference: Option<&str>,
+    ) -> Result<FlowImport> {
+        let id = document.port;
+        let name = id.to_string();
         let settings = self.datapath.settings()?;
-        let entry = self.entry(id)?.filter(|_| found.is_some());
-        let entry = entry.ok_or_else(|| Error::NoSlot(reference.into()))?;
-        let state = self.tables.state(&*self.datapath)?;
-        let gate = Gate::new(state, &entry, &settings);
+        let is_read = self.desired.inventory.ports.contains_key(&id);
+        let entry = self.entry(id)?.filter(|_| is_read);
+        let entry = entry.ok_or_else(|| Error::NoSlot(reference.unwrap_or(&name).into()))?;
+        let gate = Gate::new(&*self.held_state()?, &entry, &settings);
         let tables = self.datapath.flow_tables();
         Ok(FlowImport::new(tables, gate, document))
     }
 
     /// What the tables say of a port.
-    fn entry(&mut self, port: PortId) -> Result<Option<sg_common::layout::port::Port>> {
-        let state = self.tables.state(&*self.datapath)?;
+    fn entry(&self, port: PortId) -> Result<Option<sg_common::layout::port::Port>> {
         let uuid = port.0.into_bytes();
-        let mut entries = state.ports.values();
+        let mut entries = self.holding()?.ports.values();
         Ok(entries.find(|entry| entry.uuid == uuid).copied())
     }
 

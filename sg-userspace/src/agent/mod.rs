@@ -1,10 +1,13 @@
 //! What to do on which event: an inventory, an interface that comes or goes.
 //!
-//! Every event ends in the same [`reconcile`](Agent::links): what should be is computed again from
-//! the inventory and the interfaces, compared with what the kernel holds, and the difference is
-//! done. Nothing is remembered of how it came to be, so a lost event, an error or a restart heals
-//! at the next one.
+//! Every event ends in the same way: what should be is computed from the inventory and the interfaces,
+//! compared with what the kernel holds, and the difference is done. Nothing is remembered of how it came
+//! to be, so a lost event, an error or a restart heals at the next one.
+//!
+//! An event is noted, and taps are closed, at once; what is then to be written is due, and done as
+//! [`Work`] beside the agent.
 
+mod changes;
 mod contest;
 mod datapath;
 #[cfg(test)]
@@ -23,6 +26,7 @@ mod ports;
 mod readers;
 mod reconcile;
 mod settings;
+mod shared;
 mod stages;
 mod state;
 mod tell;
@@ -31,15 +35,16 @@ pub(crate) mod tests;
 mod transact;
 mod trouble;
 mod views;
+mod work;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use contest::Contests;
 pub use datapath::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PortCounts, SweptBy,
-    TableFill, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables, PortCounts,
+    SweptBy, TableFill, Visit,
 };
-use enforce::{Enforced, Places, Tables};
+use enforce::{Enforced, Holding, Places, Tables};
 pub use flows::{FlowImport, FlowReader};
 use interfaces::Interfaces;
 use pause::Pause;
@@ -47,12 +52,17 @@ use ports::Seen;
 pub use readers::{Process, Reader};
 use reconcile::Occasion;
 use settings::Operator;
+pub use shared::{Change, Shared, beside};
+use siphasher::sip128::SipHasher24;
 use trouble::Troubles;
 pub use trouble::{Other, Trouble};
+use work::Due;
+pub use work::{Done, Work};
 
 use crate::{
+    compile::Limits,
     error::{Error, Result},
-    model::{self, Fault, Inventory, Parsed, Port, Told},
+    model::{self, Fault, Inventory, Malformed, Parsed, Port, Told, Touched},
     netlink::LinkEvent,
     view::ApplyReport,
 };
@@ -60,7 +70,13 @@ use crate::{
 /// Keeps the kernel as the inventory says.
 pub struct Agent {
     datapath: Box<dyn Datapath>,
-    tables: Tables,
+    /// `None` while they are at work.
+    tables: Option<Box<Tables>>,
+    /// How much they hold.
+    limits: Limits,
+    /// What they hold, as of the last work.
+    holding: Result<Holding>,
+    due: Due,
     about: About,
     desired: Desired,
     links: Interfaces,
@@ -91,10 +107,10 @@ pub struct About {
 /// What should be.
 #[derive(Default)]
 struct Desired {
-    document: Option<Vec<u8>>,
+    document: Option<Digest>,
     /// What transactions have told, if they are what tells.
-    told: Option<Told>,
-    inventory: Inventory,
+    told: Option<Arc<Told>>,
+    inventory: Arc<Inventory>,
     faults: Vec<Fault>,
     revision: u64,
 }
@@ -102,8 +118,43 @@ struct Desired {
 impl Desired {
     /// Whether anything was ever told: before that nothing is changed.
     fn is_known(&self) -> bool {
-        let is_told = |told: &Told| told.revision() > 0;
+        let is_told = |told: &Arc<Told>| told.revision() > 0;
         self.document.is_some() || self.told.as_ref().is_some_and(is_told)
+    }
+}
+
+/// A document that was read against what is in force.
+pub struct Read {
+    digest: Digest,
+    parsed: Parsed,
+    touched: Touched,
+}
+
+/// What tells a document from others: a hundred thousand ports need not be kept as text too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest(u128);
+
+impl Digest {
+    /// The digest of a document.
+    pub fn of(document: &[u8]) -> Self {
+        Self(SipHasher24::new().hash(document).as_u128())
+    }
+}
+
+impl Read {
+    /// Reads a document, and finds what in it is not as it is in force. It takes its time: to be done beside
+    /// the agent.
+    ///
+    /// # Errors
+    ///
+    /// The document is no inventory.
+    pub fn new(document: &[u8], in_force: &Inventory) -> std::result::Result<Self, Malformed> {
+        let parsed = model::parse(document)?;
+        Ok(Self {
+            digest: Digest::of(document),
+            touched: Touched::between(in_force, &parsed.inventory),
+            parsed,
+        })
     }
 }
 
@@ -133,10 +184,18 @@ struct Failures {
 
 impl Agent {
     /// An agent without an inventory, which changes nothing until it has one.
-    pub fn new(datapath: Box<dyn Datapath>, about: About) -> Self {
+    pub fn new(
+        datapath: Box<dyn Datapath>,
+        policy: Box<dyn PolicyTables>,
+        about: About,
+    ) -> Self {
+        let mut tables = Box::new(Tables::new(policy));
         Self {
             datapath,
-            tables: Tables::default(),
+            limits: tables.limits(),
+            holding: tables.holding(),
+            tables: Some(tables),
+            due: Due::default(),
             about,
             desired: Desired::default(),
             links: Interfaces::default(),
@@ -152,40 +211,51 @@ impl Agent {
         }
     }
 
-    /// Reads a document, which changes nothing yet.
+    /// What is in force, to read a document against it.
     ///
     /// # Errors
     ///
-    /// [`crate::error::Error::Malformed`] when the document is no inventory. The status says so from then on.
-    /// [`crate::error::Error::OtherSource`] if transactions tell what should be.
-    pub fn read(&mut self, document: &[u8]) -> Result<Parsed> {
+    /// [`Error::OtherSource`] if transactions tell what should be.
+    pub fn inventory(&self) -> Result<Arc<Inventory>> {
         self.check_takes_documents()?;
-        model::parse(document).map_err(|malformed| {
-            tracing::warn!("the inventory was not taken: {malformed}");
-            self.failures.document = Some(malformed.to_string());
-            malformed.into()
-        })
+        Ok(self.desired.inventory.clone())
     }
 
-    /// Takes what was read from a document for what should be.
+    /// Says in the status that the newest document is no inventory.
+    pub fn refuse(&mut self, malformed: Malformed) -> Error {
+        tracing::warn!("the inventory was not taken: {malformed}");
+        self.failures.document = Some(malformed.to_string());
+        malformed.into()
+    }
+
+    /// Takes a document, as it was read, for what should be. Returns what was before.
     ///
     /// # Errors
     ///
-    /// [`crate::error::Error::Datapath`] when the kernel refused a part; it is tried again at the next event.
-    pub fn take(&mut self, document: &[u8], parsed: Parsed) -> Result<ApplyReport> {
-        let Parsed { inventory, faults } = parsed;
-        let revision = self.desired.revision + 1;
-        self.desired = Desired {
-            document: Some(document.into()),
-            inventory,
+    /// [`Error::Datapath`] when it is not known what is attached; it is tried again.
+    pub fn take(&mut self, document: Read) -> Result<Arc<Inventory>> {
+        let Read {
+            digest,
+            parsed: Parsed { inventory, faults },
+            touched,
+        } = document;
+        let desired = Desired {
+            document: Some(digest),
+            inventory: Arc::new(inventory),
             faults,
-            revision,
+            revision: self.desired.revision + 1,
             told: None,
         };
+        let before = std::mem::replace(&mut self.desired, desired);
         self.failures.document = None;
-        self.tables.forget_compiled();
-        let changes = self.reconcile()?;
-        let (ports, faults) = (self.tally(), self.faults());
+        self.due.touched.extend(touched);
+        self.reconcile()?;
+        Ok(before.inventory)
+    }
+
+    /// What became of the document that was taken last, which took so many changes of the tables.
+    pub fn apply_report(&self, changes: usize) -> ApplyReport {
+        let (revision, ports, faults) = (self.desired.revision, self.tally(), self.faults());
         for fault in &faults {
             tracing::warn!("{fault}");
         }
@@ -203,27 +273,26 @@ impl Agent {
             faults = faults.len(),
             "applied the inventory"
         );
-        Ok(ApplyReport {
+        ApplyReport {
             changes,
             ports,
             faults,
-        })
+        }
     }
 
-    /// Reads a document and takes it. Errors are those of both.
-    pub fn apply(&mut self, document: &[u8]) -> Result<ApplyReport> {
-        let parsed = self.read(document)?;
-        self.take(document, parsed)
-    }
-
-    /// Takes the content of the inventory's file, unless it is what is in force.
-    pub fn file_changed(&mut self, content: Result<Vec<u8>>) -> Result<()> {
+    /// Whether the content of the inventory's file is to be taken: it can be read, and is not what is in
+    /// force.
+    ///
+    /// # Errors
+    ///
+    /// That of the reading; what is in force stays.
+    pub fn is_new(&mut self, content: Result<Digest>) -> Result<bool> {
         match content {
-            Ok(document) if self.desired.document.as_ref() == Some(&document) => {
+            Ok(document) if self.desired.document == Some(document) => {
                 self.failures.document = None;
-                Ok(())
+                Ok(false)
             }
-            Ok(document) => self.apply(&document).map(drop),
+            Ok(_) => Ok(true),
             Err(error) => {
                 tracing::warn!("the inventory in force stays: {error}");
                 self.failures.document = Some(error.to_string());
@@ -232,12 +301,12 @@ impl Agent {
         }
     }
 
-    /// Takes note of interfaces, and does what follows.
-    pub fn links(&mut self, event: LinkEvent) -> Result<()> {
-        self.burst([event])
-    }
-
-    /// As [`Agent::links`], for what happened at once: what follows is done once.
+    /// Takes note of what happened to interfaces, and closes those that are to be filtered; what else follows
+    /// is due.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Datapath`] when it is not known what is attached; it is tried again.
     pub fn burst(&mut self, events: impl IntoIterator<Item = LinkEvent>) -> Result<()> {
         self.failures.links = None;
         let (mut changed, mut stirred) = (false, false);
@@ -246,7 +315,7 @@ impl Agent {
             changed |= self.links.note(event);
         }
         match (changed, stirred) {
-            (true, _) => self.reconcile().map(drop),
+            (true, _) => self.reconcile(),
             (false, true) => self.tend(Occasion::News),
             (false, false) => Ok(()),
         }
@@ -263,7 +332,7 @@ impl Agent {
     pub fn check(&mut self) -> Result<()> {
         self.contests.next_round();
         if self.failures.enforce.is_some() && self.pause.is_over() {
-            return self.reconcile().map(drop);
+            return self.reconcile();
         }
         self.tend(Occasion::Clock)
     }

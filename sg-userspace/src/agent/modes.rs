@@ -1,14 +1,14 @@
 //! Where what each VM sends is to be judged.
 
 use super::{Agent, Mode, Reader};
-use crate::{model::Port, netlink::Link, settings::FromVm};
+use crate::{netlink::Link, settings::FromVm};
 
 impl Agent {
     /// Where what is sent at an interface is to be judged, where these read frames before tc.
     pub(super) fn wanted_mode(&self, link: &Link, readers: &[Reader]) -> Mode {
-        let ports = self.desired.inventory.ports.values();
-        let is_its = |port: &&Port| port.interface.as_str() == link.name && port.vlan().is_none();
-        let port = ports.clone().find(is_its).map(|port| port.id);
+        let mut ports = self.desired.inventory.ports_at(&link.name);
+        let port = ports.find(|port| port.vlan().is_none());
+        let port = port.map(|port| port.id);
         let is_carried = || readers.iter().any(|reader| reader.carries(link));
         match self.operator.from_vm.of(port) {
             FromVm::Tc => Mode::Tc,

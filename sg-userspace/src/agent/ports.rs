@@ -1,6 +1,6 @@
 //! The ports and their states, as the kernel says them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     Agent, Attachment, Look, Mode, Trouble, Troubles,
@@ -62,9 +62,9 @@ impl Agent {
             errors.push(error.to_string());
             Vec::new()
         });
-        let written = match self.tables.state(&*self.datapath) {
-            Ok(state) => {
-                let ports = state.ports.iter();
+        let written = match &self.holding {
+            Ok(holding) => {
+                let ports = holding.ports.iter();
                 let entry = ports.map(|(key, port)| ((key.ifindex, key.vlan), port.uuid));
                 entry.collect()
             }
@@ -82,10 +82,11 @@ impl Agent {
         };
         // At XDP frames are judged before anybody reads them.
         let is_read_first = |link: &&Link| look.modes.get(&link.ifindex) != Some(&Mode::Xdp);
-        let links = self
-            .spots()
-            .filter_map(|spot| spot.link)
-            .filter(is_read_first);
+        let is_ours = |link: &&Link| {
+            let inventory = &self.desired.inventory;
+            inventory.has_interface(&link.name) || self.seen.attached.contains_key(&link.ifindex)
+        };
+        let links = self.links.all().filter(is_ours).filter(is_read_first);
         let mut troubles = readers::troubles(&readers, links);
         for (ifindex, trouble) in look.troubles {
             // One that is being deleted looks like one that was moved until netlink has told.
@@ -105,7 +106,22 @@ impl Agent {
 
     /// The ports by state, as of the last look.
     pub fn tally(&self) -> PortTally {
-        self.spots().map(|spot| self.state(spot)).collect()
+        let inventory = &self.desired.inventory;
+        let here = self.links.all().flat_map(|link| {
+            let ports = inventory.ports_at(&link.name).map(AnyPort::Read);
+            ports.map(|port| Spot {
+                port: Some(port),
+                link: Some(link),
+            })
+        });
+        let closed = inventory.closed.iter().map(AnyPort::Closed);
+        let closed = closed.map(|port| self.spot_of(port));
+        let spots = here.chain(closed).chain(self.left_behind());
+        let mut tally: PortTally = spots.map(|spot| self.state(spot)).collect();
+        let here = self.links.all();
+        let here: usize = here.map(|link| inventory.ports_at(&link.name).count()).sum();
+        tally.elsewhere += inventory.ports.len() - here;
+        tally
     }
 
     pub(super) fn view(&self, port: AnyPort<'_>) -> PortView {
@@ -128,11 +144,9 @@ impl Agent {
     /// Interfaces that we have attached to and that no port of the inventory has any more: they stay
     /// closed, because a shortened inventory must not open anything.
     fn left_behind(&self) -> impl Iterator<Item = Spot<'_>> {
-        let interfaces = self.desired.inventory.interfaces();
-        let wanted: BTreeSet<_> = interfaces.map(Interface::as_str).collect();
         let links = self.seen.attached.keys();
         let links = links.filter_map(|ifindex| self.links.get(*ifindex));
-        let links = links.filter(move |link| !wanted.contains(link.name.as_str()));
+        let links = links.filter(|link| !self.desired.inventory.has_interface(&link.name));
         links.map(|link| Spot {
             port: None,
             link: Some(link),

@@ -1,15 +1,16 @@
 //! From what should be to what is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{
     Agent, Attachment, Look, Trouble, Troubles,
     enforce::{Enforced, Places},
     lookup,
+    work::Attached,
 };
 use crate::{
     error::Result,
-    model::{Interface, PortId, Security, Touched},
+    model::{PortId, Security, Touched},
     netlink::Link,
 };
 
@@ -22,59 +23,51 @@ pub enum Occasion {
     News,
 }
 
-/// Interfaces that were attached to, and what became of it.
-type Attached = BTreeMap<u32, Attachment>;
-
 impl Agent {
-    /// First closes, then enforces, then forgets: an interface is never open in between.
-    pub(super) fn reconcile(&mut self) -> Result<usize> {
-        self.reconcile_expecting(None)
-    }
-
-    /// As [`Agent::reconcile`], and gives a port a slot even if it has no interface.
-    pub(super) fn reconcile_expecting(&mut self, port: Option<PortId>) -> Result<usize> {
+    /// Closes; what is to be enforced is due then, and what is to be forgotten after that: an interface is
+    /// never open in between.
+    ///
+    /// # Errors
+    ///
+    /// It is not known what is attached, and nothing can be written.
+    pub(super) fn reconcile(&mut self) -> Result<()> {
         if !self.desired.is_known() {
-            return Ok(0);
+            return Ok(());
         }
-        self.close_and_enforce(port, &Touched::default())
+        match self.close_interfaces(Occasion::News) {
+            Ok(attached) => {
+                self.places_are_due(attached);
+                Ok(())
+            }
+            Err(error) => {
+                self.due.anew = true;
+                let failed = self.note_enforced(Err(error));
+                self.look();
+                failed.map(drop)
+            }
+        }
     }
 
     /// As [`Agent::reconcile`], for what has changed in the inventory, which reaches no further. Where no port
     /// has come, gone or changed, the interfaces are what they were.
-    pub(super) fn reconcile_touched(&mut self, touched: &Touched) -> Result<usize> {
-        let had_failed = self.failures.enforce.is_some();
-        if touched.is_empty() && !had_failed {
-            self.enforced.reached.clear();
-            return Ok(0);
+    pub(super) fn reconcile_touched(&mut self, touched: Touched) -> Result<()> {
+        self.enforced.reached.clear();
+        let is_about_ports = !touched.ports.is_empty() || self.failures.enforce.is_some();
+        self.due.enforce |= !touched.is_empty() && self.desired.is_known();
+        self.due.touched.extend(touched);
+        match is_about_ports {
+            true => self.reconcile(),
+            false => Ok(()),
         }
-        if had_failed || !touched.ports.is_empty() {
-            return self.close_and_enforce(None, touched);
-        }
-        let closed = self.enforced.closed.clone();
-        let enforced = self.enforce(None, touched);
-        let done = self.note_enforced(enforced);
-        if done.is_err() || closed != self.enforced.closed {
-            self.look();
-        }
-        done
     }
 
-    fn close_and_enforce(&mut self, expected: Option<PortId>, touched: &Touched) -> Result<usize> {
-        let attached = self.close_interfaces(Occasion::News);
-        // What was touched is then not in what was compiled.
-        let attached = attached.inspect_err(|_| self.tables.forget_compiled());
-        let enforced = attached.and_then(|attached| {
-            self.places = self.places(&attached);
-            let enforced = self.enforce(expected, touched);
-            self.forget_interfaces(&attached);
-            enforced
-        });
-        let done = self.note_enforced(enforced);
-        self.look();
-        done
+    fn places_are_due(&mut self, attached: Attached) {
+        self.places = self.places(&attached);
+        self.due.attached = Some(attached);
+        self.due.enforce = true;
     }
 
-    fn note_enforced(&mut self, enforced: Result<Enforced>) -> Result<usize> {
+    pub(super) fn note_enforced(&mut self, enforced: Result<Enforced>) -> Result<usize> {
         match enforced {
             Ok(enforced) => {
                 self.failures.enforce = None;
@@ -90,7 +83,7 @@ impl Agent {
         }
     }
 
-    /// Puts filters back where they are not, or not first, and writes what now can be written.
+    /// Puts filters back where they are not, or not first; what now can be written is due.
     pub(super) fn tend(&mut self, occasion: Occasion) -> Result<()> {
         if !self.desired.is_known() {
             return Ok(());
@@ -101,19 +94,13 @@ impl Agent {
         };
         let places = attached.as_ref().map(|attached| self.places(attached));
         let is_all_written = places.is_ok_and(|places| places.iter().all(is_written));
-        // What the kernel has refused waits for its turn.
-        if attached.is_ok() && !is_all_written && self.failures.enforce.is_none() {
-            return self.reconcile().map(drop);
-        }
         self.look();
+        // What the kernel has refused waits for its turn.
+        if !is_all_written && self.failures.enforce.is_none() {
+            self.places_are_due(attached?);
+            return Ok(());
+        }
         attached.map(drop)
-    }
-
-    fn enforce(&mut self, expected: Option<PortId>, touched: &Touched) -> Result<Enforced> {
-        let (inventory, places) = (&self.desired.inventory, &self.places);
-        let datapath = &mut *self.datapath;
-        self.tables
-            .enforce(datapath, inventory, places, expected, touched)
     }
 
     /// Attaches to the interface of every port of the inventory, also of those that are closed; and puts
@@ -196,27 +183,29 @@ impl Agent {
     }
 
     fn wanted_links(&self) -> impl Iterator<Item = &Link> {
-        let interfaces = self.desired.inventory.interfaces().map(Interface::as_str);
-        interfaces.filter_map(|name| self.links.get(self.ifindex(name)?))
+        let inventory = &self.desired.inventory;
+        let links = self.links.all();
+        links.filter(|link| inventory.has_interface(&link.name))
     }
 
     /// Where the open ports are. A port whose interface has no program is not enforced, and so has
     /// no place.
     fn places(&self, attached: &Attached) -> Places {
-        let ports = self.desired.inventory.ports.values();
-        let places =
-            ports.filter_map(|port| Some((port.id, self.ifindex(port.interface.as_str())?)));
-        places
-            .filter(|(_, ifindex)| {
-                let there = attached.get(ifindex);
-                matches!(there, Some(Attachment::InForce | Attachment::Behind))
-            })
-            .collect()
+        let is_filtered = |link: &&Link| {
+            let there = attached.get(&link.ifindex);
+            matches!(there, Some(Attachment::InForce | Attachment::Behind))
+        };
+        let links = self.links.all().filter(is_filtered);
+        let places = links.flat_map(|link| {
+            let ports = self.desired.inventory.ports_at(&link.name);
+            ports.map(|port| (port.id, link.ifindex))
+        });
+        places.collect()
     }
 
     /// Gives up interfaces that are gone. One that is there but whose port left the inventory
     /// stays attached, and so is closed: a shortened inventory must not open anything.
-    fn forget_interfaces(&mut self, attached: &Attached) {
+    pub(super) fn forget_interfaces(&mut self, attached: &Attached) {
         // What netlink says is not enough: an interface that was moved away lives on.
         let is_gone = |(_, attachment): &(&u32, &Attachment)| **attachment == Attachment::Gone;
         for (ifindex, _) in attached.iter().filter(is_gone) {

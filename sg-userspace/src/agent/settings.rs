@@ -18,8 +18,6 @@ pub(super) struct Operator {
     error: Option<String>,
     /// Where what VMs send is to be judged.
     pub(super) from_vm: Wishes,
-    /// Settings were switched, and connections were not judged since.
-    unjudged: bool,
 }
 
 impl Agent {
@@ -59,16 +57,12 @@ impl Agent {
         self.operator.from_vm = wanted.from_vm;
         if old != new {
             self.datapath.set_settings(&new)?;
-            self.operator.unjudged |= old.switches != new.switches;
+            self.due.judge |= old.switches != new.switches;
         }
         if old != new || moved {
             for setting in self.views(&new).iter().filter(|set| set.is_changed()) {
                 tracing::info!("set {} = {}", setting.key, setting.value);
             }
-        }
-        if self.operator.unjudged {
-            self.tables.judge_again(&mut *self.datapath)?;
-            self.operator.unjudged = false;
         }
         match moved {
             true => self.tend(Occasion::News),

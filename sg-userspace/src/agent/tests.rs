@@ -5,6 +5,7 @@ mod faults;
 mod fixture;
 mod flows;
 mod settings;
+mod settled;
 mod show;
 mod tally;
 mod transact;

@@ -1,9 +1,11 @@
 //! What a writer tells, one transaction after the other.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use super::{Agent, lookup::AnyPort};
 use crate::{
     error::{Error, Result},
-    model::{Fault, Named, PortId, Step, Told, Touched, Transaction},
+    model::{Fault, Inventory, Named, PortId, Step, Told, Transaction},
     view::{Objects, PortOutcome, TransactionReport, TransactionsView},
 };
 
@@ -21,54 +23,74 @@ impl Agent {
     /// [`Error::Datapath`] when the kernel refused a part; it is tried again.
     pub fn recall(&mut self, steps: impl IntoIterator<Item = Step>) -> Result<()> {
         let mut told = Told::default();
+        let inventory = Arc::make_mut(&mut self.desired.inventory);
         for step in steps {
-            told.take(&mut self.desired.inventory, step);
+            told.take(inventory, step);
         }
-        self.desired.told = Some(told);
+        self.desired.told = Some(Arc::new(told));
         self.settle_told();
-        self.tables.forget_compiled();
+        self.due.anew = true;
         for fault in &self.desired.faults {
             tracing::warn!("{fault}");
         }
-        self.reconcile().map(drop)
+        self.reconcile()
     }
 
-    /// What a transaction comes to, and what it names. Changes nothing yet.
+    /// What a transaction is compared with.
     ///
     /// # Errors
     ///
-    /// [`Error::MalformedTransaction`]; [`Error::Conflict`]; [`Error::OtherSource`] if the daemon follows an
-    /// inventory.
-    pub fn step(&self, body: &[u8]) -> Result<(Step, Named)> {
-        let told = self.told()?;
-        let transaction = Transaction::parse(body).map_err(|error| {
-            tracing::warn!("a transaction was not understood: {error}");
-            Error::MalformedTransaction(error)
-        })?;
-        let named = transaction.named();
-        let step = told.step(&self.desired.inventory, transaction);
-        let step = step.inspect_err(|conflict| tracing::warn!("{conflict}"))?;
-        Ok((step, named))
+    /// [`Error::OtherSource`] if the daemon follows an inventory.
+    pub fn basis(&self) -> Result<Basis> {
+        Ok(Basis {
+            told: self.told()?.clone(),
+            inventory: self.desired.inventory.clone(),
+        })
     }
 
-    /// Takes a step for what should be; returns when the kernel enforces it.
+    /// Takes a step for what should be. What of it is to be written is due.
     ///
     /// # Errors
     ///
-    /// [`Error::Datapath`] when the kernel refused a part; it is tried again at the next event.
-    pub fn take_step(&mut self, step: Step, named: &Named) -> Result<TransactionReport> {
+    /// [`Error::Datapath`] when it is not known what is attached; it is tried again.
+    pub fn take_step(&mut self, step: Step, named: Named) -> Result<Taken> {
         let Some(told) = &mut self.desired.told else {
             return Err(Error::OtherSource(BY_INVENTORY));
         };
-        let touched = told.take(&mut self.desired.inventory, step);
-        let revision = told.revision();
-        let news = told.faults_of(named);
-        self.settle_told();
+        // Neither is copied: who has compared with them has let go of them.
+        let told = Arc::make_mut(told);
+        let touched = told.take(Arc::make_mut(&mut self.desired.inventory), step);
+        let news = told.faults_of(&named);
         for fault in &news {
             tracing::warn!("{fault}");
         }
-        let changes = self.reconcile_touched(&touched)?;
-        let report = self.report(revision, changes, &touched, named, news);
+        self.settle_told();
+        let ports = named.ports.iter().chain(&named.trusted).chain(&touched.ports);
+        let taken = Taken {
+            revision: self.desired.revision,
+            ports: ports.copied().collect(),
+            news,
+        };
+        self.reconcile_touched(touched)?;
+        Ok(taken)
+    }
+
+    /// What became of a step, which took so many changes of the tables.
+    pub fn transaction_report(&self, taken: Taken, changes: usize) -> TransactionReport {
+        let Taken {
+            revision,
+            ports,
+            news,
+        } = taken;
+        let ids = ports.union(&self.enforced.reached);
+        let ports = ids.filter_map(|id| Some((*id, self.outcome(*id)?)));
+        let unfit = self.enforced.faults.iter().cloned();
+        let report = TransactionReport {
+            revision,
+            changes,
+            ports: ports.collect(),
+            faults: news.into_iter().chain(unfit).collect(),
+        };
         tracing::info!(
             revision,
             changes,
@@ -76,14 +98,7 @@ impl Agent {
             faults = report.faults.len(),
             "applied a transaction"
         );
-        Ok(report)
-    }
-
-    /// What was told, in as few steps as it takes.
-    pub fn snapshot(&self) -> Vec<Step> {
-        let told = self.desired.told.as_ref();
-        told.map(|told| told.snapshot(&self.desired.inventory))
-            .unwrap_or_default()
+        report
     }
 
     /// What was told, in numbers.
@@ -114,7 +129,7 @@ impl Agent {
         }
     }
 
-    fn told(&self) -> Result<&Told> {
+    fn told(&self) -> Result<&Arc<Told>> {
         let told = self.desired.told.as_ref();
         told.ok_or(Error::OtherSource(BY_INVENTORY))
     }
@@ -123,28 +138,6 @@ impl Agent {
         if let Some(told) = &self.desired.told {
             self.desired.faults = told.faults().cloned().collect();
             self.desired.revision = told.revision();
-        }
-    }
-
-    fn report(
-        &self,
-        revision: u64,
-        changes: usize,
-        touched: &Touched,
-        named: &Named,
-        news: Vec<Fault>,
-    ) -> TransactionReport {
-        let named_ports = named.ports.iter().chain(&named.trusted);
-        let ids = named_ports
-            .chain(&touched.ports)
-            .chain(&self.enforced.reached);
-        let ports = ids.filter_map(|id| Some((*id, self.outcome(*id)?)));
-        let unfit = self.enforced.faults.iter().cloned();
-        TransactionReport {
-            revision,
-            changes,
-            ports: ports.collect(),
-            faults: news.into_iter().chain(unfit).collect(),
         }
     }
 
@@ -162,5 +155,43 @@ impl Agent {
             state,
             why: self.note(spot, state),
         })
+    }
+}
+
+/// What is in force, as transactions have told it.
+pub struct Basis {
+    told: Arc<Told>,
+    inventory: Arc<Inventory>,
+}
+
+/// A step that was taken.
+pub struct Taken {
+    revision: u64,
+    /// The ports that it names, and those that it has changed.
+    ports: BTreeSet<PortId>,
+    /// What was left out of what it names.
+    news: Vec<Fault>,
+}
+
+impl Basis {
+    /// What a transaction comes to, and what it names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MalformedTransaction`]; [`Error::Conflict`].
+    pub fn step(&self, body: &[u8]) -> Result<(Step, Named)> {
+        let transaction = Transaction::parse(body).map_err(|error| {
+            tracing::warn!("a transaction was not understood: {error}");
+            Error::MalformedTransaction(error)
+        })?;
+        let named = transaction.named();
+        let step = self.told.step(&self.inventory, transaction);
+        let step = step.inspect_err(|conflict| tracing::warn!("{conflict}"))?;
+        Ok((step, named))
+    }
+
+    /// What was told, in as few steps as it takes.
+    pub fn snapshot(&self) -> Vec<Step> {
+        self.told.snapshot(&self.inventory)
     }
 }

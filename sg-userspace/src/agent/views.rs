@@ -33,14 +33,14 @@ impl Agent {
     /// How the daemon is doing; `flows` says how full the flow tables are.
     pub fn status(&mut self, flows: Vec<TableFill>) -> Result<StatusView> {
         self.look();
-        let limits = self.datapath.limits();
-        let state = self.tables.state(&*self.datapath)?;
-        let policy = Table::ALL.map(|table| TableFill {
+        let rows = self.holding()?.rows.iter();
+        let policy = Table::ALL.into_iter().zip(rows);
+        let policy = policy.map(|(table, rows)| TableFill {
             name: table.name(),
-            used: state.count(table) as u64,
-            capacity: limits.of(table) as u64,
+            used: *rows as u64,
+            capacity: self.limits.of(table) as u64,
         });
-        let tables = policy.into_iter().chain(flows).map(|table| {
+        let tables = policy.chain(flows).map(|table| {
             let bytes = self.datapath.memory(table.name);
             table_view(table, bytes)
         });
@@ -222,15 +222,14 @@ impl Agent {
     }
 
     /// What was counted at a port. A port that is not in the tables has no slot to count it by.
-    fn counts(&mut self, port: Option<PortId>) -> Result<PortCounts> {
+    fn counts(&self, port: Option<PortId>) -> Result<PortCounts> {
         let slot = self.slot(port)?;
         slot.map_or(Ok(PortCounts::NONE), |slot| self.datapath.counters(slot))
     }
 
-    fn slot(&mut self, port: Option<PortId>) -> Result<Option<u32>> {
-        let state = self.tables.state(&*self.datapath)?;
+    fn slot(&self, port: Option<PortId>) -> Result<Option<u32>> {
         let uuid = port.map(|port| *port.0.as_bytes());
-        let mut ports = state.ports.values();
+        let mut ports = self.holding()?.ports.values();
         let port = ports.find(|port| Some(port.uuid) == uuid);
         Ok(port.map(|port| port.slot))
     }

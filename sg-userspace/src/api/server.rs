@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::{
-    agent::Agent,
+    agent::{Shared, beside},
     error::{Error, Result},
     flows::FlowFilter,
     store::{Journal, Store},
@@ -33,7 +33,7 @@ const LARGEST_INVENTORY: usize = 512 << 20;
 /// What the routes work on.
 #[derive(Clone)]
 struct Daemon {
-    agent: Arc<Mutex<Agent>>,
+    shared: Shared,
     source: Source,
 }
 
@@ -47,7 +47,7 @@ pub enum Source {
 }
 
 /// Every route of the interface.
-pub fn router(agent: Arc<Mutex<Agent>>, source: Source) -> Router {
+pub fn router(shared: Shared, source: Source) -> Router {
     Router::new()
         .route("/v1/inventory", put(inventory))
         .route(
@@ -68,33 +68,32 @@ pub fn router(agent: Arc<Mutex<Agent>>, source: Source) -> Router {
         .route("/v1/explain", post(explain))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST_INVENTORY))
-        .with_state(Daemon { agent, source })
+        .with_state(Daemon { shared, source })
 }
 
-/// What is understood is kept before it is applied: what the kernel refuses is tried again, by a
-/// restarted daemon too. The agent stays locked, so that the file holds what was taken last.
 async fn inventory(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<ApplyReport>> {
-    let mut agent = daemon.agent.lock().await;
-    let parsed = agent.read(&body)?;
-    if let Source::Inventory(store) = &daemon.source {
-        store.replace(&body)?;
-    }
-    agent.take(&body, parsed).map(Json)
+    let Daemon { shared, source } = daemon;
+    let keep = move |document: &[u8]| match source {
+        Source::Inventory(store) => store.replace(document),
+        Source::Transactions(_) => Ok(()),
+    };
+    let report = shared.change(|change| async move { change.document(body, keep).await });
+    report.await.map(Json)
 }
 
 async fn settings(State(daemon): State<Daemon>) -> Result<Json<SettingsView>> {
-    daemon.agent.lock().await.settings().map(Json)
+    daemon.shared.agent().await.settings().map(Json)
 }
 
 /// Counts the connections beside the agent.
 async fn status(State(daemon): State<Daemon>) -> Result<Json<StatusView>> {
-    let tables = daemon.agent.lock().await.flow_tables();
+    let tables = daemon.shared.agent().await.flow_tables();
     let flows = beside(move || tables.fill()).await?;
-    daemon.agent.lock().await.status(flows).map(Json)
+    daemon.shared.agent().await.status(flows).map(Json)
 }
 
 async fn ports(State(daemon): State<Daemon>) -> Json<Vec<PortView>> {
-    let mut agent = daemon.agent.lock().await;
+    let mut agent = daemon.shared.agent().await;
     agent.look();
     Json(agent.ports())
 }
@@ -105,13 +104,13 @@ async fn port(State(daemon): State<Daemon>, Path(port): Path<String>) -> Result<
         port: Some(port.clone()),
         ..FlowFilter::default()
     };
-    let reader = daemon.agent.lock().await.flows(filter)?;
+    let reader = daemon.shared.agent().await.flows(filter)?;
     let flows = beside(move || reader.all()).await?;
-    daemon.agent.lock().await.port(&port, &flows).map(Json)
+    daemon.shared.agent().await.port(&port, &flows).map(Json)
 }
 
 async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {
-    Json(daemon.agent.lock().await.groups())
+    Json(daemon.shared.agent().await.groups())
 }
 
 #[derive(Deserialize)]
@@ -123,29 +122,14 @@ async fn counters(
     State(daemon): State<Daemon>,
     Query(which): Query<Which>,
 ) -> Result<Json<Vec<PortCounters>>> {
-    daemon
-        .agent
-        .lock()
-        .await
-        .counters(which.port.as_deref())
-        .map(Json)
+    let mut agent = daemon.shared.agent().await;
+    agent.counters(which.port.as_deref()).map(Json)
 }
 
 async fn explain(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<ExplainView>> {
     let request: ExplainRequest = serde_json::from_slice(&body)
         .map_err(|error| Error::Usage(format!("the request is not understood: {error}")))?;
-    daemon.agent.lock().await.explain(&request).map(Json)
-}
-
-/// Does what takes its time beside the tasks that wait for events.
-async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    // A panic there has been told on the standard error.
-    done.unwrap_or_else(|ended| {
-        Err(Error::Datapath(format!(
-            "the work was not finished: {ended}"
-        )))
-    })
+    daemon.shared.agent().await.explain(&request).map(Json)
 }
 
 async fn unknown() -> (StatusCode, Json<ErrorView>) {

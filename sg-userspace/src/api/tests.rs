@@ -1,15 +1,15 @@
 //! The interface from end to end: a client, a socket, the routes, an agent on a pretended kernel.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use clap::Parser;
 use serde_json::json;
 use sg_common::hook::Hook;
-use tokio::sync::Mutex;
 
 use super::*;
 use crate::{
     agent::{
+        Shared,
         double::Double,
         tests::{LINK, WEB1, agent, flow, inventory},
     },
@@ -34,7 +34,7 @@ impl Daemon {
         let (mut agent, kernel) = agent();
         agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
         let store = Store::new(&directory.path().join("inventory.json"));
-        let router = router(Arc::new(Mutex::new(agent)), Source::Inventory(store));
+        let router = router(Shared::new(agent), Source::Inventory(store));
         tokio::spawn(async { axum::serve(listener, router).await });
         Self {
             directory,

@@ -25,7 +25,7 @@ use super::occupancy::Occupancy;
 use super::removal;
 use super::shares::Slotted;
 use super::sweep;
-use super::tables::{Raw, room, take};
+use super::tables::{Maps, Raw, room};
 use crate::agent::{Added, FlowTables, TableFill, Visit};
 
 /// The program that stores a connection.
@@ -255,19 +255,18 @@ struct Table<K> {
 
 impl<K: Pod> Table<K> {
     fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
-        let room = room(object, name)?;
-        let fd = match object.map(name) {
-            Some(Map::HashMap(data)) => data.fd().as_fd(),
+        let map = object.open_map(name)?;
+        let fd = match &map {
+            Map::HashMap(data) => data.fd().as_fd(),
             _ => return Err(Error::NoMap { name }),
         };
         let fd = fd.try_clone_to_owned();
         let fd = fd.map_err(|error| Error::map("open", name)(MapError::IoError(error)))?;
-        let map = take(object, name)?;
         Ok(Self {
             name,
-            room,
+            room: room(&map, name)?,
             fd,
-            map,
+            map: map.try_into().map_err(Error::map("open", name))?,
         })
     }
 

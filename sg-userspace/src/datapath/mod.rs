@@ -23,6 +23,7 @@ mod occupancy;
 mod order;
 mod pins;
 mod place;
+mod policy;
 mod port_table;
 mod programs;
 mod qdiscs;
@@ -34,32 +35,30 @@ mod sys;
 mod tables;
 mod tcx;
 mod verify;
-mod writes;
 mod xdp;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use aya_log::EbpfLogger;
 use bytemuck::Zeroable;
 use sg_common::hook::Direction;
-use sg_common::layout::maps::{Node, name};
+use sg_common::layout::maps::name;
 use sg_common::layout::settings::{Settings, Ticks};
 use sg_common::layout::sweep::Sweep;
 
 pub use error::Error;
 pub use object::Sizes;
 pub use pins::Way;
+pub use policy::Policy;
 pub use sweep::Sweeper;
 
 use crate::agent::{
     Attachment, Datapath, FlowTables, Hooked, Look, Mode, PortCounts, Reader, SweptBy, Trouble,
 };
-use crate::compile::{Limits, Table};
 use crate::host::Lock;
 use crate::netlink::Link;
-use crate::plan::{Change, State};
+use crate::plan::State;
 use error::Result;
 use flow_tables::KernelFlows;
 use keeper::Keeper;
@@ -74,10 +73,9 @@ use tables::Tables;
 /// Reads what the kernel programs log, and passes it on to the log of this program.
 pub type KernelLog = EbpfLogger<&'static dyn log::Log>;
 
-/// The kernel side of one daemon.
+/// The kernel side of one daemon, but for the policy's tables, which are only read here.
 pub struct Kernel {
     tables: Tables,
-    shares: Shares,
     flows: Arc<KernelFlows>,
     memory: MapMemory,
     sweeping: Sweeping,
@@ -99,8 +97,8 @@ impl Kernel {
         root: &Path,
         way: Option<Way>,
         sizes: Sizes,
-    ) -> Result<(Kernel, Option<KernelLog>)> {
-        let pins = Pins::open(root)?;
+    ) -> Result<(Kernel, Policy, Option<KernelLog>)> {
+        let mut pins = Pins::open(root)?;
         let mut object = object::load(&pins, sizes)?;
         let log = match EbpfLogger::init(&mut object) {
             Ok(log) => Some(log),
@@ -120,11 +118,16 @@ impl Kernel {
             tables.set_settings(&Settings::DEFAULT)?;
         }
         let keeper = Keeper::open(root, &pins)?;
+        let policy = Policy {
+            tables,
+            shares,
+            flows: flows.clone(),
+        };
+        let tables = Tables::open(&mut pins)?;
         let links = Links::open(pins, way, object)?;
         memory.find_others();
         let kernel = Kernel {
             tables,
-            shares,
             flows,
             memory,
             sweeping,
@@ -133,7 +136,7 @@ impl Kernel {
             owners: Owners::default(),
             keeper,
         };
-        Ok((kernel, log))
+        Ok((kernel, policy, log))
     }
 
     /// Keeps the directory of the pins locked, also when somebody has removed it and it is made again.
@@ -214,24 +217,8 @@ impl Datapath for Kernel {
         Ok(self.links.release(interface)?)
     }
 
-    fn limits(&self) -> Limits {
-        limits(&self.tables)
-    }
-
-    fn state(&self) -> crate::error::Result<(State, u32)> {
-        Ok((self.tables.state()?, self.tables.node()?.next_generation))
-    }
-
-    fn reserve_generations(&mut self, next_generation: u32) -> crate::error::Result<()> {
-        let node = self.tables.node()?;
-        Ok(self.tables.set_node(Node {
-            next_generation,
-            ..node
-        })?)
-    }
-
-    fn apply(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> crate::error::Result<()> {
-        Ok(self.write(changes, newcomers)?)
+    fn state(&self) -> crate::error::Result<State> {
+        Ok(self.tables.state()?)
     }
 
     fn counters(&self, slot: u32) -> crate::error::Result<PortCounts> {
@@ -282,29 +269,6 @@ impl Datapath for Kernel {
     fn now(&self) -> Ticks {
         clock::now()
     }
-}
-
-/// The sizes that the maps really have: pinned ones keep theirs.
-fn limits(tables: &Tables) -> Limits {
-    let of = |table: Table| room(tables, table.name());
-    Limits {
-        ports: of(Table::Ports),
-        addresses: of(Table::Addresses),
-        policies: of(Table::Policies),
-        members: of(Table::Members),
-        prefixes: of(Table::Prefixes),
-        grants: of(Table::Grants),
-        port_sets: of(Table::PortSets),
-    }
-}
-
-fn room(tables: &Tables, table: &str) -> u32 {
-    let rooms = tables.rooms();
-    let room = rooms
-        .iter()
-        .find(|(name, _)| *name == table)
-        .map_or(0, |(_, room)| *room);
-    u32::try_from(room).unwrap_or(u32::MAX)
 }
 
 impl From<Error> for crate::error::Error {

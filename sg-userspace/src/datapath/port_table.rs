@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use bytemuck::Zeroable;
 use sg_common::layout::capacity;
@@ -11,7 +10,7 @@ use sg_common::layout::maps::name;
 use sg_common::layout::port::{Port, PortKey, SlotPorts};
 
 use super::error::{Error, Result};
-use super::tables::{Hash, Raw, take};
+use super::tables::{Hash, Maps, Raw, take};
 
 /// The ports that the filter knows.
 pub struct PortTable {
@@ -21,12 +20,12 @@ pub struct PortTable {
 }
 
 impl PortTable {
-    /// Takes the maps out of the loaded object.
-    pub fn open(object: &mut Ebpf) -> Result<Self> {
+    /// Opens the maps.
+    pub fn open(maps: &mut impl Maps) -> Result<Self> {
         Ok(Self {
-            by_interface: take(object, name::SLOTS)?,
-            by_key: Hash::open(object, name::PORTS)?,
-            slots: take(object, name::SLOT_PORTS)?,
+            by_interface: take(maps, name::SLOTS)?,
+            by_key: Hash::open(maps, name::PORTS)?,
+            slots: take(maps, name::SLOT_PORTS)?,
         })
     }
 

@@ -15,6 +15,7 @@ use sg_common::layout::settings::Settings;
 use sg_common::reason::COUNTERS;
 
 use super::error::{Error, Result};
+use super::pins::Pins;
 use super::port_table::PortTable;
 use crate::compile::Rows;
 use crate::plan::{Change, State};
@@ -42,19 +43,19 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Takes the maps out of the loaded object.
-    pub fn open(object: &mut Ebpf) -> Result<Tables> {
+    /// Opens the maps.
+    pub fn open(maps: &mut impl Maps) -> Result<Tables> {
         Ok(Tables {
-            node: take(object, name::NODE)?,
-            settings: take(object, name::SETTINGS)?,
-            ports: PortTable::open(object)?,
-            addresses: Trie::open(object, name::ADDRESSES)?,
-            policies: Hash::open(object, name::POLICIES)?,
-            members: Hash::open(object, name::MEMBERS)?,
-            prefixes: Trie::open(object, name::PREFIXES)?,
-            grants: Hash::open(object, name::GRANTS)?,
-            port_sets: Hash::open(object, name::PORT_SETS)?,
-            counters: take(object, name::COUNTERS)?,
+            node: take(maps, name::NODE)?,
+            settings: take(maps, name::SETTINGS)?,
+            ports: PortTable::open(maps)?,
+            addresses: Trie::open(maps, name::ADDRESSES)?,
+            policies: Hash::open(maps, name::POLICIES)?,
+            members: Hash::open(maps, name::MEMBERS)?,
+            prefixes: Trie::open(maps, name::PREFIXES)?,
+            grants: Hash::open(maps, name::GRANTS)?,
+            port_sets: Hash::open(maps, name::PORT_SETS)?,
+            counters: take(maps, name::COUNTERS)?,
         })
     }
 
@@ -199,12 +200,12 @@ pub(super) struct Hash<K, V> {
 }
 
 impl<K: Pod + Ord, V: Pod> Hash<K, V> {
-    pub(super) fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
-        let room = room(object, name)?;
+    pub(super) fn open(maps: &mut impl Maps, name: &'static str) -> Result<Self> {
+        let map = maps.open_map(name)?;
         Ok(Hash {
             name,
-            room,
-            map: take(object, name)?,
+            room: room(&map, name)?,
+            map: map.try_into().map_err(Error::map("open", name))?,
         })
     }
 
@@ -237,12 +238,12 @@ struct Trie<K, V> {
 }
 
 impl<K: Pod + Ord, V: Pod> Trie<K, V> {
-    fn open(object: &mut Ebpf, name: &'static str) -> Result<Self> {
-        let room = room(object, name)?;
+    fn open(maps: &mut impl Maps, name: &'static str) -> Result<Self> {
+        let map = maps.open_map(name)?;
         Ok(Trie {
             name,
-            room,
-            map: take(object, name)?,
+            room: room(&map, name)?,
+            map: map.try_into().map_err(Error::map("open", name))?,
         })
     }
 
@@ -269,8 +270,29 @@ impl<K: Pod + Ord, V: Pod> Trie<K, V> {
     }
 }
 
-pub(super) fn room(object: &Ebpf, name: &'static str) -> Result<u64> {
-    let map = object.map(name).ok_or(Error::NoMap { name })?;
+/// Where maps are opened from.
+pub trait Maps {
+    /// A handle on the map of this name.
+    fn open_map(&mut self, name: &'static str) -> Result<Map>;
+}
+
+/// Takes a map out: it can be opened once.
+impl Maps for Ebpf {
+    fn open_map(&mut self, name: &'static str) -> Result<Map> {
+        self.take_map(name).ok_or(Error::NoMap { name })
+    }
+}
+
+/// A handle of its own each time.
+impl Maps for Pins {
+    fn open_map(&mut self, name: &'static str) -> Result<Map> {
+        let data = MapData::from_pin(self.map(name));
+        data.and_then(Map::from_map_data)
+            .map_err(Error::map("open", name))
+    }
+}
+
+pub(super) fn room(map: &Map, name: &'static str) -> Result<u64> {
     let data = match map {
         Map::HashMap(data) | Map::LpmTrie(data) => data,
         _ => return Err(Error::NoMap { name }),
@@ -280,11 +302,12 @@ pub(super) fn room(object: &Ebpf, name: &'static str) -> Result<u64> {
 }
 
 pub(super) fn take<T: TryFrom<Map, Error = MapError>>(
-    object: &mut Ebpf,
+    maps: &mut impl Maps,
     name: &'static str,
 ) -> Result<T> {
-    let map = object.take_map(name).ok_or(Error::NoMap { name })?;
-    map.try_into().map_err(Error::map("open", name))
+    maps.open_map(name)?
+        .try_into()
+        .map_err(Error::map("open", name))
 }
 
 fn absent_is_removed(done: std::result::Result<(), MapError>) -> std::result::Result<(), MapError> {

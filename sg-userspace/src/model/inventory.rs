@@ -1,6 +1,6 @@
 //! The whole inventory, and the questions asked of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use uuid::Uuid;
@@ -30,6 +30,8 @@ pub struct Inventory {
     pub address_groups: BTreeMap<AddressGroupId, AddressGroup>,
     /// Members that are given as addresses, by the id of their security group or address group.
     pub given: BTreeMap<Uuid, Members>,
+    /// The ports by their interfaces.
+    pub(crate) sites: BTreeSet<(Interface, PortId)>,
 }
 
 /// A port that cannot be trusted to be what it says: its interface is attached and passes nothing,
@@ -56,6 +58,26 @@ impl Inventory {
     pub(super) fn untagged_interfaces(&self) -> impl Iterator<Item = &Interface> {
         let untagged = self.places().filter(|(_, vlan)| vlan.is_none());
         untagged.map(|(interface, _)| interface)
+    }
+
+    /// Whether it is to be attached to an interface of this name: a port is there, or one that is closed.
+    pub fn has_interface(&self, name: &str) -> bool {
+        let is_its = |port: &ClosedPort| port.interface.is_some_and(|at| at.as_str() == name);
+        self.ports_at(name).next().is_some() || self.closed.iter().any(is_its)
+    }
+
+    /// The ports on an interface: one, and the subports of its trunk.
+    pub fn ports_at(&self, name: &str) -> impl Iterator<Item = &Port> {
+        let all = |at| (at, PortId(Uuid::nil()))..=(at, PortId(Uuid::max()));
+        let at = Interface::called(name).into_iter();
+        let sites = at.flat_map(move |at| self.sites.range(all(at)));
+        sites.filter_map(|(_, id)| self.ports.get(id))
+    }
+
+    /// Notes where all ports are.
+    pub(super) fn note_sites(&mut self) {
+        let ports = self.ports.values();
+        self.sites = ports.map(|port| (port.interface, port.id)).collect();
     }
 
     fn places(&self) -> impl Iterator<Item = (&Interface, Option<Vlan>)> {

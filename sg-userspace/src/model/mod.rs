@@ -22,6 +22,7 @@ pub mod protocol;
 mod references;
 mod rule;
 pub(crate) mod told;
+mod touched;
 mod trunk;
 
 use std::collections::BTreeMap;
@@ -44,7 +45,8 @@ pub use protocol::PortProtocol;
 pub use rule::{Matches, PortRange, Remote, Rule};
 pub use sg_common::hook::Direction;
 pub use sg_common::wire::addr::Family;
-pub use told::{Conflict, Count, Named, Objects, Step, Told, Touched, Transaction};
+pub use told::{Conflict, Count, Named, Objects, Step, Told, Transaction};
+pub use touched::Touched;
 pub use trunk::{Trunk, Vlan};
 
 /// An inventory and what is wrong with it.
@@ -138,6 +140,7 @@ pub fn parse(text: &[u8]) -> Result<Parsed, Malformed> {
     let trunks = add_ports(&mut inventory, ports, &mut faults);
     trunk::resolve(&mut inventory, trunks, &mut faults);
     references::check(&mut inventory, &mut faults);
+    inventory.note_sites();
     Ok(Parsed { inventory, faults })
 }
 

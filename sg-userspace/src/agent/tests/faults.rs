@@ -113,7 +113,7 @@ fn an_interface_that_refuses_programs_gets_no_port_and_is_tried_again() {
     assert!(kernel.calls().is_empty());
 
     kernel.kernel().refuses.clear();
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
     assert_eq!(kernel.calls(), ["attach 7 tapweb1", "write port at 7"]);
 }
@@ -130,7 +130,7 @@ fn what_the_kernel_refuses_is_reported_and_tried_again_from_what_it_holds() {
     assert_ne!(state(&agent, "WEB1"), PortState::Enforcing);
 
     kernel.kernel().broken = None;
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert_eq!(
         agent.status(Vec::new()).unwrap().inventory.apply_error,
         None
@@ -145,17 +145,17 @@ fn a_filter_that_somebody_took_off_is_put_back_and_counted() {
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     agent.apply(&inventory(json!({}))).unwrap();
     kernel.calls();
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert!(kernel.calls().is_empty(), "nothing is missing");
 
     kernel.kernel().attached.insert(7, Attachment::Lost);
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
     assert_eq!(agent.status(Vec::new()).unwrap().restored, 1);
 
     kernel.kernel().attached.insert(7, Attachment::Lost);
     kernel.kernel().refuses.insert(7);
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert_eq!(state(&agent, "WEB1"), PortState::Open);
     let [trouble] = &agent.status(Vec::new()).unwrap().interfaces[..] else {
         panic!("one trouble");
@@ -177,7 +177,7 @@ fn an_interface_whose_port_left_the_inventory_is_closed_again_too() {
     kernel.calls();
 
     kernel.kernel().attached.insert(7, Attachment::Lost);
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
 }
 
@@ -189,7 +189,7 @@ fn an_interface_that_the_kernel_has_no_more_is_forgotten_and_not_attached_to() {
     kernel.calls();
 
     kernel.kernel().attached.insert(7, Attachment::Gone);
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert!(
         kernel.calls().is_empty(),
         "the news of its end is on its way"
@@ -229,12 +229,12 @@ fn a_contested_place_is_taken_by_the_clock_alone_and_its_port_is_called_open() {
     }
     assert_eq!(kernel.calls().len(), 3);
     assert_eq!(state(&agent, "WEB1"), PortState::Open);
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
     assert_eq!(state(&agent, "WEB1"), PortState::Open, "it will go on");
 
     for _ in 0..12 {
-        agent.check().unwrap();
+        agent.checked().unwrap();
     }
     assert_eq!(state(&agent, "WEB1"), PortState::Enforcing, "it has ended");
 }
@@ -246,7 +246,7 @@ fn an_interface_that_could_be_attached_to_in_between_is_written_at_once() {
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     agent.apply(&inventory(json!({}))).unwrap();
     // The second try comes a round later than the first.
-    agent.check().unwrap();
+    agent.checked().unwrap();
     kernel.kernel().refuses.clear();
     agent.links(LinkEvent::Stirred).unwrap();
     assert_eq!(kernel.calls(), ["attach 7 tapweb1", "write port at 7"]);
@@ -259,12 +259,12 @@ fn what_is_refused_is_tried_again_ever_more_seldom() {
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     kernel.kernel().broken = Some("out of memory".into());
     agent.apply(&inventory(json!({}))).unwrap_err();
-    let tries: Vec<_> = (0..12).filter(|_| agent.check().is_err()).collect();
+    let tries: Vec<_> = (0..12).filter(|_| agent.checked().is_err()).collect();
     assert_eq!(tries, [0, 1, 3, 6, 11]);
 
     kernel.kernel().broken = None;
     while state(&agent, "WEB1") != PortState::Enforcing {
-        agent.check().unwrap();
+        agent.checked().unwrap();
     }
     assert_eq!(
         agent.status(Vec::new()).unwrap().inventory.apply_error,
@@ -283,7 +283,7 @@ fn many_interfaces_at_once_are_one_change() {
         present(8, "tapclient"),
         present(9, "eth0"),
     ];
-    agent.burst(news).unwrap();
+    agent.burst_of(news).unwrap();
     let calls = kernel.calls();
     assert_eq!(
         calls[..2],

@@ -38,7 +38,7 @@ pub fn agent_on(kernel: &Double) -> Agent {
         inventory: "/etc/sg/inventory.json".into(),
         settings: "/etc/sg/settings.toml".into(),
     };
-    Agent::new(Box::new(kernel.clone()), about)
+    Agent::new(Box::new(kernel.clone()), Box::new(kernel.clone()), about)
 }
 
 /// The inventory, with some fields of WEB1 changed.

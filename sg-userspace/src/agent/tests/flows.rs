@@ -40,7 +40,7 @@ fn exported() -> FlowDocument {
 }
 
 fn import(agent: &mut Agent, document: &FlowDocument) -> ImportReport {
-    agent.import(document.clone(), None).unwrap().run().unwrap()
+    agent.imported(document.clone(), None).unwrap().run().unwrap()
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn connections_that_ended_under_way_are_left_out() {
 fn connections_are_taken_over_before_their_port_has_its_interface() {
     let (mut agent, kernel) = agent();
     let document = exported();
-    let error = agent.import(document.clone(), None).err().unwrap();
+    let error = agent.imported(document.clone(), None).err().unwrap();
     assert_eq!(error.exit(), Exit::NotFound, "{error}");
     assert!(kernel.kernel().flows.is_empty());
 
@@ -235,16 +235,16 @@ fn a_closed_port_takes_no_connections() {
     agent
         .apply(&inventory(json!({"fixed_ips": "10.0.0.5"})))
         .unwrap();
-    let error = agent.import(document, None).err().unwrap();
+    let error = agent.imported(document, None).err().unwrap();
     assert!(matches!(error, Error::NoSlot(_)), "{error}");
 }
 
 #[test]
 fn the_connections_of_another_port_are_refused() {
     let (mut agent, _) = node();
-    let error = agent.import(exported(), Some("CLIENT")).err().unwrap();
+    let error = agent.imported(exported(), Some("CLIENT")).err().unwrap();
     assert_eq!(error.exit(), Exit::Malformed, "{error}");
-    assert!(agent.import(exported(), Some("tapweb1")).is_ok());
+    assert!(agent.imported(exported(), Some("tapweb1")).is_ok());
 }
 
 #[test]

@@ -25,11 +25,11 @@ fn refused() -> Result<Wanted> {
 fn settings_are_written_when_they_change_and_only_then() {
     let (mut agent, kernel) = agent();
     for _ in 0..2 {
-        agent.set(Wanted::default()).unwrap();
+        agent.set_now(Wanted::default()).unwrap();
     }
     assert!(kernel.calls().is_empty(), "they are in force already");
     for _ in 0..2 {
-        agent.set(wanted("timeouts.udp = 45")).unwrap();
+        agent.set_now(wanted("timeouts.udp = 45")).unwrap();
     }
     assert_eq!(kernel.calls(), ["set settings"]);
     assert_eq!(kernel.kernel().settings.udp, ticks(45));
@@ -38,9 +38,9 @@ fn settings_are_written_when_they_change_and_only_then() {
 #[test]
 fn a_bad_file_leaves_the_settings_in_force_and_is_reported_until_a_good_one_comes() {
     let (mut agent, kernel) = agent();
-    agent.set(wanted("tagged = 'pass'")).unwrap();
+    agent.set_now(wanted("tagged = 'pass'")).unwrap();
     kernel.calls();
-    agent.settings_changed(refused()).unwrap_err();
+    agent.settings_read(refused()).unwrap_err();
     assert!(kernel.calls().is_empty());
     let view = agent.status(Vec::new()).unwrap().settings;
     assert_eq!(
@@ -54,7 +54,7 @@ fn a_bad_file_leaves_the_settings_in_force_and_is_reported_until_a_good_one_come
         ("tagged", &json!("pass"), &json!("drop"))
     );
 
-    agent.settings_changed(Ok(Wanted::default())).unwrap();
+    agent.settings_read(Ok(Wanted::default())).unwrap();
     let view = agent.status(Vec::new()).unwrap().settings;
     assert_eq!((view.last_error, view.settings.len()), (None, 0));
     let capacity = kernel.flow_capacity();
@@ -68,7 +68,7 @@ fn connections_are_judged_again_after_a_switch_and_not_after_a_timeout() {
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     agent.apply(&inventory(json!({}))).unwrap();
     let first = generation(&kernel);
-    agent.set(wanted("other_family = 'pass'")).unwrap();
+    agent.set_now(wanted("other_family = 'pass'")).unwrap();
     let second = generation(&kernel);
     assert!(second > first);
     agent
@@ -89,7 +89,7 @@ fn connections_that_could_not_be_judged_again_are_later() {
     let first = generation(&kernel);
     kernel.kernel().broken = Some("out of memory".into());
     let pass = || Ok(wanted("tagged = 'pass'"));
-    agent.settings_changed(pass()).unwrap_err();
+    agent.settings_read(pass()).unwrap_err();
     assert!(kernel.kernel().settings.has(switch::TAGGED));
     assert_eq!(
         agent.settings().unwrap().last_error.unwrap(),
@@ -97,7 +97,7 @@ fn connections_that_could_not_be_judged_again_are_later() {
     );
 
     kernel.kernel().broken = None;
-    agent.settings_changed(pass()).unwrap();
+    agent.settings_read(pass()).unwrap();
     assert_eq!(agent.settings().unwrap().last_error, None);
     assert!(generation(&kernel) > first);
 }
@@ -105,7 +105,7 @@ fn connections_that_could_not_be_judged_again_are_later() {
 #[test]
 fn a_share_of_the_table_is_shown_as_what_it_comes_to() {
     let (mut agent, _kernel) = agent();
-    agent.set(wanted("assured_per_port = '10%'")).unwrap();
+    agent.set_now(wanted("assured_per_port = '10%'")).unwrap();
     let view = agent.settings().unwrap();
     let setting = view
         .settings
@@ -124,12 +124,12 @@ fn what_a_vm_sends_is_judged_where_its_port_wants_it_and_moves_when_that_changes
         calls.filter(|call| call.starts_with("attach")).collect()
     };
     assert_eq!(attached(kernel.calls()), ["attach 7 tapweb1"]);
-    agent.set(wanted("from_vm = 'xdp'")).unwrap();
+    agent.set_now(wanted("from_vm = 'xdp'")).unwrap();
     assert_eq!(attached(kernel.calls()), ["attach 7 tapweb1 at xdp"]);
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert!(attached(kernel.calls()).is_empty(), "it is there");
     let own = format!("from_vm = 'xdp'\n[ports.{WEB1}]\nfrom_vm = 'tc'");
-    agent.set(wanted(&own)).unwrap();
+    agent.set_now(wanted(&own)).unwrap();
     assert_eq!(attached(kernel.calls()), ["attach 7 tapweb1"]);
 }
 
@@ -144,11 +144,11 @@ fn by_itself_a_tap_is_judged_at_xdp_as_long_as_a_switch_reads_it_and_is_enforcin
         inode: 5,
         process: None,
     }];
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert_eq!(kernel.calls(), ["attach 7 tapweb1 at xdp"]);
     let tally = agent.tally();
     assert_eq!((tally.enforcing, tally.bypassed), (1, 0));
     kernel.kernel().readers.clear();
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
 }

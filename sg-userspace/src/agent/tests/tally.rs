@@ -82,7 +82,7 @@ fn a_port_is_open_from_the_moment_its_filter_is_gone_until_it_is_back() {
         "also if nothing is pinned"
     );
 
-    agent.check().unwrap();
+    agent.checked().unwrap();
     assert_eq!(web1(&mut agent).0, PortState::Enforcing);
 }
 

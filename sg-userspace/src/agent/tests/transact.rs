@@ -1,7 +1,7 @@
 //! What a writer tells is in force when it is answered.
 
 use proptest::collection::vec;
-use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 
 use super::fixture::agent_on;
@@ -21,7 +21,7 @@ const S1: &str = "0e550000-0000-4000-8000-000000000001";
 /// An agent that is told by transactions, on a node with WEB1's tap.
 fn writer() -> (Agent, double::Double) {
     let (mut agent, kernel) = agent();
-    agent.recall([]).unwrap();
+    agent.recalled();
     agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
     (agent, kernel)
 }
@@ -32,8 +32,7 @@ fn tell(agent: &mut Agent, mut body: Value) -> Result<TransactionReport> {
         body["session"] = json!(S1);
         body["base"] = view.session.map(|_| view.revision).into();
     }
-    let (step, named) = agent.step(body.to_string().as_bytes())?;
-    agent.take_step(step, &named)
+    agent.told_now(body.to_string().as_bytes())
 }
 
 fn port(number: u32) -> Value {
@@ -169,7 +168,8 @@ fn what_was_kept_is_in_force_at_once_and_needs_no_writes_where_it_was() {
     kernel.calls();
     let mut next = agent_on(&kernel);
     next.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
-    next.recall(agent.snapshot()).unwrap();
+    next.recall(agent.basis().unwrap().snapshot()).unwrap();
+    next.settle().unwrap();
     assert!(kernel.calls().is_empty());
     assert_eq!(kernel.kernel().state, held);
     assert_eq!(next.transactions().unwrap(), agent.transactions().unwrap());
@@ -190,10 +190,10 @@ fn a_daemon_has_one_source() {
 
 fn tell_to_one_that_is_not(agent: &Agent) -> String {
     let body = json!({"session": S1, "base": null});
-    agent
-        .step(body.to_string().as_bytes())
-        .unwrap_err()
-        .to_string()
+    let refused = agent
+        .basis()
+        .and_then(|basis| basis.step(body.to_string().as_bytes()));
+    refused.err().unwrap().to_string()
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn what_the_kernel_refuses_of_a_transaction_is_tried_again() {
     tell(&mut agent, json!({"security_groups": {WEB: rules(5)}})).unwrap_err();
     assert_eq!(state(&agent, ""), PortState::Outdated);
     kernel.kernel().broken = None;
-    agent.check().unwrap();
+    agent.checked().unwrap();
     let report = tell(&mut agent, json!({"security_groups": {WEB: rules(5)}})).unwrap();
     assert_eq!((report.revision, report.changes), (3, 0));
     assert_eq!(report.ports, [].into());
@@ -218,6 +218,10 @@ enum Event {
     Tap(u32, bool),
     /// The kernel refuses to write, or takes it again.
     Broken(bool),
+    /// What is due is handed out, to be written later.
+    HandedOut,
+    /// What was handed out is written.
+    Written,
 }
 
 fn events() -> impl Strategy<Value = Event> {
@@ -225,21 +229,26 @@ fn events() -> impl Strategy<Value = Event> {
         8 => transactions().prop_map(Event::Told),
         2 => (0..2u32, any::<bool>()).prop_map(|(number, is_there)| Event::Tap(number, is_there)),
         1 => any::<bool>().prop_map(Event::Broken),
+        3 => Just(Event::HandedOut),
+        3 => Just(Event::Written),
     ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn any_sequence_ends_in_the_image_of_a_fresh_start(events in vec(events(), 1..12)) {
         let (mut agent, kernel) = agent();
-        agent.recall([]).unwrap();
+        agent.recalled();
         let tap = |number| present(100 + number, ["tap0", "tap1"][number as usize]);
-        agent.burst([tap(0), tap(1)]).unwrap();
+        agent.burst_of([tap(0), tap(1)]).unwrap();
+        let mut at_work = None;
         for event in events {
             let _ = match event {
                 Event::Told(mut body) => {
+                    // Changes wait for their turn.
+                    let _ = at_work.take().map(|work: Work| agent.finish(work.run()));
                     let view = agent.transactions().unwrap();
                     if view.session.map(|own| own.to_string()).as_deref() == body["session"].as_str() {
                         body["base"] = view.revision.into();
@@ -250,21 +259,30 @@ proptest! {
                     let mut kernel = kernel.kernel();
                     kernel.attached.remove(&(100 + number));
                     drop(kernel);
-                    agent.links(tap(number))
+                    agent.burst([tap(number)])
                 }
                 Event::Tap(number, false) => {
                     kernel.kernel().attached.insert(100 + number, Attachment::Gone);
-                    agent.links(LinkEvent::Gone(100 + number))
+                    agent.burst([LinkEvent::Gone(100 + number)])
                 }
                 Event::Broken(is_broken) => {
                     kernel.kernel().broken = is_broken.then(|| "no memory".into());
                     Ok(())
                 }
+                Event::HandedOut => {
+                    at_work = at_work.or_else(|| agent.work());
+                    Ok(())
+                }
+                Event::Written => {
+                    let written = at_work.take().map(|work| agent.finish(work.run()));
+                    written.map_or(Ok(()), |written| written.map(drop))
+                }
             };
         }
+        let _ = at_work.map(|work| agent.finish(work.run()));
         kernel.kernel().broken = None;
         for _ in 0..70 {
-            agent.check().unwrap();
+            agent.checked().unwrap();
         }
         prop_assert!(agent.failures.enforce.is_none());
         let held = kernel.kernel().state.clone();
@@ -276,6 +294,6 @@ proptest! {
         let here = inventory.ports.values().filter(|port| agent.ifindex(port.interface.as_str()).is_some());
         prop_assert!(here.into_iter().all(|port| places.contains_key(&port.id)));
         // The agent has not lost sight of what the tables hold.
-        prop_assert_eq!(agent.tables.state(&*agent.datapath).unwrap(), &held);
+        prop_assert_eq!(&*agent.held_state().unwrap(), &held);
     }
 }

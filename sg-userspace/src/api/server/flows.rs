@@ -12,8 +12,9 @@ use axum::{
 use futures_util::stream;
 use tokio::{sync::mpsc, task};
 
-use super::{Daemon, Which, beside};
+use super::{Daemon, Which};
 use crate::{
+    agent::beside,
     error::{Error, Result},
     flows::{FlowDocument, FlowFilter},
     view::{DeleteRequest, FlowView, ImportReport},
@@ -35,7 +36,7 @@ pub async fn list(
     filter: std::result::Result<Query<FlowFilter>, QueryRejection>,
 ) -> Result<Response> {
     let Query(filter) = filter.map_err(|error| Error::Usage(error.body_text()))?;
-    let reader = daemon.agent.lock().await.flows(filter)?;
+    let reader = daemon.shared.agent().await.flows(filter)?;
     Ok(answer(move |pages| write(pages, |show| reader.views(show))))
 }
 
@@ -55,7 +56,7 @@ pub async fn delete(State(daemon): State<Daemon>, body: Bytes) -> Result<Respons
                 .into(),
         ));
     }
-    let reader = daemon.agent.lock().await.flows(filter)?;
+    let reader = daemon.shared.agent().await.flows(filter)?;
     Ok(answer(move |pages| {
         if dry_run {
             return write(pages, |show| reader.views(show));
@@ -79,7 +80,7 @@ pub async fn export(
         port: Some(port),
         ..FlowFilter::default()
     };
-    let reader = daemon.agent.lock().await.flows(filter)?;
+    let reader = daemon.shared.agent().await.flows(filter)?;
     beside(move || reader.export()).await.map(Json)
 }
 
@@ -90,11 +91,11 @@ pub async fn import(
 ) -> Result<Json<ImportReport>> {
     let document =
         beside(move || FlowDocument::parse(&body).map_err(Error::MalformedFlows)).await?;
-    let import = daemon
-        .agent
-        .lock()
-        .await
-        .import(document, which.port.as_deref())?;
+    let Which { port } = which;
+    let import = daemon.shared.change(|change| async move {
+        change.import(document, port.as_deref()).await
+    });
+    let import = import.await?;
     let report = beside(move || import.run()).await?;
     tracing::info!(
         port = %report.port,

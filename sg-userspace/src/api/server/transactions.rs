@@ -1,43 +1,53 @@
 //! What a writer tells.
 
-use std::time::Instant;
+use std::sync::Arc;
 
 use axum::{Json, body::Bytes, extract::State};
+use tokio::sync::Mutex;
 
 use super::{Daemon, Source};
 use crate::{
+    agent::{Change, beside},
     error::Result,
+    store::Journal,
     view::{TransactionReport, TransactionsView},
 };
 
-/// What is new in it is kept before it is taken: what the kernel refuses is tried again, by a restarted
-/// daemon too. The agent stays locked, so that the file has the steps in their order.
 pub(super) async fn take(
     State(daemon): State<Daemon>,
     body: Bytes,
 ) -> Result<Json<TransactionReport>> {
-    let begun = Instant::now();
-    let mut agent = daemon.agent.lock().await;
-    let waited = begun.elapsed();
-    let (step, named) = agent.step(&body)?;
-    let read = begun.elapsed();
-    let Source::Transactions(journal) = &daemon.source else {
-        return agent.take_step(step, &named).map(Json);
+    let Daemon { shared, source } = daemon;
+    let report = shared.change(|change| async move {
+        let Source::Transactions(journal) = source else {
+            return change.transaction(body, |_| Ok(())).await;
+        };
+        let kept = journal.clone();
+        let keep = move |step: &_| kept.blocking_lock().append(step);
+        let report = change.transaction(body, keep).await;
+        tidy(&change, journal).await;
+        report
+    });
+    report.await.map(Json)
+}
+
+/// Writes the journal anew when it has become long.
+async fn tidy(change: &Change, journal: Arc<Mutex<Journal>>) {
+    let Ok(basis) = change.basis().await else {
+        return;
     };
-    let mut journal = journal.lock().await;
-    journal.append(&step)?;
-    let kept = begun.elapsed();
-    let report = agent.take_step(step, &named);
-    let done = begun.elapsed();
-    tracing::debug!(?waited, ?read, ?kept, ?done, "a transaction");
-    if journal.is_long()
-        && let Err(error) = journal.rewrite(&agent.snapshot())
-    {
+    let tidied = beside(move || {
+        let mut journal = journal.blocking_lock();
+        match journal.is_long() {
+            true => journal.rewrite(&basis.snapshot()),
+            false => Ok(()),
+        }
+    });
+    if let Err(error) = tidied.await {
         tracing::error!("{error}; it goes on growing");
     }
-    report.map(Json)
 }
 
 pub(super) async fn show(State(daemon): State<Daemon>) -> Result<Json<TransactionsView>> {
-    daemon.agent.lock().await.transactions().map(Json)
+    daemon.shared.agent().await.transactions().map(Json)
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 
 use crate::compile::{Compilation, Limits, Reach, Rows};
+use crate::model::Touched;
 use crate::testing::{places, scenes, touched};
 
 proptest! {
@@ -14,13 +15,23 @@ proptest! {
         let mut compilation = Compilation::new(one, &places(one), &limits);
         let before = compilation.image().clone();
         for (from, to) in [(one, other), (other, one)] {
-            let reach = compilation.update(to, &places(to), &touched(from, to), &limits);
+            let reach = compilation.update(to, &places(to), &Touched::between(from, to), &limits);
             let fresh = Compilation::new(to, &places(to), &limits);
             prop_assert!(reach.is_some());
             prop_assert_eq!(compilation.image(), fresh.image());
             prop_assert_eq!(&compilation.compiled().policies, &fresh.compiled().policies);
         }
         prop_assert_eq!(compilation.image(), &before);
+    }
+
+    #[test]
+    fn what_differs_between_two_inventories_is_touched(scene in scenes(0)) {
+        let found = Touched::between(&scene.one, &scene.other);
+        let differs = touched(&scene.one, &scene.other);
+        prop_assert_eq!((&found.ports, &found.groups), (&differs.ports, &differs.groups));
+        for (id, nets) in differs.members {
+            prop_assert!(found.members.get(&id).is_some_and(|found| found.is_superset(&nets)));
+        }
     }
 
     #[test]

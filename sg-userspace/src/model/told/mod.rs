@@ -14,21 +14,21 @@ mod step;
 pub(crate) mod tests;
 mod transaction;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use ipnet::IpNet;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::fault::Fault;
 use super::id::{GroupId, PortId};
 use super::inventory::Inventory;
+use super::touched::Touched;
 use relations::Relations;
 pub use step::{Named, Step};
 pub use transaction::{Conflict, Objects, Transaction};
 
 /// All that was told.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Told {
     revision: u64,
     session: Option<Uuid>,
@@ -40,7 +40,7 @@ pub struct Told {
 }
 
 /// One object as it was told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Piece {
     text: Box<RawValue>,
     /// By the present session.
@@ -49,37 +49,12 @@ struct Piece {
 }
 
 /// One list of members; those that could be read are in the inventory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct MembersPiece {
     /// The entries that could not be read.
     left_out: Vec<String>,
     named: bool,
     faults: Vec<Fault>,
-}
-
-/// What a step has changed in the inventory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Ports that came, went or are not what they were.
-    pub ports: BTreeSet<PortId>,
-    /// Security groups, the same.
-    pub groups: BTreeSet<GroupId>,
-    /// The members that came or went, by the id of their security group or address group.
-    pub members: BTreeMap<Uuid, BTreeSet<IpNet>>,
-}
-
-impl Touched {
-    /// Whether nothing has changed.
-    pub fn is_empty(&self) -> bool {
-        self.ports.is_empty() && self.groups.is_empty() && self.members.is_empty()
-    }
-
-    fn note_members(&mut self, id: Uuid, nets: impl IntoIterator<Item = IpNet>) {
-        let mut nets = nets.into_iter().peekable();
-        if nets.peek().is_some() {
-            self.members.entry(id).or_default().extend(nets);
-        }
-    }
 }
 
 /// How many objects of each kind were told.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::mem;
 
-use ipnet::IpNet;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -276,28 +275,16 @@ fn replace(
         if old != new || closed(&before) != closed(&part.closed) {
             touched.ports.insert(*id);
         }
-        note_members(old.as_ref(), new.as_ref(), touched);
+        touched.note_members_by(old.as_ref(), new.as_ref());
+        if let Some(port) = old {
+            inventory.sites.remove(&(port.interface, *id));
+        }
         if let Some(port) = new {
+            inventory.sites.insert((port.interface, *id));
             inventory.ports.insert(*id, port);
         }
     }
     inventory.closed.append(&mut part.closed);
     // As they would be had all been told at once.
     inventory.closed.sort_by(|a, b| a.id.cmp(&b.id));
-}
-
-/// Which groups have other members when a port changes.
-fn note_members(old: Option<&Port>, new: Option<&Port>, touched: &mut Touched) {
-    let of = |port: Option<&Port>, group: GroupId| -> BTreeSet<IpNet> {
-        let port = port.filter(|port| port.groups.contains(&group));
-        port.into_iter().flat_map(Port::addresses).collect()
-    };
-    let groups = [old, new]
-        .into_iter()
-        .flatten()
-        .flat_map(|port| &port.groups);
-    for group in groups.copied().collect::<BTreeSet<_>>() {
-        let (before, after) = (of(old, group), of(new, group));
-        touched.note_members(group.0, before.symmetric_difference(&after).copied());
-    }
 }

@@ -8,7 +8,7 @@ use super::super::id::{GroupId, PortId};
 use super::super::interface::Interface;
 
 /// Who hangs on what.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Relations {
     /// The ports that say that an interface is theirs.
     pub interfaces: Index<Interface, PortId>,
@@ -21,7 +21,7 @@ pub(super) struct Relations {
 }
 
 /// From things to those that name them, and back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Index<T, N> {
     namers: BTreeMap<T, BTreeSet<N>>,
     named: BTreeMap<N, BTreeSet<T>>,

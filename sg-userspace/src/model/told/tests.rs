@@ -1,5 +1,7 @@
 //! What transactions come to.
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, prop_assert_eq, proptest};
 use proptest::sample::select;

@@ -1,12 +1,61 @@
-//! The writes of a plan, with what each port has of its own beside its row.
+//! The tables of the policy as they are written, with what each port has of its own beside its row.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::Kernel;
+use sg_common::layout::maps::Node;
+
 use super::error::Result;
-use crate::plan::Change;
+use super::flow_tables::KernelFlows;
+use super::shares::Shares;
+use super::tables::Tables;
+use crate::agent::PolicyTables;
+use crate::compile::{Limits, Table};
+use crate::plan::{Change, State};
 
-impl Kernel {
+/// The only one that writes the policy.
+pub struct Policy {
+    pub(super) tables: Tables,
+    pub(super) shares: Shares,
+    pub(super) flows: Arc<KernelFlows>,
+}
+
+impl PolicyTables for Policy {
+    fn limits(&self) -> Limits {
+        let rooms = self.tables.rooms();
+        let of = |table: Table| {
+            let room = rooms.iter().find(|(name, _)| *name == table.name());
+            room.map_or(0, |(_, room)| u32::try_from(*room).unwrap_or(u32::MAX))
+        };
+        Limits {
+            ports: of(Table::Ports),
+            addresses: of(Table::Addresses),
+            policies: of(Table::Policies),
+            members: of(Table::Members),
+            prefixes: of(Table::Prefixes),
+            grants: of(Table::Grants),
+            port_sets: of(Table::PortSets),
+        }
+    }
+
+    fn state(&self) -> crate::error::Result<(State, u32)> {
+        Ok((self.tables.state()?, self.tables.node()?.next_generation))
+    }
+
+    fn reserve_generations(&mut self, next_generation: u32) -> crate::error::Result<()> {
+        let node = self.tables.node()?;
+        Ok(self.tables.set_node(Node {
+            next_generation,
+            ..node
+        })?)
+    }
+
+    fn apply(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> crate::error::Result<()> {
+        Ok(self.write(changes, newcomers)?)
+    }
+}
+
+impl Policy {
     /// Does the writes in their order, of which those that remove ports are the first. A port has tables of
     /// its own before it is written and as long as it is there, and what is gone gives its memory back before
     /// any is asked for.
@@ -15,7 +64,7 @@ impl Kernel {
     ///
     /// The first of all. If a newcomer cannot have its tables, it alone is not written: it stays closed, and
     /// nothing else waits for it.
-    pub(super) fn write(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> Result<()> {
+    fn write(&mut self, changes: &[Change], newcomers: &BTreeSet<u32>) -> Result<()> {
         let is_removal = |change: &Change| matches!(change, Change::Port(_, None));
         let removals = changes.iter().take_while(|change| is_removal(change));
         let (removals, rest) = changes.split_at(removals.count());

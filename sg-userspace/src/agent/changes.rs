@@ -1,0 +1,127 @@
+//! The changes that can be asked for. Each is read beside the agent, kept, taken, written beside the agent, and
+//! answered when the kernel enforces it.
+
+use tokio::task;
+
+use super::{Change, Digest, FlowImport, Read, beside, transact::Basis};
+use crate::{
+    error::Result,
+    flows::FlowDocument,
+    model::Step,
+    settings::Wanted,
+    view::{ApplyReport, TransactionReport},
+};
+
+impl Change {
+    /// Takes a document for what should be, once it is understood and kept: what the kernel refuses is tried
+    /// again, by a restarted daemon too.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`](crate::error::Error::Malformed), and that of keeping it: then nothing is changed.
+    /// [`Datapath`](crate::error::Error::Datapath) when the kernel refused a part.
+    pub async fn document(
+        &self,
+        document: impl AsRef<[u8]> + Send + 'static,
+        keep: impl FnOnce(&[u8]) -> Result<()> + Send + 'static,
+    ) -> Result<ApplyReport> {
+        let in_force = self.agent().await.inventory()?;
+        let read = beside(move || {
+            let read = Read::new(document.as_ref(), &in_force);
+            if read.is_ok() {
+                keep(document.as_ref())?;
+            }
+            Ok(read)
+        });
+        let read = read.await?;
+        let mut agent = self.agent().await;
+        let before = match read {
+            Ok(read) => agent.take(read)?,
+            Err(malformed) => return Err(agent.refuse(malformed)),
+        };
+        drop(agent);
+        // A hundred thousand ports take their time to go.
+        task::spawn_blocking(|| drop(before));
+        let changes = self.settle().await?;
+        Ok(self.agent().await.apply_report(changes))
+    }
+
+    /// Takes the content of the inventory's file, unless it is what is in force.
+    ///
+    /// # Errors
+    ///
+    /// That of the reading, and those of [`Change::document`].
+    pub async fn file(&self, content: Result<Vec<u8>>) -> Result<()> {
+        let digested = beside(move || {
+            let content = content.map(|document| (Digest::of(&document), document));
+            Ok(content)
+        });
+        let (digest, document) = match digested.await? {
+            Ok((digest, document)) => (Ok(digest), document),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        if self.agent().await.is_new(digest)? {
+            self.document(document, |_| Ok(())).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a transaction. What is new in it is kept before it is taken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Basis::step`], and that of keeping it: then nothing is changed.
+    /// [`Datapath`](crate::error::Error::Datapath) when the kernel refused a part.
+    pub async fn transaction(
+        &self,
+        body: impl AsRef<[u8]> + Send + 'static,
+        keep: impl FnOnce(&Step) -> Result<()> + Send + 'static,
+    ) -> Result<TransactionReport> {
+        let basis = self.basis().await?;
+        let read = beside(move || {
+            let (step, named) = basis.step(body.as_ref())?;
+            keep(&step)?;
+            Ok((step, named))
+        });
+        let (step, named) = read.await?;
+        let taken = self.agent().await.take_step(step, named)?;
+        let changes = self.settle().await?;
+        Ok(self.agent().await.transaction_report(taken, changes))
+    }
+
+    /// What transactions have told.
+    ///
+    /// # Errors
+    ///
+    /// [`OtherSource`](crate::error::Error::OtherSource) if the daemon follows an inventory.
+    pub async fn basis(&self) -> Result<Basis> {
+        self.agent().await.basis()
+    }
+
+    /// Takes what was read of the settings file.
+    ///
+    /// # Errors
+    ///
+    /// That of the reading; [`Datapath`](crate::error::Error::Datapath) when the kernel refused.
+    pub async fn settings(&self, read: Result<Wanted>) -> Result<()> {
+        self.agent().await.settings_changed(read)?;
+        self.settle().await.map(drop)
+    }
+
+    /// What takes over the connections of a document, which has to be of the port that `reference` names, if
+    /// it names one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Agent::expect_flows`](super::Agent::expect_flows) and
+    /// [`Agent::import`](super::Agent::import).
+    pub async fn import(
+        &self,
+        document: FlowDocument,
+        reference: Option<&str>,
+    ) -> Result<FlowImport> {
+        self.agent().await.expect_flows(document.port, reference)?;
+        self.settle().await?;
+        self.agent().await.import(document, reference)
+    }
+}

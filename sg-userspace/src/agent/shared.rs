@@ -1,0 +1,131 @@
+//! The agent of a daemon that is asked, told and interrupted at once.
+//!
+//! Who has the agent has it for moments: to ask it, to note an event, to close a tap. What takes its time is
+//! done beside it, in its turn: one change after the other is read, written and answered.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{Mutex, MutexGuard, Notify},
+    task,
+};
+
+use super::Agent;
+use crate::{
+    error::{Error, Result},
+    netlink::LinkEvent,
+};
+
+/// A handle on the agent; each clone is one on the same.
+#[derive(Clone)]
+pub struct Shared {
+    agent: Arc<Mutex<Agent>>,
+    turn: Arc<Mutex<()>>,
+    due: Arc<Notify>,
+}
+
+impl Shared {
+    /// Shares an agent.
+    pub fn new(agent: Agent) -> Self {
+        Self {
+            agent: Arc::new(Mutex::new(agent)),
+            turn: Arc::default(),
+            due: Arc::default(),
+        }
+    }
+
+    /// The agent, for a moment.
+    pub async fn agent(&self) -> MutexGuard<'_, Agent> {
+        self.agent.lock().await
+    }
+
+    /// Takes note of what happened to interfaces, or that this is not known.
+    pub async fn tell(&self, news: Result<Vec<LinkEvent>>) -> Result<()> {
+        let mut agent = self.agent().await;
+        let done = match news {
+            Ok(events) => agent.burst(events),
+            Err(error) => {
+                agent.links_unknown(&error);
+                Err(error)
+            }
+        };
+        self.due.notify_one();
+        done
+    }
+
+    /// Looks after the filters, as is to be done every few seconds.
+    pub async fn check(&self) -> Result<()> {
+        let done = self.agent().await.check();
+        self.due.notify_one();
+        done
+    }
+
+    /// Does what becomes due besides changes, until it is dropped.
+    pub async fn settle_when_due(&self) {
+        loop {
+            self.due.notified().await;
+            let settled = self.change(|change| async move { change.settle().await }).await;
+            if let Err(error) = settled {
+                tracing::debug!("reported, and tried again: {error}");
+            }
+        }
+    }
+
+    /// Makes a change, when those that came before are made. Whoever asked for it may be gone before its end.
+    ///
+    /// # Errors
+    ///
+    /// Those of the change.
+    pub async fn change<T, F>(&self, change: impl FnOnce(Change) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let change = change(Change(self.clone()));
+        let turn = self.turn.clone();
+        let made = task::spawn(async move {
+            let _turn = turn.lock().await;
+            change.await
+        });
+        made.await.unwrap_or_else(|ended| Err(unfinished(ended)))
+    }
+}
+
+/// Whose turn it is to change what is in force; what it can do is in [`super::changes`].
+pub struct Change(Shared);
+
+impl Change {
+    /// The agent, for a moment.
+    pub async fn agent(&self) -> MutexGuard<'_, Agent> {
+        self.0.agent().await
+    }
+
+    /// Writes what is due, beside the agent; returns how many entries were written or removed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Datapath`] when the kernel refused a part; it is tried again.
+    pub async fn settle(&self) -> Result<usize> {
+        let mut changes = 0;
+        loop {
+            let Some(work) = self.agent().await.work() else {
+                return Ok(changes);
+            };
+            let done = beside(move || Ok(work.run())).await?;
+            changes += self.agent().await.finish(done)?;
+        }
+    }
+}
+
+/// Does what takes its time beside the tasks that wait for events.
+pub async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = task::spawn_blocking(work).await;
+    done.unwrap_or_else(|ended| Err(unfinished(ended)))
+}
+
+/// What a panic means to whoever waits; it has been told on the standard error.
+fn unfinished(ended: task::JoinError) -> Error {
+    Error::Datapath(format!("the work was not finished: {ended}"))
+}

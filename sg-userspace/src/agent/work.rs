@@ -1,0 +1,164 @@
+//! Writing the tables, apart from the agent: it takes its time, and nobody waits for it who does not have to.
+//!
+//! What has happened is noted at once, and a tap is closed at once. What is to be written of it is *due*. It is
+//! handed out as [`Work`], with the tables and all that it needs, and its end is told to the agent: meanwhile
+//! the agent answers by what the tables held before, and what happens is due for the next work.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use super::{
+    Agent, Attachment,
+    enforce::{Enforced, Holding, Places, Tables},
+};
+use crate::{
+    error::{Error, Result},
+    model::{Inventory, PortId, Touched},
+    plan::State,
+};
+
+/// Interfaces that were attached to, and what became of it.
+pub(super) type Attached = BTreeMap<u32, Attachment>;
+
+/// What is to be written.
+#[derive(Default)]
+pub(super) struct Due {
+    /// What the inventory says is to be in force, where the ports are.
+    pub enforce: bool,
+    /// Every connection is to be judged once more.
+    pub judge: bool,
+    /// A port that gets a slot even if it has no interface.
+    pub expected: Option<PortId>,
+    /// What has changed in the inventory.
+    pub touched: Touched,
+    /// It is not known what has changed.
+    pub anew: bool,
+    /// The interfaces as they were found, if ports may have other places.
+    pub attached: Option<Attached>,
+}
+
+/// What is due, and what it takes.
+pub struct Work {
+    tables: Box<Tables>,
+    inventory: Arc<Inventory>,
+    places: Places,
+    due: Due,
+}
+
+/// What became of work.
+pub struct Done {
+    tables: Box<Tables>,
+    /// `None` if nothing of the inventory was due.
+    enforced: Result<Option<Enforced>>,
+    holding: Result<Holding>,
+    due: Due,
+}
+
+impl Agent {
+    /// What is due, if anything is and nobody is at work.
+    pub fn work(&mut self) -> Option<Work> {
+        if !self.due.enforce && !self.due.judge {
+            return None;
+        }
+        Some(Work {
+            tables: self.tables.take()?,
+            inventory: self.desired.inventory.clone(),
+            places: self.places.clone(),
+            due: std::mem::take(&mut self.due),
+        })
+    }
+
+    /// What the tables hold, in short.
+    pub(super) fn holding(&self) -> Result<&Holding> {
+        let holding = self.holding.as_ref();
+        holding.map_err(|error| Error::Datapath(error.to_string()))
+    }
+
+    /// What the tables hold; of those that are at work, what is read in the middle of it.
+    pub(super) fn held_state(&mut self) -> Result<Cow<'_, State>> {
+        match &mut self.tables {
+            Some(tables) => tables.state().map(Cow::Borrowed),
+            None => self.datapath.state().map(Cow::Owned),
+        }
+    }
+
+    /// Takes note of what became of work; returns how many entries of the tables were written or removed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Datapath`] when the kernel refused a part; it is tried again.
+    pub fn finish(&mut self, done: Done) -> Result<usize> {
+        self.tables = Some(done.tables);
+        self.holding = done.holding;
+        let attached = done.due.attached;
+        let is_about_places = attached.is_some();
+        let closed = self.enforced.closed.clone();
+        let changes = match done.enforced {
+            Ok(None) => Ok(0),
+            Ok(Some(enforced)) => {
+                let changes = self.note_enforced(Ok(enforced));
+                self.forget_interfaces(&attached.unwrap_or_default());
+                changes
+            }
+            Err(error) => {
+                self.due.judge |= done.due.judge;
+                self.note_enforced(Err(error))
+            }
+        };
+        if is_about_places || changes.is_err() || closed != self.enforced.closed {
+            self.look();
+        }
+        changes
+    }
+
+    /// Does what is due, here and now; returns how many entries were written or removed.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Agent::finish`].
+    pub fn settle(&mut self) -> Result<usize> {
+        let mut changes = 0;
+        while let Some(work) = self.work() {
+            changes += self.finish(work.run())?;
+        }
+        Ok(changes)
+    }
+}
+
+impl Work {
+    /// Does it.
+    pub fn run(mut self) -> Done {
+        let tables = &mut self.tables;
+        let (inventory, places, due) = (&self.inventory, &self.places, &self.due);
+        // Whoever waits for the tables would wait for ever if they were lost.
+        let enforced = catch_unwind(AssertUnwindSafe(|| {
+            if due.anew {
+                tables.forget_compiled();
+            }
+            if due.judge {
+                tables.judge_again()?;
+            }
+            match due.enforce {
+                true => tables.enforce(inventory, places, due.expected, &due.touched).map(Some),
+                false => Ok(None),
+            }
+        }));
+        let enforced = enforced.unwrap_or_else(|_| {
+            let what = "the work was not finished: the standard error says where it stopped";
+            Err(Error::Datapath(what.into()))
+        });
+        if enforced.is_err() {
+            tables.forget();
+        }
+        Done {
+            enforced,
+            holding: self.tables.holding(),
+            tables: self.tables,
+            due: self.due,
+        }
+    }
+}
