@@ -88,17 +88,14 @@ fn connections_that_could_not_be_judged_again_are_later() {
     agent.apply(&inventory(json!({}))).unwrap();
     let first = generation(&kernel);
     kernel.kernel().broken = Some("out of memory".into());
-    let pass = || Ok(wanted("tagged = 'pass'"));
-    agent.settings_read(pass()).unwrap_err();
+    agent.set_now(wanted("tagged = 'pass'")).unwrap_err();
     assert!(kernel.kernel().settings.has(switch::TAGGED));
-    assert_eq!(
-        agent.settings().unwrap().last_error.unwrap(),
-        "out of memory"
-    );
+    let refused = |agent: &mut Agent| agent.status(Vec::new()).unwrap().inventory.apply_error;
+    assert_eq!(refused(&mut agent).as_deref(), Some("out of memory"));
 
     kernel.kernel().broken = None;
-    agent.settings_read(pass()).unwrap();
-    assert_eq!(agent.settings().unwrap().last_error, None);
+    agent.checked().unwrap();
+    assert_eq!(refused(&mut agent), None);
     assert!(generation(&kernel) > first);
 }
 
