@@ -3,33 +3,12 @@
 `unshare --net --mount python -m functional [WORD…]`, with the folder of `sgd` in `SG_BIN_DIR`.
 """
 
-import os
-import pathlib
-import subprocess
 import sys
-import tempfile
 import unittest
 
-# In the place of sudo, whose child Neutron looks for.
-HELPER = """#!/bin/sh
-"$@"
-status=$?
-exit $status
-"""
+from functional.isolated import isolated
 
-with tempfile.TemporaryDirectory() as folder:
-    helper = pathlib.Path(folder, "helper")
-    helper.write_text(HELPER)
-    helper.chmod(0o755)
-    # Neutron reads these when its tests are loaded.
-    os.environ |= {"OS_SUDO_TESTING": "1", "OS_ROOTWRAP_CMD": str(helper), "OS_LOG_PATH": folder}
-    # It starts its helpers by name.
-    os.environ["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    pathlib.Path("/run/netns").mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "netns", "/run/netns"], check=True)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-
+with isolated():
     from functional import agent, firewall
 
     load = unittest.defaultTestLoader.loadTestsFromTestCase

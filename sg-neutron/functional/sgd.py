@@ -14,11 +14,12 @@ STARTS_WITHIN = 60.0
 
 
 class Sgd(fixtures.Fixture):
-    """`sgd run --transactions` in a network namespace, at `socket`."""
+    """`sgd run` in a network namespace, at `socket`: told by transactions, or with the text of an inventory."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace, inventory=None):
         super().__init__()
         self._namespace = namespace
+        self._inventory = inventory
         self._process = None
         self.socket = None
 
@@ -35,23 +36,37 @@ class Sgd(fixtures.Fixture):
     def start(self):
         """Starts it, and waits until it answers."""
         program = pathlib.Path(os.environ["SG_BIN_DIR"], "sgd")
-        state, pins = self._folder / "state", self._bpffs / "sg"
-        files = ["--state", state, "--bpffs", pins, "--socket", self.socket]
+        source = ["--transactions", "--state", self._folder / "state"]
+        if self._inventory is not None:
+            file = self._folder / "inventory.json"
+            file.write_text(self._inventory)
+            source = ["--inventory", file]
         # Not `ip netns exec`, which would hide the BPF file system behind a /sys of its own.
         enter = ["nsenter", f"--net=/run/netns/{self._namespace}"]
         with open(self._folder / "sgd.log", "ab") as log:
-            command = [*enter, program, "run", "--transactions", *files]
+            command = [*enter, program, "run", *source, "--bpffs", self._bpffs / "sg", "--socket", self.socket]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         client, deadline = Client(self.socket, 5.0), time.monotonic() + STARTS_WITHIN
         while True:
             try:
-                client.in_force()
+                client.status()
                 return
             except DaemonError as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     log = (self._folder / "sgd.log").read_text()
                     raise RuntimeError(f"sgd does not answer: {error}\n{log}") from error
             time.sleep(0.05)
+
+    @property
+    def pins(self):
+        """Where its links are pinned."""
+        return next((self._bpffs / "sg").glob("v*")) / "links"
+
+    def memory(self):
+        """What of it is in memory, and what was at most: bytes."""
+        status = pathlib.Path("/proc", str(self._process.pid), "status").read_text()
+        fields = dict(line.split(":", 1) for line in status.splitlines())
+        return [int(fields[field].split()[0]) << 10 for field in ("VmRSS", "VmHWM")]
 
     def kill(self):
         """Kills it."""

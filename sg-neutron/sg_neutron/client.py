@@ -41,6 +41,10 @@ class Client:
         answer = self._ask("GET", "/v1/transactions", dict)
         return answer.get("session"), answer.get("revision")
 
+    def status(self):
+        """How the daemon is doing (`StatusView`)."""
+        return self._ask("GET", "/v1/status", dict)
+
     def ports_here(self):
         """The ids of the ports that have their interface on this node, and that the daemon knows."""
         rows = self._ask("GET", "/v1/ports", list)

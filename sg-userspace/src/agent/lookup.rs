@@ -82,11 +82,8 @@ pub fn in_vlan<'a>(inventory: &'a Inventory, port: AnyPort<'a>, vlan: u16) -> An
 ///
 /// [`Error::NoSuchPort`]; [`Error::AmbiguousPort`] with all that it may be.
 pub fn find<'a>(inventory: &'a Inventory, reference: &str) -> Result<AnyPort<'a>> {
-    for matches in [is_id, is_interface, is_mac, is_address, is_called] {
-        let found: Vec<_> = all(inventory)
-            .filter(|port| matches(*port, reference))
-            .collect();
-        match found.as_slice() {
+    for way in [by_id, by_interface, by_mac, by_address, by_name] {
+        match way(inventory, reference).as_slice() {
             [] => {}
             [port] => return Ok(*port),
             several => {
@@ -113,41 +110,60 @@ impl fmt::Display for AnyPort<'_> {
     }
 }
 
-fn is_id(port: AnyPort<'_>, reference: &str) -> bool {
-    let id = reference.parse::<PortId>().ok();
-    id.is_some() && port.id().parse().ok() == id
+fn by_id<'a>(inventory: &'a Inventory, reference: &str) -> Vec<AnyPort<'a>> {
+    let Ok(id) = reference.parse::<PortId>() else {
+        return Vec::new();
+    };
+    let is_its = move |port: &AnyPort<'_>| port.id().parse() == Ok(id);
+    let port = inventory.ports.get(&id).map(AnyPort::Read);
+    port.into_iter().chain(closed(inventory, is_its)).collect()
 }
 
 /// A subport is `INTERFACE.VLAN`, as Linux names VLAN interfaces.
-fn is_interface(port: AnyPort<'_>, reference: &str) -> bool {
-    match (port.interface(), port.vlan()) {
+fn by_interface<'a>(inventory: &'a Inventory, reference: &str) -> Vec<AnyPort<'a>> {
+    let is_there = |port: &AnyPort<'_>| match (port.interface(), port.vlan()) {
         (Some(interface), None) => interface.as_str() == reference,
         (Some(interface), Some(vlan)) => format!("{interface}.{}", vlan.id()) == reference,
         (None, _) => false,
+    };
+    let tagged = reference.rsplit_once('.').map(|(interface, _)| interface);
+    let names = std::iter::once(reference).chain(tagged);
+    let ports = names.flat_map(|name| inventory.ports_at(name)).map(AnyPort::Read);
+    let ports = ports.filter(is_there);
+    ports.chain(closed(inventory, is_there)).collect()
+}
+
+fn by_mac<'a>(inventory: &'a Inventory, reference: &str) -> Vec<AnyPort<'a>> {
+    let mac = Mac::parse(reference);
+    read(inventory, |port| mac == Some(port.mac))
+}
+
+fn by_address<'a>(inventory: &'a Inventory, reference: &str) -> Vec<AnyPort<'a>> {
+    match reference.parse::<IpAddr>() {
+        Ok(address) => read(inventory, |port| port.fixed_ips.contains(&address)),
+        Err(_) => Vec::new(),
     }
 }
 
-fn is_mac(port: AnyPort<'_>, reference: &str) -> bool {
-    let AnyPort::Read(port) = port else {
-        return false;
-    };
-    Mac::parse(reference) == Some(port.mac)
+/// A closed port also by what is written for its id, which need not be one.
+fn by_name<'a>(inventory: &'a Inventory, reference: &str) -> Vec<AnyPort<'a>> {
+    if reference.is_empty() {
+        return Vec::new();
+    }
+    let is_its = |port: &AnyPort<'_>| port.name() == reference || port.id() == reference;
+    let ports = read(inventory, |port| port.name == reference);
+    ports.into_iter().chain(closed(inventory, is_its)).collect()
 }
 
-fn is_address(port: AnyPort<'_>, reference: &str) -> bool {
-    let AnyPort::Read(port) = port else {
-        return false;
-    };
-    reference
-        .parse::<IpAddr>()
-        .is_ok_and(|address| port.fixed_ips.contains(&address))
+fn read(inventory: &Inventory, is_it: impl Fn(&Port) -> bool) -> Vec<AnyPort<'_>> {
+    let ports = inventory.ports.values().filter(|port| is_it(port));
+    ports.map(AnyPort::Read).collect()
 }
 
-/// By its name; a closed port also by what is written for its id, which need not be one.
-fn is_called(port: AnyPort<'_>, reference: &str) -> bool {
-    let written = match port {
-        AnyPort::Read(_) => "",
-        AnyPort::Closed(port) => &port.id,
-    };
-    !reference.is_empty() && [port.name(), written].contains(&reference)
+fn closed<'a>(
+    inventory: &'a Inventory,
+    is_it: impl Fn(&AnyPort<'_>) -> bool,
+) -> impl Iterator<Item = AnyPort<'a>> {
+    let ports = inventory.closed.iter().map(AnyPort::Closed);
+    ports.filter(move |port| is_it(port))
 }

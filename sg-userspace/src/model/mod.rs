@@ -7,6 +7,7 @@
 pub mod address;
 mod address_group;
 mod api;
+mod document;
 mod fault;
 mod fields;
 mod group;
@@ -25,12 +26,16 @@ pub(crate) mod told;
 mod touched;
 mod trunk;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 pub use address_group::AddressGroup;
+use document::Document;
 pub(crate) use fault::Problem;
 pub use fault::{Effect, Fault, Kind, Object};
 use fields::Fields;
@@ -119,37 +124,50 @@ pub const API_FORM: &str = "python3 -c 'import json, openstack; c = openstack.co
 /// is not an object with the lists `ports` and `security_groups` (`address_groups` may be absent), the
 /// lists are not whole, or a client has printed it. Anything else is a fault of one object.
 pub fn parse(text: &[u8]) -> Result<Parsed, Malformed> {
-    let document = json::parse(text)?;
-    printed::refuse(&document)?;
-    let Value::Object(document) = document else {
-        return Err(Malformed::Shape("the document is not an object".to_owned()));
-    };
-    whole(&document)?;
-    let ports = top_level(&document, "ports")?;
-    let groups = top_level(&document, "security_groups")?;
-    let address_groups = match document.get("address_groups") {
-        None => &[],
-        Some(_) => top_level(&document, "address_groups")?,
-    };
+    let document = Document::new(text)?;
+    check_shape(&document).map_err(|fault| document.refused(fault))?;
     let mut faults = unknown_fields(&document);
     let mut inventory = Inventory {
-        groups: security_groups(groups, &mut faults),
-        address_groups: self::address_groups(address_groups, &mut faults),
+        groups: security_groups(&document, &mut faults)?,
+        address_groups: address_groups(&document, &mut faults)?,
         ..Inventory::default()
     };
-    let trunks = add_ports(&mut inventory, ports, &mut faults);
+    let trunks = add_ports(&mut inventory, &document, &mut faults)?;
     trunk::resolve(&mut inventory, trunks, &mut faults);
     references::check(&mut inventory, &mut faults);
     inventory.note_sites();
     Ok(Parsed { inventory, faults })
 }
 
-fn top_level<'a>(document: &'a Map<String, Value>, field: &str) -> Result<&'a [Value], Malformed> {
-    match document.get(field) {
-        Some(Value::Array(list)) => Ok(list),
-        Some(_) => Err(Malformed::Shape(format!("{field} is not a list"))),
-        None => Err(Malformed::Shape(format!("{field} is missing"))),
+fn check_shape(document: &Document<'_>) -> Result<(), Malformed> {
+    whole(&document.fields)?;
+    is_there(document, "ports")?;
+    is_there(document, "security_groups")?;
+    match document.fields.contains_key("address_groups") {
+        true => is_there(document, "address_groups"),
+        false => Ok(()),
     }
+}
+
+fn is_there(document: &Document<'_>, list: &str) -> Result<(), Malformed> {
+    match (document.list(list), document.fields.contains_key(list)) {
+        (Some(_), _) => Ok(()),
+        (None, true) => Err(Malformed::Shape(format!("{list} is not a list"))),
+        (None, false) => Err(Malformed::Shape(format!("{list} is missing"))),
+    }
+}
+
+/// The objects of a list, one after the other.
+fn objects<'a>(
+    document: &'a Document<'_>,
+    list: &'static str,
+    kind: Kind,
+) -> impl Iterator<Item = Result<(Object, Value), Malformed>> + 'a {
+    let texts = document.list(list).into_iter().flatten().enumerate();
+    texts.map(move |(place, text)| {
+        let value = document.object(list, place, text)?;
+        Ok((object(kind, list, place, &value), value))
+    })
 }
 
 /// The API links the pages of a list that it does not answer at once, each to the next and the previous.
@@ -166,23 +184,26 @@ fn whole(document: &Map<String, Value>) -> Result<(), Malformed> {
 }
 
 /// A list that nobody reads narrows nothing: what is not in the inventory permits nothing.
-fn unknown_fields(document: &Map<String, Value>) -> Vec<Fault> {
+fn unknown_fields(document: &Document<'_>) -> Vec<Fault> {
     let object = Object {
         kind: Kind::Inventory,
         id: "inventory".into(),
         name: String::new(),
     };
-    let unknown = api::DOCUMENT.unknown(Fields(document));
+    let unknown = api::DOCUMENT.unknown(Fields(&document.fields));
     unknown
         .map(|problem| problem.of(&object, Effect::FieldLeftOut))
         .collect()
 }
 
-fn security_groups(values: &[Value], faults: &mut Vec<Fault>) -> BTreeMap<GroupId, Group> {
+fn security_groups(
+    document: &Document<'_>,
+    faults: &mut Vec<Fault>,
+) -> Result<BTreeMap<GroupId, Group>, Malformed> {
     let mut groups = BTreeMap::<GroupId, Group>::new();
-    for (place, value) in values.iter().enumerate() {
-        let object = object(Kind::SecurityGroup, "security_groups", place, value);
-        let group = fields_of(value, "security_groups")
+    for object in objects(document, "security_groups", Kind::SecurityGroup) {
+        let (object, value) = object?;
+        let group = fields_of(&value, "security_groups")
             .and_then(|fields| group::parse(fields, &object, faults));
         match group {
             Ok(group) => match groups.get_mut(&group.id) {
@@ -196,17 +217,17 @@ fn security_groups(values: &[Value], faults: &mut Vec<Fault>) -> BTreeMap<GroupI
             Err(problem) => faults.push(problem.of(&object, Effect::GroupLeftOut)),
         }
     }
-    groups
+    Ok(groups)
 }
 
 fn address_groups(
-    values: &[Value],
+    document: &Document<'_>,
     faults: &mut Vec<Fault>,
-) -> BTreeMap<AddressGroupId, AddressGroup> {
+) -> Result<BTreeMap<AddressGroupId, AddressGroup>, Malformed> {
     let mut groups = BTreeMap::<AddressGroupId, AddressGroup>::new();
-    for (place, value) in values.iter().enumerate() {
-        let object = object(Kind::AddressGroup, "address_groups", place, value);
-        let group = fields_of(value, "address_groups")
+    for object in objects(document, "address_groups", Kind::AddressGroup) {
+        let (object, value) = object?;
+        let group = fields_of(&value, "address_groups")
             .and_then(|fields| address_group::parse(fields, &object, faults));
         match group {
             Ok(group) => match groups.get_mut(&group.id) {
@@ -219,23 +240,24 @@ fn address_groups(
             Err(problem) => faults.push(problem.of(&object, Effect::AddressGroupLeftOut)),
         }
     }
-    groups
+    Ok(groups)
 }
 
 /// Adds the ports, and returns what their trunks say of other ports.
 fn add_ports(
     inventory: &mut Inventory,
-    values: &[Value],
+    document: &Document<'_>,
     faults: &mut Vec<Fault>,
-) -> Vec<trunk::Claim> {
+) -> Result<Vec<trunk::Claim>, Malformed> {
     let mut trunks = Vec::new();
-    let mut copies = BTreeMap::<PortId, usize>::new();
-    for id in values.iter().filter_map(port_id) {
-        *copies.entry(id).or_default() += 1;
+    let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for text in document.list("ports").into_iter().flatten() {
+        let id = port_id(text);
+        twice.extend(id.filter(|id| !once.insert(*id)));
     }
-    for (place, value) in values.iter().enumerate() {
-        let object = object(Kind::Port, "ports", place, value);
-        let fields = fields_of(value, "ports");
+    for object in objects(document, "ports", Kind::Port) {
+        let (object, value) = object?;
+        let fields = fields_of(&value, "ports");
         let interface = fields
             .as_ref()
             .ok()
@@ -244,7 +266,7 @@ fn add_ports(
             trunks.extend(trunk::claims(fields, &object, interface.as_ref(), faults));
         }
         let fault = match fields.and_then(|fields| port::parse(fields, &object, faults)) {
-            Ok(port) if copies[&port.id] == 1 => {
+            Ok(port) if !twice.contains(&port.id) => {
                 inventory.ports.insert(port.id, port);
                 continue;
             }
@@ -259,11 +281,18 @@ fn add_ports(
             vlan: None,
         });
     }
-    trunks
+    Ok(trunks)
 }
 
-fn port_id(value: &Value) -> Option<PortId> {
-    value.get("id")?.as_str()?.parse().ok()
+/// The id of a port of which nothing else is read.
+fn port_id(text: &RawValue) -> Option<PortId> {
+    #[derive(Deserialize)]
+    struct Port<'a> {
+        #[serde(borrow)]
+        id: Cow<'a, str>,
+    }
+    let port: Port<'_> = serde_json::from_str(text.get()).ok()?;
+    port.id.parse().ok()
 }
 
 fn duplicate(object: &Object, effect: Effect) -> Fault {

@@ -5,7 +5,7 @@
 //! port that has some), a list of rules has no ICMP codes, and a rule for an address group is shown as one
 //! for 0.0.0.0/0. Half of an object is worse than none: such a document is refused as a whole.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Malformed;
 
@@ -27,10 +27,19 @@ const FIELDS: [&str; 13] = [
     "security_group_ids",
 ];
 
-/// Refuses a document with an object that a client has printed: by itself, in a list, or where an object of
-/// the API should be.
-pub(super) fn refuse(document: &Value) -> Result<(), Malformed> {
-    match find(document, String::new()) {
+/// Refuses an object that a client has printed, or that has such a one in a list or where an object of the API
+/// should be. `place` is where it is in the document, as `ports[0]`.
+pub(super) fn refuse(fields: &Map<String, Value>, place: &str) -> Result<(), Malformed> {
+    refused(find_in(fields, place.to_owned()))
+}
+
+/// As [`refuse`], for a document of whatever shape.
+pub(super) fn refuse_any(document: &Value) -> Result<(), Malformed> {
+    refused(find(document, String::new()))
+}
+
+fn refused(found: Option<(String, String)>) -> Result<(), Malformed> {
+    match found {
         Some((place, field)) => Err(Malformed::Printed { place, field }),
         None => Ok(()),
     }
@@ -50,22 +59,20 @@ fn find(value: &Value, place: String) -> Option<(String, String)> {
             let mut places = list.iter().enumerate();
             places.find_map(|(number, value)| find(value, format!("{place}[{number}]")))
         }
-        Value::Object(fields) => {
-            let printed = fields.keys().find(|field| is_printed(field));
-            let inner = || {
-                let lists = LISTS
-                    .iter()
-                    .filter_map(|list| Some((list, fields.get(*list)?)));
-                let mut inner = lists.map(|(list, value)| (join(&place, list), value));
-                inner.find_map(|(place, value)| find(value, place))
-            };
-            match printed {
-                Some(field) => Some((place, field.clone())),
-                None => inner(),
-            }
-        }
+        Value::Object(fields) => find_in(fields, place),
         _ => None,
     }
+}
+
+fn find_in(fields: &Map<String, Value>, place: String) -> Option<(String, String)> {
+    if let Some(field) = fields.keys().find(|field| is_printed(field)) {
+        return Some((place, field.clone()));
+    }
+    let lists = LISTS
+        .iter()
+        .filter_map(|list| Some((list, fields.get(*list)?)));
+    let mut inner = lists.map(|(list, value)| (join(&place, list), value));
+    inner.find_map(|(place, value)| find(value, place))
 }
 
 /// The columns of lists begin with a capital, as in `MAC Address`; no field of the API does.
