@@ -43,6 +43,9 @@ class Told:
         self._named.add(device)
         self._trusted.pop(device, None)
         self._formerly_filtered.pop(device, None)
+        # For one rule the agent tells every port of its group again.
+        if self.ports.get(device) == described:
+            return
         self.ports[device] = described
         self._translated[device] = (translate.port_id(described), translate.port(described))
 

@@ -7,6 +7,7 @@ use super::{Change, Digest, FlowImport, Read, beside, transact::Basis};
 use crate::{
     error::Result,
     flows::FlowDocument,
+    host,
     model::Step,
     settings::Wanted,
     view::{ApplyReport, TransactionReport},
@@ -34,15 +35,16 @@ impl Change {
             Ok(read)
         });
         let read = read.await?;
-        let mut agent = self.agent().await;
-        let before = match read {
-            Ok(read) => agent.take(read)?,
-            Err(malformed) => return Err(agent.refuse(malformed)),
-        };
-        drop(agent);
-        // A hundred thousand ports take their time to go.
-        task::spawn_blocking(|| drop(before));
-        let changes = self.settle().await?;
+        let taken = self.enforce(|agent| match read {
+            Ok(read) => agent.take(read),
+            Err(malformed) => Err(agent.refuse(malformed)),
+        });
+        let (before, changes) = taken.await?;
+        // A hundred thousand ports take their time to go, and nobody waits for that.
+        task::spawn_blocking(|| {
+            drop(before);
+            host::give_back_memory();
+        });
         Ok(self.agent().await.apply_report(changes))
     }
 
@@ -84,8 +86,8 @@ impl Change {
             Ok((step, named))
         });
         let (step, named) = read.await?;
-        let taken = self.agent().await.take_step(step, named)?;
-        let changes = self.settle().await?;
+        let taken = self.enforce(|agent| agent.take_step(step, named));
+        let (taken, changes) = taken.await?;
         Ok(self.agent().await.transaction_report(taken, changes))
     }
 
@@ -104,8 +106,8 @@ impl Change {
     ///
     /// That of the reading; [`Datapath`](crate::error::Error::Datapath) when the kernel refused.
     pub async fn settings(&self, read: Result<Wanted>) -> Result<()> {
-        self.agent().await.settings_changed(read)?;
-        self.settle().await.map(drop)
+        let taken = self.enforce(|agent| agent.settings_changed(read));
+        taken.await.map(drop)
     }
 
     /// What takes over the connections of a document, which has to be of the port that `reference` names, if
@@ -120,8 +122,9 @@ impl Change {
         document: FlowDocument,
         reference: Option<&str>,
     ) -> Result<FlowImport> {
-        self.agent().await.expect_flows(document.port, reference)?;
-        self.settle().await?;
+        let port = document.port;
+        self.enforce(|agent| agent.expect_flows(port, reference))
+            .await?;
         self.agent().await.import(document, reference)
     }
 }

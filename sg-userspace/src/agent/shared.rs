@@ -10,7 +10,7 @@ use tokio::{
     task,
 };
 
-use super::Agent;
+use super::{Agent, Work};
 use crate::{
     error::{Error, Result},
     netlink::LinkEvent,
@@ -21,7 +21,10 @@ use crate::{
 pub struct Shared {
     agent: Arc<Mutex<Agent>>,
     turn: Arc<Mutex<()>>,
+    /// Something has become due.
     due: Arc<Notify>,
+    /// The tables are back from work.
+    back: Arc<Notify>,
 }
 
 impl Shared {
@@ -31,6 +34,7 @@ impl Shared {
             agent: Arc::new(Mutex::new(agent)),
             turn: Arc::default(),
             due: Arc::default(),
+            back: Arc::default(),
         }
     }
 
@@ -60,15 +64,42 @@ impl Shared {
         done
     }
 
-    /// Does what becomes due besides changes, until it is dropped.
+    /// Does what becomes due besides changes, also while one is read. Never ends.
     pub async fn settle_when_due(&self) {
         loop {
             self.due.notified().await;
-            let settled = self.change(|change| async move { change.settle().await }).await;
-            if let Err(error) = settled {
+            if let Err(error) = self.settle().await {
                 tracing::debug!("reported, and tried again: {error}");
             }
         }
+    }
+
+    async fn settle(&self) -> Result<()> {
+        while let Some(work) = self.idle().await.work() {
+            self.finish(work).await?;
+        }
+        Ok(())
+    }
+
+    /// The agent, for a moment in which nobody is at work.
+    async fn idle(&self) -> MutexGuard<'_, Agent> {
+        loop {
+            let back = self.back.notified();
+            let agent = self.agent().await;
+            if agent.is_idle() {
+                return agent;
+            }
+            drop(agent);
+            back.await;
+        }
+    }
+
+    async fn finish(&self, work: Work) -> Result<usize> {
+        let done = beside(move || Ok(work.run())).await?;
+        let finished = self.agent().await.finish(done);
+        self.back.notify_waiters();
+        self.due.notify_one();
+        finished
     }
 
     /// Makes a change, when those that came before are made. Whoever asked for it may be gone before its end.
@@ -100,20 +131,26 @@ impl Change {
         self.0.agent().await
     }
 
-    /// Writes what is due, beside the agent; returns how many entries were written or removed.
+    /// Has the agent take something, and writes what is then due, beside it; returns how many entries were
+    /// written or removed.
     ///
     /// # Errors
     ///
-    /// [`Error::Datapath`] when the kernel refused a part; it is tried again.
-    pub async fn settle(&self) -> Result<usize> {
-        let mut changes = 0;
-        loop {
-            let Some(work) = self.agent().await.work() else {
-                return Ok(changes);
-            };
-            let done = beside(move || Ok(work.run())).await?;
-            changes += self.agent().await.finish(done)?;
-        }
+    /// That of the taking; [`Error::Datapath`] when the kernel refused a part, which is tried again.
+    pub async fn enforce<T>(
+        &self,
+        take: impl FnOnce(&mut Agent) -> Result<T>,
+    ) -> Result<(T, usize)> {
+        // Nobody else is to write this, nor to hold what would have to be copied.
+        let mut agent = self.0.idle().await;
+        let taken = take(&mut agent)?;
+        let work = agent.work();
+        drop(agent);
+        let changes = match work {
+            Some(work) => self.0.finish(work).await?,
+            None => 0,
+        };
+        Ok((taken, changes))
     }
 }
 

@@ -59,6 +59,11 @@ pub struct Done {
 }
 
 impl Agent {
+    /// Whether nobody is at work.
+    pub fn is_idle(&self) -> bool {
+        self.tables.is_some()
+    }
+
     /// What is due, if anything is and nobody is at work.
     pub fn work(&mut self) -> Option<Work> {
         if !self.due.enforce && !self.due.judge {

@@ -19,9 +19,9 @@ use sg_common::reason::Verdict;
 use sg_common::scratch::Run;
 use sg_common::wire::frame::Frame;
 use sg_common::wire::ip::Fragment;
-use sg_userspace::agent::{Datapath, Mode};
+use sg_userspace::agent::{Datapath, Mode, PolicyTables};
 use sg_userspace::compile::{Limits, compile};
-use sg_userspace::datapath::{Kernel, KernelLog, Sizes};
+use sg_userspace::datapath::{Kernel, KernelLog, Policy, Sizes};
 use sg_userspace::evaluate::evaluate;
 use sg_userspace::model::{Inventory, Port, PortId, RuleId, Vlan};
 use sg_userspace::netlink::Link;
@@ -44,6 +44,7 @@ const INTERFACE: &str = "tap-world";
 pub struct World {
     // In the order of dropping.
     kernel: Kernel,
+    policy: Policy,
     log: Option<KernelLog>,
     /// By hook, in the order in which they are asked.
     programs: [Vec<Program>; 2],
@@ -105,7 +106,7 @@ impl World {
             flows,
             ..Sizes::default()
         };
-        let (mut kernel, log) = Kernel::open(bpffs.path(), None, sizes)
+        let (mut kernel, policy, log) = Kernel::open(bpffs.path(), None, sizes)
             .unwrap_or_else(|e| panic!("cannot open the kernel side: {e}"));
         // A new map holds none; the daemon sets them as well.
         let set = kernel.set_settings(&Settings::DEFAULT);
@@ -115,6 +116,7 @@ impl World {
         let programs = attach(&netns, &mut kernel, ifindex, mode);
         Self {
             kernel,
+            policy,
             log,
             programs,
             mode,
@@ -188,7 +190,7 @@ impl World {
     /// Brings both sides from the last inventory to this one, with the port on the interface, and its
     /// subports if it is the parent of a trunk.
     pub fn apply(&mut self, inventory: Inventory, port: PortId) {
-        let limits = self.kernel.limits();
+        let limits = self.policy.limits();
         let interface = inventory.ports.get(&port).map(|port| &port.interface);
         let here = |other: &Port| {
             (Some(&other.interface) == interface)
@@ -197,8 +199,8 @@ impl World {
         let compiled = compile(&inventory, &here, &limits);
         assert_eq!(compiled.faults, [], "the inventory fits");
         let plan = plan(&self.state, &compiled.image, &limits, self.next_generation);
-        let done = self.kernel.reserve_generations(plan.next_generation);
-        done.and_then(|()| self.kernel.apply(&plan.changes, &BTreeSet::new()))
+        let done = self.policy.reserve_generations(plan.next_generation);
+        done.and_then(|()| self.policy.apply(&plan.changes, &BTreeSet::new()))
             .unwrap_or_else(|e| panic!("cannot write the tables: {e}"));
         (self.state, self.next_generation) = (plan.state, plan.next_generation);
         let former = std::mem::replace(&mut self.memory, self.state.to_memory());
@@ -231,7 +233,7 @@ impl World {
     /// Whether the kernel's tables hold what was planned.
     #[must_use]
     pub fn is_as_planned(&self) -> bool {
-        let held = self.kernel.state();
+        let held = self.policy.state();
         held.unwrap_or_else(|e| panic!("cannot read the tables: {e}"))
             .0
             == self.state
