@@ -62,14 +62,14 @@ class EbpfFirewallDriver(firewall.FirewallDriver):
         self._apply()
 
     def prepare_port_filter(self, port):
-        self._report_provider_rules(port)
         with self._said() as told:
-            told.prepare(port)
+            is_new = told.prepare(port)
+        self._report_provider_rules(port, is_new)
 
     def update_port_filter(self, port):
-        self._report_provider_rules(port)
         with self._said() as told:
-            told.port(port)
+            is_new = told.port(port)
+        self._report_provider_rules(port, is_new)
 
     def remove_port_filter(self, port):
         self._remove([port])
@@ -101,8 +101,8 @@ class EbpfFirewallDriver(firewall.FirewallDriver):
             for port in ports:
                 told.remove(port["device"])
 
-    def _report_provider_rules(self, port):
-        for rule in port.get("security_group_rules") or ():
+    def _report_provider_rules(self, port, is_new):
+        for rule in (port.get("security_group_rules") or ()) if is_new else ():
             if not translate.is_built_in(rule):
                 self._report.provider_rule(port["device"], rule)
 

@@ -35,19 +35,20 @@ class Told:
     def prepare(self, described):
         """A port that is new to the agent. If it is not new here, the agent begins anew."""
         self._named_again |= described["device"] in self.ports
-        self.port(described)
+        return self.port(described)
 
     def port(self, described):
-        """A port that is new, or has changed in any way."""
+        """A port that is new, or may have changed in any way. Whether it is not as it was."""
         device = described["device"]
         self._named.add(device)
         self._trusted.pop(device, None)
         self._formerly_filtered.pop(device, None)
         # For one rule the agent tells every port of its group again.
         if self.ports.get(device) == described:
-            return
+            return False
         self.ports[device] = described
         self._translated[device] = (translate.port_id(described), translate.port(described))
+        return True
 
     def trust(self, device):
         """A port that is known by id only, and is to be left unfiltered.

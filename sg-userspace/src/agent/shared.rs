@@ -75,10 +75,14 @@ impl Shared {
     }
 
     async fn settle(&self) -> Result<()> {
-        while let Some(work) = self.idle().await.work() {
+        loop {
+            // The agent is free again before the work begins.
+            let work = self.idle().await.work();
+            let Some(work) = work else {
+                return Ok(());
+            };
             self.finish(work).await?;
         }
-        Ok(())
     }
 
     /// The agent, for a moment in which nobody is at work.
