@@ -12,7 +12,9 @@ use crate::layout::counter::{Counter, counter_index};
 use crate::layout::flow::{Flow, FlowKey, Word};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
 use crate::layout::maps::name;
-use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use crate::layout::policy::{
+    Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
+};
 use crate::layout::port::{AddressKey, Port, PortKey};
 use crate::layout::settings::{Settings, Ticks};
 use crate::reason::{Condition, Verdict, condition_counter, verdict_counter};
@@ -38,6 +40,8 @@ pub struct Memory {
     pub grants: BTreeMap<GrantKey, Grant>,
     /// Port sets.
     pub port_sets: BTreeMap<u64, Box<PortSet>>,
+    /// Pairs of ports.
+    pub port_pairs: BTreeMap<u64, Box<PortPairs>>,
     /// Assured connections of both families.
     pub flows: FlowMemory,
     /// All other connections.
@@ -70,6 +74,7 @@ impl Default for Memory {
             prefixes: BTreeMap::new(),
             grants: BTreeMap::new(),
             port_sets: BTreeMap::new(),
+            port_pairs: BTreeMap::new(),
             flows: FlowMemory::default(),
             embryos: FlowMemory::default(),
             fragments: RefCell::default(),
@@ -226,6 +231,12 @@ impl Tables for Memory {
     fn in_port_set(&self, id: &u64, port: u16) -> bool {
         self.look_up(name::PORT_SETS);
         self.port_sets.get(id).is_some_and(|set| set.contains(port))
+    }
+
+    fn in_port_pairs(&self, id: &u64, protocol: u8, source: u16, destination: u16) -> bool {
+        self.look_up(name::PORT_PAIRS);
+        let pairs = self.port_pairs.get(id);
+        pairs.is_some_and(|pairs| pairs.contains(protocol, source, destination))
     }
 
     fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue> {

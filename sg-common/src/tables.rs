@@ -65,6 +65,9 @@ pub trait Tables {
     /// Whether a port set holds a port.
     fn in_port_set(&self, id: &u64, port: u16) -> bool;
 
+    /// Whether any of these pairs of ports is of the protocol, the source port and the destination port.
+    fn in_port_pairs(&self, id: &u64, protocol: u8, source: u16, destination: u16) -> bool;
+
     /// What is known of a datagram by its first fragment.
     fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue>;
 

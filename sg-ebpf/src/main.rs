@@ -24,6 +24,8 @@ mod log;
 #[cfg(target_arch = "bpf")]
 mod maps;
 #[cfg(target_arch = "bpf")]
+mod pairs;
+#[cfg(target_arch = "bpf")]
 mod share;
 #[cfg(target_arch = "bpf")]
 mod sweep;

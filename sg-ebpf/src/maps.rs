@@ -12,7 +12,9 @@ use sg_common::layout::flood::Flood;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::maps::Node;
-use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::layout::policy::{
+    Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
+};
 use sg_common::layout::port::{AddressKey, PortKey, SlotPorts};
 use sg_common::layout::settings::Settings;
 use sg_common::layout::share::Share;
@@ -66,6 +68,10 @@ pub static GRANTS: HashMap<GrantKey, Grant, { capacity::GRANTS as usize }, ON_DE
 
 #[btf_map(name = "port_sets")]
 pub static PORT_SETS: HashMap<u64, PortSet, { capacity::PORT_SETS as usize }, ON_DEMAND> =
+    HashMap::new();
+
+#[btf_map(name = "port_pairs")]
+pub static PORT_PAIRS: HashMap<u64, PortPairs, { capacity::PORT_PAIRS as usize }, ON_DEMAND> =
     HashMap::new();
 
 #[btf_map(name = "flows4")]

@@ -17,7 +17,7 @@ use sg_common::tables::Tables;
 use sg_common::wire::addr::Family;
 
 use crate::flows::{self, Entry};
-use crate::{log, maps, share};
+use crate::{log, maps, pairs, share};
 
 /// The pinned maps.
 pub struct KernelTables;
@@ -173,6 +173,16 @@ impl Tables for KernelTables {
     fn in_port_set(&self, id: &u64, port: u16) -> bool {
         match get!(maps::PORT_SETS, id) {
             Some(set) => set.contains(port) && tag_is(&set.id, id),
+            None => false,
+        }
+    }
+
+    #[inline(always)]
+    fn in_port_pairs(&self, id: &u64, protocol: u8, source: u16, destination: u16) -> bool {
+        match get!(maps::PORT_PAIRS, id) {
+            Some(pairs) => {
+                pairs::contain(pairs, protocol, source, destination) && tag_is(&pairs.id, id)
+            }
             None => false,
         }
     }

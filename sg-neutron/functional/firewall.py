@@ -25,12 +25,9 @@ NOT_OURS = {
 _ICMPV6 = (
     "what the VM sends over ICMPv6 needs no rule, as under iptables; the test is of Open vSwitch's driver"
 )
-_SOURCE_PORTS = "no rule of the API names source ports, and the daemon leaves one out that does"
 
 # Tests that fail, and why that is meant: docs/parity.md.
 DEVIATIONS = {
-    "functional.firewall.IPv4.test_connection_with_source_port_range": _SOURCE_PORTS,
-    "functional.firewall.IPv4.test_next_port_closed": _SOURCE_PORTS,
     "functional.firewall.IPv6.test_icmp_to_specific_address": _ICMPV6,
     "functional.firewall.IPv6.test_tcp_to_specific_address": _ICMPV6,
     "functional.firewall.IPv6.test_udp_to_specific_address": _ICMPV6,

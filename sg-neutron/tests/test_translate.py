@@ -81,8 +81,8 @@ class RulesAreTranslated(unittest.TestCase):
                 ingress | {"protocol": "icmp", "port_range_min": 0},
             ),
             (
-                egress | {"protocol": "tcp", "source_port_range_min": 9},
-                egress | {"protocol": "tcp", "source_port_range_min": 9},
+                egress | {"protocol": "tcp", "source_port_range_min": 9, "source_port_range_max": 10},
+                egress | {"protocol": "tcp", "source_port_range_min": 9, "source_port_range_max": 10},
             ),
             # What cannot be said is passed on: the daemon leaves the rule out, and says why.
             (ingress | {"dest_ip_prefix": "10.0.0.5/32"}, ingress | {"dest_ip_prefix": "10.0.0.5/32"}),

@@ -55,6 +55,11 @@ fn matches(rule: &Rule, opening: &Opening) -> bool {
         Matches::Ports(protocol, range) => {
             named(protocol.number()) && range.contains(transport.destination)
         }
+        Matches::Pairs(protocol, pair) => {
+            named(protocol.number())
+                && pair.source.contains(transport.source)
+                && pair.destination.contains(transport.destination)
+        }
         // ICMP of the rule's own family: over IPv6, protocol 1 is a protocol like any other.
         Matches::Icmp { kind, code } => {
             let [packet_kind, packet_code] = transport.destination.to_be_bytes();

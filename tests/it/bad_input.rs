@@ -21,7 +21,7 @@ fn check(node: &Node, document: &str) -> Output {
 #[test]
 fn a_bad_rule_is_named_with_field_and_value() {
     let node = Node::new("rules");
-    let cases: [(&str, Value, &[&str]); 13] = [
+    let cases: [(&str, Value, &[&str]); 15] = [
         (
             "an unknown protocol",
             json!({"protocol": "tpc"}),
@@ -51,6 +51,16 @@ fn a_bad_rule_is_named_with_field_and_value() {
             "a port of the wrong type",
             json!({"protocol": "tcp", "port_range_min": "eighty", "port_range_max": 80}),
             &["port_range_min", "eighty"],
+        ),
+        (
+            "half a range of source ports",
+            json!({"protocol": "udp", "source_port_range_min": 67}),
+            &["source_port_range_max", "missing"],
+        ),
+        (
+            "source ports on a protocol without ports",
+            json!({"protocol": "vrrp", "source_port_range_min": 67, "source_port_range_max": 67}),
+            &["source_port_range_min", "67", "without ports"],
         ),
         (
             "ports on a protocol without ports",

@@ -214,6 +214,42 @@ fn a_rule_that_goes() {
 }
 
 #[test]
+fn a_rule_with_source_ports_that_goes() {
+    let before = [
+        "ingress IPv4 udp 1001 sport 40001",
+        "ingress IPv4 udp 1001 sport 40002-40003",
+    ];
+    assert_cut(
+        "sport",
+        &inventory(web(), &before, true),
+        &inventory(web(), &before[1..], true),
+        [
+            &talk("10.0.0.5:1001", "198.51.100.7:40001", false),
+            &talk("10.0.0.5:1001", "198.51.100.7:40002", false),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn source_ports_that_become_fewer_under_connections_of_the_vm() {
+    let (before, after) = (
+        "egress IPv4 udp sport 1001-1002",
+        "egress IPv4 udp sport 1002",
+    );
+    assert_cut(
+        "sports",
+        &inventory(web(), &[before], true),
+        &inventory(web(), &[after], true),
+        [
+            &talk("10.0.0.5:1001", "198.51.100.7:40000", true),
+            &talk("10.0.0.5:1002", "198.51.100.7:40000", true),
+        ],
+        false,
+    );
+}
+
+#[test]
 fn a_rule_that_goes_from_under_a_connection_of_the_vm() {
     let before = [
         "egress IPv4 udp 1001",

@@ -13,6 +13,9 @@ from neutron.extensions import securitygroup
 from neutron_lib.utils import net
 
 
+SOURCE_PORTS = ('source_port_range_min', 'source_port_range_max')
+
+
 class Server(securitygroups_rpc_base.SecurityGroupInfoAPIMixin):
     """What the agent calls `plugin_rpc`."""
 
@@ -48,7 +51,7 @@ class Server(securitygroups_rpc_base.SecurityGroupInfoAPIMixin):
     # What the mixin asks the database for.
 
     def _select_rules_for_ports(self, context, ports):
-        return [(port, rule) for port in ports
+        return [(port, _beside_protocol(rule)) for port in ports
                 for group in self.ports[port]['security_groups']
                 for rule in self.groups[group]['security_group_rules']]
 
@@ -81,6 +84,11 @@ class Server(securitygroups_rpc_base.SecurityGroupInfoAPIMixin):
                                      security_group_source_groups=[],
                                      security_group_remote_address_groups=[])
         info = self.security_group_info_for_ports(context, ports)
+        for rules in info['security_groups'].values():
+            for rule in rules:
+                if isinstance(rule.get('protocol'), tuple):
+                    rule['protocol'], *source = rule['protocol']
+                    rule.update(zip(SOURCE_PORTS, source))
         return json.loads(json.dumps(info, default=list))   # sets become lists, as over RPC
 
     def get_secgroup_ids_for_address_group(self, address_group):
@@ -106,10 +114,17 @@ def validated(rule):
         database._validate_base_security_group_rule_attributes(stored)
     except Exception as refusal:
         return '%s: %s' % (type(refusal).__name__, refusal)
+    stored.update((field, rule.get(field)) for field in SOURCE_PORTS)
     prefix = stored.get('remote_ip_prefix')
     if prefix:
         stored['normalized_cidr'] = str(netaddr.IPNetwork(str(prefix)).cidr)
     return stored
+
+
+def _beside_protocol(rule):
+    """The rule as Neutron's expansion takes it, which passes source ports by: they travel with the protocol."""
+    source = [rule[field] for field in SOURCE_PORTS]
+    return rule if source == [None, None] else dict(rule, protocol=(rule['protocol'], *source))
 
 
 def _port(port, local):

@@ -234,7 +234,7 @@ impl Port {
 
 impl Group {
     /// Adds a rule in words:
-    /// `DIRECTION ETHERTYPE [PROTOCOL [PORT[-PORT] | TYPE[/CODE]]] [from|to REMOTE]`,
+    /// `DIRECTION ETHERTYPE [PROTOCOL [PORT[-PORT] | TYPE[/CODE]] [sport PORT[-PORT]]] [from|to REMOTE]`,
     /// where the remote is a CIDR, `group NAME` or `addresses NAME`.
     #[must_use]
     pub fn rule(mut self, words: &str) -> Self {
@@ -292,10 +292,17 @@ fn rule(id: Uuid, words: &str) -> Value {
     let is_remote = |word: &&str| matches!(*word, "from" | "to");
     if let Some(protocol) = rest.next_if(|word| !is_remote(word)) {
         rule["protocol"] = protocol.into();
-        if let Some(ports) = rest.next_if(|word| !is_remote(word)) {
+        let is_source = |word: &&str| *word == "sport";
+        if let Some(ports) = rest.next_if(|word| !is_remote(word) && !is_source(word)) {
             let (low, high) = port_range(protocol, ports);
             rule["port_range_min"] = number(low, words);
             rule["port_range_max"] = high.map_or(Value::Null, |high| number(high, words));
+        }
+        if rest.next_if(is_source).is_some() {
+            let ports = rest.next().unwrap_or_default();
+            let (low, high) = ports.split_once('-').unwrap_or((ports, ports));
+            rule["source_port_range_min"] = number(low, words);
+            rule["source_port_range_max"] = number(high, words);
         }
     }
     if rest.next_if(is_remote).is_some() {

@@ -18,6 +18,8 @@ pub const PREFIXES: u32 = 262_144;
 pub const GRANTS: u32 = 262_144;
 /// Port sets, 8 KiB each.
 pub const PORT_SETS: u32 = 4_096;
+/// Sets of pairs of ports, 0.7 KiB each.
+pub const PORT_PAIRS: u32 = 4_096;
 /// Assured IPv4 connections (nf_conntrack's default above 4 GB of memory).
 pub const FLOWS4: u32 = 262_144;
 /// Assured IPv6 connections.

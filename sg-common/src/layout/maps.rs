@@ -4,7 +4,9 @@ use crate::layout::counter::Counter;
 use crate::layout::flood::Flood;
 use crate::layout::flow::{Flow, FlowKey, FlowKey4};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
-use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use crate::layout::policy::{
+    Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
+};
 use crate::layout::port::{AddressKey, PortKey, SlotPorts};
 use crate::layout::settings::Settings;
 use crate::layout::share::Share;
@@ -13,7 +15,7 @@ use crate::layout::sweep::{Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 8;
+pub const ABI: u32 = 9;
 
 /// The names of the maps.
 pub mod name {
@@ -32,6 +34,7 @@ pub mod name {
     pub const PREFIXES: &str = "prefixes";
     pub const GRANTS: &str = "grants";
     pub const PORT_SETS: &str = "port_sets";
+    pub const PORT_PAIRS: &str = "port_pairs";
     pub const FLOWS4: &str = "flows4";
     pub const FLOWS6: &str = "flows6";
     pub const EMBRYOS4: &str = "embryos4";
@@ -77,7 +80,7 @@ pub const INNER: [Layout; 3] = [
 ];
 
 /// The layouts of all pinned maps.
-pub const LAYOUTS: [Layout; 27] = {
+pub const LAYOUTS: [Layout; 28] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn trie<K, V>(name: &'static str) -> Layout {
@@ -98,6 +101,7 @@ pub const LAYOUTS: [Layout; 27] = {
         trie::<PrefixKey, u64>(name::PREFIXES),
         of::<GrantKey, Grant>(name::GRANTS),
         of::<u64, PortSet>(name::PORT_SETS),
+        of::<u64, PortPairs>(name::PORT_PAIRS),
         of::<FlowKey4, Flow>(name::FLOWS4),
         of::<FlowKey, Flow>(name::FLOWS6),
         of::<u32, u32>(name::EMBRYOS4),

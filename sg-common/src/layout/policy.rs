@@ -22,15 +22,17 @@ shared! {
     }
 
     /// What one row permits: the union of the rules that it stands for.
-    pub struct Permits: 128 {
+    pub struct Permits: 136 {
         /// Protocols permitted whole, one bit each.
         pub protocols: [u64; 4],
-        /// Ports permitted, by [`port_protocol`].
+        /// Id of [`PortPairs`], which are permitted as well; 0 if there are none.
+        pub pairs: u64,
+        /// Destination ports permitted from any source port, by [`port_protocol`].
         pub ports: [PortGrant; PORT_PROTOCOLS],
     }
 
     /// Value of the `policies` map, for one set of groups, one direction and one family.
-    pub struct Policy: 160 {
+    pub struct Policy: 168 {
         /// Its own id, checked after reading.
         pub id: u64,
         /// Index of its remote groups and address groups in `members` and `prefixes`.
@@ -76,7 +78,7 @@ shared! {
     }
 
     /// Value of the `grants` map.
-    pub struct Grant: 144 {
+    pub struct Grant: 152 {
         /// Its own key, checked after reading.
         pub key: GrantKey,
         /// What this policy permits to this peer.
@@ -90,6 +92,31 @@ shared! {
         /// Port `p` is bit `p % 64` of word `p / 64`.
         pub words: [u64; 1024],
     }
+
+    /// Any of a range of source ports with any of a range of destination ports, of one protocol. The source
+    /// is the packet's sender: the other side for ingress, the VM for egress.
+    pub struct PortPair: 10 {
+        /// The protocol's number.
+        pub protocol: u16,
+        /// First source port.
+        pub source_low: u16,
+        /// Last source port, included.
+        pub source_high: u16,
+        /// First destination port.
+        pub low: u16,
+        /// Last destination port, included.
+        pub high: u16,
+    }
+
+    /// Pairs of ports. They never change: another content is another id.
+    pub struct PortPairs: 656 {
+        /// Its own id, checked after reading.
+        pub id: u64,
+        /// How many of the pairs count, from the first on.
+        pub count: u64,
+        /// The pairs; zero beyond `count`.
+        pub pairs: [PortPair; PAIRS],
+    }
 }
 
 /// Bits of [`PrefixKey`] before the address: every prefix is at least this long.
@@ -97,6 +124,9 @@ pub const PREFIX_KEY_BITS: u32 = 64;
 
 /// Protocols whose ports (or ICMP types) rules can name.
 pub const PORT_PROTOCOLS: usize = 6;
+
+/// Pairs of ranges of ports that one row can permit.
+pub const PAIRS: usize = 64;
 
 /// Bits of [`Policy::ask`].
 pub mod ask {
@@ -126,6 +156,7 @@ impl Permits {
     /// Permits nothing.
     pub const NOTHING: Permits = Permits {
         protocols: [0; 4],
+        pairs: 0,
         ports: [PortGrant::NOTHING; PORT_PROTOCOLS],
     };
 }
@@ -145,5 +176,35 @@ impl PortSet {
     #[inline(always)]
     pub fn contains(&self, port: u16) -> bool {
         self.words[(port as usize >> 6) & 1023] >> (port & 63) & 1 != 0
+    }
+}
+
+impl PortPairs {
+    /// Whether any of the pairs is of these ports.
+    #[inline(always)]
+    pub fn contains(&self, protocol: u8, source: u16, destination: u16) -> bool {
+        let mut pairs = self.pairs.iter().zip(0..self.count);
+        pairs.any(|(pair, _)| pair.contains(protocol, source, destination))
+    }
+}
+
+impl PortPair {
+    /// No ports.
+    pub const NOTHING: PortPair = PortPair {
+        protocol: 0,
+        source_low: 0,
+        source_high: 0,
+        low: 0,
+        high: 0,
+    };
+
+    /// Whether it is of these ports.
+    #[inline(always)]
+    pub fn contains(&self, protocol: u8, source: u16, destination: u16) -> bool {
+        self.protocol == u16::from(protocol)
+            && self.source_low <= source
+            && source <= self.source_high
+            && self.low <= destination
+            && destination <= self.high
     }
 }

@@ -4,11 +4,12 @@ use crate::layout::policy::{
     GrantKey, MemberKey, Permits, PortGrant, PrefixKey, ask, port_protocol,
 };
 use crate::layout::shared::tag_is;
-use crate::packet::Opening;
+use crate::packet::{Opening, Transport};
 use crate::tables::{Note, Tables};
 
 /// Whether a policy permits a new connection: anyone's row, then the rows of the peers that the
-/// address stands for. At most `policies` + `members` + two `prefixes` + three `grants` look-ups.
+/// address stands for. At most `policies` + `members` + two `prefixes` + three `grants` look-ups, and one of
+/// `port_sets` and of `port_pairs` for each row that names them.
 #[inline(always)]
 pub fn permits<T: Tables>(tables: &T, id: u64, opening: &Opening) -> bool {
     if id == 0 {
@@ -85,10 +86,23 @@ fn allow<T: Tables>(tables: &T, permits: &Permits, opening: &Opening) -> bool {
     }
     match port_protocol(opening.key.protocol()) {
         Some(index) if opening.has_port() => {
+            let pairs = permits.pairs;
             holds(tables, &permits.ports[index], opening.transport.destination)
+                || (pairs != 0 && pairs_hold(tables, pairs, opening))
         }
         _ => false,
     }
+}
+
+/// A subprogram of its own in the kernel: it is asked at several places, and walks through a row.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn pairs_hold<T: Tables>(tables: &T, pairs: u64, opening: &Opening) -> bool {
+    let Transport {
+        source,
+        destination,
+        ..
+    } = opening.transport;
+    tables.in_port_pairs(&pairs, opening.key.protocol(), source, destination)
 }
 
 #[inline(always)]

@@ -80,6 +80,10 @@ impl Tables for Full<'_> {
         self.0.in_port_set(id, port)
     }
 
+    fn in_port_pairs(&self, id: &u64, protocol: u8, source: u16, destination: u16) -> bool {
+        self.0.in_port_pairs(id, protocol, source, destination)
+    }
+
     fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue> {
         self.0.fragment(key)
     }

@@ -150,7 +150,7 @@ impl Tables {
         let closed: BTreeSet<_> = compiled.closed.iter().copied().collect();
         let mut places = places.clone();
         places.retain(|port, _| !closed.contains(port));
-        let faults = compiled.faults.clone();
+        let faults = compiled.left_out();
         self.compilation = Some(compilation);
         Ok(Enforced {
             changes,

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use sg_common::wire::addr;
 
 use crate::model::{
-    AddressPair, Direction, Family, GroupId, Inventory, Mac, Matches, Port, Remote, Rule, address,
-    protocol,
+    AddressPair, Direction, Family, GroupId, Inventory, Mac, Matches, Port, PortRange, Remote,
+    Rule, address, protocol,
 };
 
 /// A rule in words, e.g. `IPv4 tcp 80-443 from 10.0.0.0/8`.
@@ -20,22 +20,17 @@ pub fn rule(inventory: &Inventory, rule: &Rule) -> String {
     let _ = match rule.matches {
         Matches::Any => write!(text, " any protocol"),
         Matches::Protocol(number) => write!(text, " {}", protocol_name(number)),
-        Matches::Ports(protocol, range) if range.low() == range.high() => {
-            write!(
-                text,
-                " {} {}",
-                protocol_name(protocol.number()),
-                range.low()
-            )
-        }
         Matches::Ports(protocol, range) => {
-            write!(
-                text,
-                " {} {}-{}",
-                protocol_name(protocol.number()),
-                range.low(),
-                range.high()
-            )
+            let name = protocol_name(protocol.number());
+            write!(text, " {name} {}", ports(range))
+        }
+        Matches::Pairs(protocol, pair) => {
+            let name = protocol_name(protocol.number());
+            let to = match pair.destination {
+                PortRange::ALL => String::new(),
+                range => format!(" {}", ports(range)),
+            };
+            write!(text, " {name}{to} source port {}", ports(pair.source))
         }
         Matches::Icmp { kind, code: None } => write!(text, " icmp type {kind}"),
         Matches::Icmp {
@@ -57,6 +52,13 @@ pub fn rule(inventory: &Inventory, rule: &Rule) -> String {
         },
     };
     text
+}
+
+fn ports(range: PortRange) -> String {
+    match (range.low(), range.high()) {
+        (low, high) if low == high => low.to_string(),
+        (low, high) => format!("{low}-{high}"),
+    }
 }
 
 /// The name of a security group, or its id if it has none.
@@ -127,5 +129,31 @@ fn address_pair(pair: &AddressPair, port_mac: Mac) -> String {
         net
     } else {
         format!("{net} via {}", pair.mac)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::parse;
+
+    #[test]
+    fn source_ports_are_said_after_the_ports_that_they_go_to() {
+        let text = |destination: &str| {
+            let document = format!(
+                r#"{{"ports": [], "security_groups": [{{
+                    "id": "5a000000-0000-4000-8000-000000000001", "security_group_rules": [{{
+                        "direction": "egress", "protocol": "udp", {destination}
+                        "source_port_range_min": 53, "source_port_range_max": 54}}]}}]}}"#
+            );
+            let inventory = parse(document.as_bytes()).unwrap().inventory;
+            let group = inventory.groups.values().next().unwrap();
+            rule(&inventory, &group.rules[0])
+        };
+        assert_eq!(
+            text(r#""port_range_min": 80, "port_range_max": 80,"#),
+            "IPv4 udp 80 source port 53-54 to anyone"
+        );
+        assert_eq!(text(""), "IPv4 udp source port 53-54 to anyone");
     }
 }

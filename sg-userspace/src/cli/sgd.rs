@@ -114,6 +114,9 @@ pub struct SizeArgs {
     /// Sets of ports that are not one range, 8 KiB each
     #[arg(long, value_name = "NUMBER", default_value_t = capacity::PORT_SETS)]
     pub max_port_sets: u32,
+    /// Sets of source ports with destination ports, 0.7 KiB each
+    #[arg(long, value_name = "NUMBER", default_value_t = capacity::PORT_PAIRS)]
+    pub max_port_pairs: u32,
 }
 
 impl SizeArgs {
@@ -127,6 +130,7 @@ impl SizeArgs {
             prefixes: self.max_prefixes,
             grants: self.max_grants,
             port_sets: self.max_port_sets,
+            port_pairs: self.max_port_pairs,
         }
     }
 }

@@ -9,9 +9,11 @@ use super::index::{Index, Sources};
 use super::policy::Permitted;
 use super::{
     Collision, Compiled, Ids, Image, Limits, PolicyOf, PortImage, Reach, Rows, Source, Table,
-    collision, every_way, port, too_much,
+    collision, every_way, no_room, port, too_much,
 };
-use crate::model::{Effect, GroupId, Inventory, Port, PortId, Problem, Security, Touched};
+use crate::model::{
+    Effect, Fault, GroupId, Inventory, Port, PortId, Problem, Rule, Security, Touched,
+};
 
 /// The keys of the ports that are on this host.
 pub type Places = BTreeMap<PortId, PortKey>;
@@ -23,7 +25,7 @@ pub struct Compilation {
     places: Places,
     /// The group indexes whose rows are in the image.
     indexes: BTreeMap<u64, Index>,
-    /// How many rows refer to each port set.
+    /// How many rows refer to each port set, and to each set of pairs of ports.
     references: BTreeMap<u64, usize>,
     ids: Ids,
     /// A port was left out: then each depends on all others.
@@ -35,6 +37,7 @@ pub struct Compilation {
 struct Addition {
     rows: Rows,
     policies: BTreeMap<u64, PolicyOf>,
+    surplus: BTreeMap<u64, Vec<Fault>>,
     indexes: BTreeMap<u64, Index>,
 }
 
@@ -216,6 +219,7 @@ impl Compilation {
     /// Removes the rows of a policy, but for those of its group index.
     fn remove_policy(&mut self, id: u64, reach: &mut Reach) -> Option<PolicyOf> {
         let of = self.compiled.policies.remove(&id)?;
+        self.compiled.surplus.remove(&id);
         let rows = &mut self.compiled.image.rows;
         let own = Rows {
             policies: rows
@@ -241,13 +245,16 @@ impl Compilation {
             rows.prefixes.remove(key);
         }
         reach.note(&own);
-        for set in Rows::sets_of(own.policies.values(), own.grants.values()) {
-            if let Some(references) = self.references.get_mut(&set) {
+        for id in Rows::ports_of(own.policies.values(), own.grants.values()) {
+            if let Some(references) = self.references.get_mut(&id) {
                 *references -= 1;
                 if *references == 0 {
-                    self.references.remove(&set);
-                    self.compiled.image.rows.port_sets.remove(&set);
-                    reach.port_sets.insert(set);
+                    self.references.remove(&id);
+                    let rows = &mut self.compiled.image.rows;
+                    let sets = rows.port_sets.remove_entry(&id);
+                    let pairs = rows.port_pairs.remove_entry(&id);
+                    reach.port_sets.extend(sets.map(|(id, _)| id));
+                    reach.port_pairs.extend(pairs.map(|(id, _)| id));
                 }
             }
         }
@@ -309,12 +316,13 @@ impl Compilation {
 
     fn merge(&mut self, addition: Addition, reach: &mut Reach) {
         let rows = addition.rows;
-        for set in Rows::sets_of(rows.policies.values(), rows.grants.values()) {
-            *self.references.entry(set).or_default() += 1;
+        for id in Rows::ports_of(rows.policies.values(), rows.grants.values()) {
+            *self.references.entry(id).or_default() += 1;
         }
         reach.note(&rows);
         self.compiled.image.rows.extend(rows);
         self.compiled.policies.extend(addition.policies);
+        self.compiled.surplus.extend(addition.surplus);
         self.indexes.extend(addition.indexes);
     }
 
@@ -358,11 +366,13 @@ impl Compilation {
             }
         }
         // Only what is not in the image yet counts against the limits.
-        let sets = &self.compiled.image.rows.port_sets;
-        addition
-            .rows
+        let (rows, added) = (&self.compiled.image.rows, &mut addition.rows);
+        added
             .port_sets
-            .retain(|id, _| !sets.contains_key(id));
+            .retain(|id, _| !rows.port_sets.contains_key(id));
+        added
+            .port_pairs
+            .retain(|id, _| !rows.port_pairs.contains_key(id));
         Ok((image, addition))
     }
 
@@ -389,8 +399,15 @@ impl Compilation {
             let index = self.indexes.get(&id).or(addition.indexes.get(&id))?;
             Some((id, index))
         });
-        let rows = permitted.rows(id, index, &mut self.ids)?;
-        addition.rows.extend(rows);
+        let fitted = permitted.rows(id, index, &mut self.ids)?;
+        addition.rows.extend(fitted.rows);
+        if !fitted.surplus.is_empty() {
+            let groups = of.groups.iter();
+            let groups = groups.filter_map(|group| sources.inventory.groups.get(group));
+            let is_left_out = |rule: &Rule| fitted.surplus.contains(&rule.id);
+            let faults = groups.flat_map(|group| group.faults(is_left_out, no_room));
+            addition.surplus.insert(id, faults.collect());
+        }
         addition.policies.insert(id, of);
         Ok(id)
     }

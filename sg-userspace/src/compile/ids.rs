@@ -8,6 +8,7 @@ use std::hash::Hasher;
 
 use ipnet::IpNet;
 use sg_common::hook::Direction;
+use sg_common::layout::policy::PortPair;
 use sg_common::wire::addr::{Address, Family, from_ip};
 use siphasher::sip::SipHasher24;
 
@@ -89,6 +90,13 @@ impl Ids {
             .iter()
             .flat_map(|range| [range.low(), range.high()]);
         self.id([b'r'].into_iter().chain(ends.flat_map(u16::to_be_bytes)))
+    }
+
+    /// Pairs of ports, each with the number of its protocol.
+    pub fn port_pairs(&mut self, pairs: &[PortPair]) -> Result<u64, Collision> {
+        self.id([b'q']
+            .into_iter()
+            .chain(bytemuck::cast_slice(pairs).iter().copied()))
     }
 
     /// Something that only a transition needs, of a kind, made from a few numbers.

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
-use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::layout::policy::{
+    Grant, GrantKey, Member, MemberKey, Permits, Policy, PortPairs, PortSet, PrefixKey,
+};
 use sg_common::layout::port::{AddressKey, OWN, PortKey};
 use sg_common::wire::addr::Address;
 
@@ -55,6 +57,7 @@ pub struct Rows {
     pub prefixes: BTreeMap<(u32, PrefixKey), u64>,
     pub grants: BTreeMap<GrantKey, Grant>,
     pub port_sets: BTreeMap<u64, Box<PortSet>>,
+    pub port_pairs: BTreeMap<u64, Box<PortPairs>>,
 }
 
 impl Rows {
@@ -67,6 +70,7 @@ impl Rows {
             Table::Prefixes => self.prefixes.len(),
             Table::Grants => self.grants.len(),
             Table::PortSets => self.port_sets.len(),
+            Table::PortPairs => self.port_pairs.len(),
         }
     }
 
@@ -77,6 +81,7 @@ impl Rows {
         self.prefixes.extend(rows.prefixes);
         self.grants.extend(rows.grants);
         self.port_sets.extend(rows.port_sets);
+        self.port_pairs.extend(rows.port_pairs);
     }
 }
 
@@ -114,15 +119,17 @@ impl Rows {
         self.grants.range(key(0)..=key(u64::MAX))
     }
 
-    /// The port sets that rows refer to, once for each time.
-    pub fn sets_of<'a>(
+    /// The port sets and the pairs of ports that rows refer to, once for each time. No two of them share an
+    /// id, of whichever table.
+    pub fn ports_of<'a>(
         policies: impl Iterator<Item = &'a Policy>,
         grants: impl Iterator<Item = &'a Grant>,
     ) -> impl Iterator<Item = u64> {
         let permits = policies.map(|policy| &policy.anyone);
         let permits = permits.chain(grants.map(|grant| &grant.permits));
-        let sets = permits.flat_map(|permits| permits.ports.iter().map(|ports| ports.set));
-        sets.filter(|set| *set != 0)
+        let sets = |permits: &'a Permits| permits.ports.iter().map(|ports| ports.set);
+        let ids = permits.flat_map(move |permits| sets(permits).chain([permits.pairs]));
+        ids.filter(|id| *id != 0)
     }
 
     /// The rows that these policies ask.
@@ -134,11 +141,12 @@ impl Rows {
             .flat_map(|policy| [policy.sources, policy.cidrs])
             .collect();
         let grants = select(&self.grants, |key| ids.contains(&key.policy));
-        let sets: BTreeSet<u64> = Self::sets_of(policies.values(), grants.values()).collect();
+        let ports: BTreeSet<u64> = Self::ports_of(policies.values(), grants.values()).collect();
         Self {
             members: select(&self.members, |key| indexes.contains(&key.index)),
             prefixes: select(&self.prefixes, |(_, key)| indexes.contains(&key.index)),
-            port_sets: select(&self.port_sets, |id| sets.contains(id)),
+            port_sets: select(&self.port_sets, |id| ports.contains(id)),
+            port_pairs: select(&self.port_pairs, |id| ports.contains(id)),
             policies,
             grants,
         }

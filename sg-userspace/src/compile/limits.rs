@@ -14,11 +14,12 @@ pub enum Table {
     Prefixes,
     Grants,
     PortSets,
+    PortPairs,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ports,
         Self::Addresses,
         Self::Policies,
@@ -26,6 +27,7 @@ impl Table {
         Self::Prefixes,
         Self::Grants,
         Self::PortSets,
+        Self::PortPairs,
     ];
 
     /// The name of the map.
@@ -38,6 +40,7 @@ impl Table {
             Self::Prefixes => name::PREFIXES,
             Self::Grants => name::GRANTS,
             Self::PortSets => name::PORT_SETS,
+            Self::PortPairs => name::PORT_PAIRS,
         }
     }
 
@@ -51,6 +54,7 @@ impl Table {
             Self::Prefixes => "--max-prefixes",
             Self::Grants => "--max-grants",
             Self::PortSets => "--max-port-sets",
+            Self::PortPairs => "--max-port-pairs",
         }
     }
 }
@@ -66,6 +70,7 @@ pub struct Limits {
     pub prefixes: u32,
     pub grants: u32,
     pub port_sets: u32,
+    pub port_pairs: u32,
 }
 
 impl Default for Limits {
@@ -78,6 +83,7 @@ impl Default for Limits {
             prefixes: capacity::PREFIXES,
             grants: capacity::GRANTS,
             port_sets: capacity::PORT_SETS,
+            port_pairs: capacity::PORT_PAIRS,
         }
     }
 }
@@ -93,6 +99,7 @@ impl Limits {
             Table::Prefixes => self.prefixes,
             Table::Grants => self.grants,
             Table::PortSets => self.port_sets,
+            Table::PortPairs => self.port_pairs,
         };
         usize::try_from(size).unwrap_or(usize::MAX)
     }
@@ -112,6 +119,7 @@ impl Limits {
             prefixes: left(Table::Prefixes),
             grants: left(Table::Grants),
             port_sets: left(Table::PortSets),
+            port_pairs: left(Table::PortPairs),
         }
     }
 

@@ -10,6 +10,7 @@ mod image;
 mod index;
 mod limits;
 mod nested;
+mod pairs;
 mod policy;
 mod port;
 mod ranges;
@@ -19,6 +20,7 @@ mod services;
 use std::collections::BTreeMap;
 
 use sg_common::hook::Direction;
+use sg_common::layout::policy::PAIRS;
 use sg_common::layout::port::PortKey;
 use sg_common::wire::addr::Family;
 
@@ -29,10 +31,9 @@ pub use image::{Image, Own, PortImage, Rows};
 pub use limits::{Limits, Table};
 pub use ranges::RangeSet;
 pub use reach::Reach;
-pub(crate) use services::PortSets;
 pub use services::Services;
 
-use crate::model::{Fault, GroupId, Inventory, Port, PortId, Problem};
+use crate::model::{Fault, GroupId, Inventory, Matches, Port, PortId, Problem, Rule};
 
 /// What an inventory comes to on this host.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +46,21 @@ pub struct Compiled {
     pub closed: Vec<PortId>,
     /// Why they do not fit.
     pub faults: Vec<Fault>,
+    /// The rules for which a policy has no room, at least for some of their peers.
+    pub surplus: BTreeMap<u64, Vec<Fault>>,
+}
+
+impl Compiled {
+    /// All that was left out, each once.
+    pub fn left_out(&self) -> Vec<Fault> {
+        let mut faults = self.faults.clone();
+        for fault in self.surplus.values().flatten() {
+            if !faults.contains(fault) {
+                faults.push(fault.clone());
+            }
+        }
+        faults
+    }
 }
 
 /// What a policy stands for. Its rules are [`Inventory::rules`] of these.
@@ -85,6 +101,22 @@ fn too_much(table: Table, need: usize, size: usize) -> Problem {
         size,
         format!("entries are too few for the port: {need} are needed"),
         format!("start sgd with {} {} or more", table.setting(), need),
+    )
+}
+
+fn no_room(rule: &Rule) -> Problem {
+    let from = match rule.matches {
+        Matches::Pairs(_, pair) => pair.source.low().to_string(),
+        _ => String::new(),
+    };
+    Problem::new(
+        "source_port_range_min",
+        from,
+        format!(
+            "is of one range of source ports too many: a peer has room for {PAIRS} of them with \
+             their destination ports, of all the rules of its port's groups"
+        ),
+        "join ranges of source ports, or name destination ports alone",
     )
 }
 

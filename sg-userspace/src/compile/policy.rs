@@ -3,25 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
-use sg_common::layout::policy::{Grant, GrantKey, PREFIX_KEY_BITS, Policy, PrefixKey, ask};
+use sg_common::layout::policy::{
+    Grant, GrantKey, PREFIX_KEY_BITS, Permits, Policy, PrefixKey, ask,
+};
 
 use super::ids::{Collision, Ids, Source, prefix};
 use super::image::Rows;
 use super::index::Index;
 use super::nested;
 use super::services::Services;
-use crate::model::{Matches, Remote, Rule};
+use crate::model::{Remote, Rule, RuleId};
 
 /// The rules of a policy, by whom they are for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Permitted {
-    anyone: Vec<Matches>,
-    cidrs: BTreeMap<IpNet, Vec<Matches>>,
-    sources: BTreeMap<Source, Vec<Matches>>,
+pub(super) struct Permitted<'a> {
+    anyone: Vec<&'a Rule>,
+    cidrs: BTreeMap<IpNet, Vec<&'a Rule>>,
+    sources: BTreeMap<Source, Vec<&'a Rule>>,
 }
 
-impl Permitted {
-    pub fn by<'a>(rules: impl Iterator<Item = &'a Rule>) -> Self {
+/// The rows of a policy, and the rules for which they have no room, at least for some peers.
+#[derive(Default)]
+pub(super) struct Fitted {
+    pub rows: Rows,
+    pub surplus: BTreeSet<RuleId>,
+}
+
+impl<'a> Permitted<'a> {
+    pub fn by(rules: impl Iterator<Item = &'a Rule>) -> Self {
         let mut permitted = Self::default();
         for rule in rules {
             let to = match rule.remote {
@@ -34,7 +43,7 @@ impl Permitted {
                     .entry(Source::AddressGroup(id))
                     .or_default(),
             };
-            to.push(rule.matches);
+            to.push(rule);
         }
         permitted
     }
@@ -54,22 +63,21 @@ impl Permitted {
         id: u64,
         index: Option<(u64, &Index)>,
         ids: &mut Ids,
-    ) -> Result<Rows, Collision> {
-        let mut rows = Rows::default();
-        let anyone = Services::of(self.anyone.iter().copied());
+    ) -> Result<Fitted, Collision> {
+        let mut fitted = Fitted::default();
         let mut policy = Policy {
             id,
             sources: 0,
             cidrs: id,
             ask: 0,
-            anyone: anyone.lower(ids, &mut rows.port_sets)?,
+            anyone: fitted.permits(self.anyone.iter().copied(), ids)?,
         };
         if let Some((index_id, index)) = index {
             policy.sources = index_id;
             policy.ask |= index.ask();
             for (peer, sources) in index.peers() {
                 let rules = sources.iter().filter_map(|source| self.sources.get(source));
-                rows.grant(id, peer, rules.flatten(), ids)?;
+                fitted.grant(id, peer, rules.flatten().copied(), ids)?;
             }
         }
         for (net, around) in self.nested_cidrs() {
@@ -77,12 +85,15 @@ impl Permitted {
             let peer = ids.cidr(&net)?;
             let (bits, address) = prefix(&net);
             let key = PrefixKey { index: id, address };
-            rows.prefixes.insert((PREFIX_KEY_BITS + bits, key), peer);
+            fitted
+                .rows
+                .prefixes
+                .insert((PREFIX_KEY_BITS + bits, key), peer);
             let rules = around.iter().filter_map(|net| self.cidrs.get(net));
-            rows.grant(id, peer, rules.flatten(), ids)?;
+            fitted.grant(id, peer, rules.flatten().copied(), ids)?;
         }
-        rows.policies.insert(id, policy);
-        Ok(rows)
+        fitted.rows.policies.insert(id, policy);
+        Ok(fitted)
     }
 
     /// Each CIDR, with itself and those around it.
@@ -96,17 +107,33 @@ impl Permitted {
     }
 }
 
-impl Rows {
+impl Fitted {
     fn grant<'a>(
         &mut self,
         policy: u64,
         peer: u64,
-        rules: impl Iterator<Item = &'a Matches>,
+        rules: impl Iterator<Item = &'a Rule>,
         ids: &mut Ids,
     ) -> Result<(), Collision> {
         let key = GrantKey { policy, peer };
-        let permits = Services::of(rules.copied()).lower(ids, &mut self.port_sets)?;
-        self.grants.insert(key, Grant { key, permits });
+        let permits = self.permits(rules, ids)?;
+        self.rows.grants.insert(key, Grant { key, permits });
         Ok(())
+    }
+
+    fn permits<'a>(
+        &mut self,
+        rules: impl Iterator<Item = &'a Rule>,
+        ids: &mut Ids,
+    ) -> Result<Permits, Collision> {
+        let rules: Vec<_> = rules.collect();
+        let all = Services::of(rules.iter().map(|rule| rule.matches));
+        let services = all.fitting();
+        if services != all {
+            let is_left_out = |rule: &&&Rule| !services.covers(&Services::of([rule.matches]));
+            let left_out = rules.iter().filter(is_left_out);
+            self.surplus.extend(left_out.map(|rule| rule.id));
+        }
+        services.lower(ids, &mut self.rows)
     }
 }

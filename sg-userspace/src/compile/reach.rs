@@ -17,6 +17,7 @@ pub struct Reach {
     pub prefixes: BTreeSet<(u32, PrefixKey)>,
     pub grants: BTreeSet<GrantKey>,
     pub port_sets: BTreeSet<u64>,
+    pub port_pairs: BTreeSet<u64>,
 }
 
 impl Reach {
@@ -27,5 +28,6 @@ impl Reach {
         self.prefixes.extend(rows.prefixes.keys());
         self.grants.extend(rows.grants.keys());
         self.port_sets.extend(rows.port_sets.keys());
+        self.port_pairs.extend(rows.port_pairs.keys());
     }
 }

@@ -35,6 +35,7 @@ impl PolicyTables for Policy {
             prefixes: of(Table::Prefixes),
             grants: of(Table::Grants),
             port_sets: of(Table::PortSets),
+            port_pairs: of(Table::PortPairs),
         }
     }
 

@@ -9,7 +9,9 @@ use bytemuck::Pod;
 use sg_common::hook::Direction;
 use sg_common::layout::counter::{Counter, counter_index};
 use sg_common::layout::maps::{Node, name};
-use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::layout::policy::{
+    Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
+};
 use sg_common::layout::port::AddressKey;
 use sg_common::layout::settings::Settings;
 use sg_common::reason::COUNTERS;
@@ -39,6 +41,7 @@ pub struct Tables {
     prefixes: Trie<PrefixKey, u64>,
     grants: Hash<GrantKey, Grant>,
     port_sets: Hash<u64, PortSet>,
+    port_pairs: Hash<u64, PortPairs>,
     counters: PerCpuArray<MapData, Raw<Counter>>,
 }
 
@@ -55,6 +58,7 @@ impl Tables {
             prefixes: Trie::open(maps, name::PREFIXES)?,
             grants: Hash::open(maps, name::GRANTS)?,
             port_sets: Hash::open(maps, name::PORT_SETS)?,
+            port_pairs: Hash::open(maps, name::PORT_PAIRS)?,
             counters: take(maps, name::COUNTERS)?,
         })
     }
@@ -99,12 +103,8 @@ impl Tables {
                 members: self.members.all()?,
                 prefixes: self.prefixes.all()?,
                 grants: self.grants.all()?,
-                port_sets: self
-                    .port_sets
-                    .all()?
-                    .into_iter()
-                    .map(|(id, set)| (id, Box::new(set)))
-                    .collect(),
+                port_sets: boxed(self.port_sets.all()?),
+                port_pairs: boxed(self.port_pairs.all()?),
             },
         })
     }
@@ -125,6 +125,7 @@ impl Tables {
             Change::Prefix((bits, key), value) => self.prefixes.put(*bits, key, value.as_ref()),
             Change::Grant(key, value) => self.grants.put(key, value.as_ref()),
             Change::PortSet(key, value) => self.port_sets.put(key, value.as_deref()),
+            Change::PortPairs(key, value) => self.port_pairs.put(key, value.as_deref()),
         }
     }
 
@@ -179,7 +180,7 @@ impl Tables {
     }
 
     /// Room of the policy's tables.
-    pub fn rooms(&self) -> [(&'static str, u64); 7] {
+    pub fn rooms(&self) -> [(&'static str, u64); 8] {
         [
             self.ports.room(),
             self.addresses.room(),
@@ -188,8 +189,15 @@ impl Tables {
             self.prefixes.room(),
             self.grants.room(),
             self.port_sets.room(),
+            self.port_pairs.room(),
         ]
     }
+}
+
+fn boxed<V>(rows: BTreeMap<u64, V>) -> BTreeMap<u64, Box<V>> {
+    rows.into_iter()
+        .map(|(id, row)| (id, Box::new(row)))
+        .collect()
 }
 
 /// A hash map and its name.

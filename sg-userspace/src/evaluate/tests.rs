@@ -47,6 +47,7 @@ fn permitted_by(inventory: &Inventory, peer: &str, protocol: u8, port: u16) -> O
     let packet = Packet {
         peer: peer.parse().unwrap(),
         protocol,
+        source: 40_000,
         port,
         cut_short: false,
     };
@@ -112,6 +113,7 @@ fn a_header_too_short_for_its_ports_fits_only_a_whole_protocol() {
         let packet = Packet {
             peer,
             protocol,
+            source: 40_000,
             port: 80,
             cut_short: true,
         };
@@ -202,4 +204,30 @@ fn a_remote_address_group_is_its_addresses_of_the_rules_family() {
     assert!(permits(&rules, "192.0.2.9", 6, 80));
     assert!(!permits(&rules, "192.0.3.9", 6, 80));
     assert!(!permits(&rules, "2001:db8:1::9", 6, 80));
+}
+
+#[test]
+fn a_rule_with_source_ports_asks_for_the_port_of_the_sender() {
+    let inventory = inventory(&[rule(
+        1,
+        json!({"protocol": "tcp", "port_range_min": 80, "port_range_max": 90,
+            "source_port_range_min": 53, "source_port_range_max": 54}),
+    )]);
+    let web = &inventory.ports[&WEB1.parse::<PortId>().unwrap()];
+    let ask = |protocol, source, port, cut_short| {
+        let peer = "198.51.100.7".parse().unwrap();
+        let packet = Packet {
+            peer,
+            protocol,
+            source,
+            port,
+            cut_short,
+        };
+        evaluate(&inventory, web, &packet.opening(Hook::ToVm)).is_some()
+    };
+    assert!(ask(6, 53, 80, false) && ask(6, 54, 90, false));
+    assert!(!ask(6, 52, 80, false) && !ask(6, 55, 80, false));
+    assert!(!ask(6, 53, 79, false) && !ask(6, 53, 91, false));
+    assert!(!ask(6, 80, 53, false), "not the other way round");
+    assert!(!ask(132, 53, 80, false) && !ask(6, 53, 80, true));
 }

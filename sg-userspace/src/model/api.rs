@@ -16,6 +16,8 @@ pub(super) struct Shape {
     name: &'static str,
     /// Read by the filter.
     used: &'static [&'static str],
+    /// Read too, but not of the API: nobody is advised to write them.
+    beyond: &'static [&'static str],
     /// Of the API, and without a meaning to the filter.
     ignored: &'static [&'static str],
 }
@@ -25,6 +27,7 @@ pub(super) struct Shape {
 pub(super) const DOCUMENT: Shape = Shape {
     name: "the inventory",
     used: &["address_groups", "ports", "security_groups"],
+    beyond: &[],
     ignored: &[
         "address_groups_links",
         "networks",
@@ -55,6 +58,7 @@ pub(super) const PORT: Shape = Shape {
         "security_groups",
         "trunk_details",
     ],
+    beyond: &[],
     ignored: &[
         "admin_state_up",
         "binding:host_id",
@@ -97,6 +101,7 @@ pub(super) const PORT: Shape = Shape {
 pub(super) const TRUSTED: Shape = Shape {
     name: "a trusted port",
     used: &["device", "id"],
+    beyond: &[],
     ignored: &[],
 };
 
@@ -104,6 +109,7 @@ pub(super) const TRUSTED: Shape = Shape {
 pub(super) const FIXED_IP: Shape = Shape {
     name: "a fixed IP",
     used: &["ip_address"],
+    beyond: &[],
     ignored: &["subnet_id"],
 };
 
@@ -111,6 +117,7 @@ pub(super) const FIXED_IP: Shape = Shape {
 pub(super) const PAIR: Shape = Shape {
     name: "an allowed address pair",
     used: &["ip_address", "mac_address"],
+    beyond: &[],
     ignored: &[],
 };
 
@@ -118,6 +125,7 @@ pub(super) const PAIR: Shape = Shape {
 pub(super) const TRUNK: Shape = Shape {
     name: "a trunk's details",
     used: &["sub_ports"],
+    beyond: &[],
     ignored: &["trunk_id"],
 };
 
@@ -125,6 +133,7 @@ pub(super) const TRUNK: Shape = Shape {
 pub(super) const SUBPORT: Shape = Shape {
     name: "a subport",
     used: &["port_id", "segmentation_id", "segmentation_type"],
+    beyond: &[],
     ignored: &["mac_address"],
 };
 
@@ -132,6 +141,7 @@ pub(super) const SUBPORT: Shape = Shape {
 pub(super) const GROUP: Shape = Shape {
     name: "a security group",
     used: &["id", "name", "security_group_rules", "stateful"],
+    beyond: &[],
     ignored: &[
         "created_at",
         "description",
@@ -159,6 +169,8 @@ pub(super) const RULE: Shape = Shape {
         "remote_group_id",
         "remote_ip_prefix",
     ],
+    // Of the rules of Neutron's agent.
+    beyond: &["source_port_range_max", "source_port_range_min"],
     ignored: &[
         "belongs_to_default_sg",
         "created_at",
@@ -178,6 +190,7 @@ pub(super) const RULE: Shape = Shape {
 pub(super) const ADDRESS_GROUP: Shape = Shape {
     name: "an address group",
     used: &["addresses", "id", "name"],
+    beyond: &[],
     ignored: &[
         "created_at",
         "description",
@@ -195,10 +208,12 @@ impl Shape {
     /// What is wrong with each field that objects of this kind do not have. One that is null or empty says
     /// nothing, so nothing is lost by ignoring it.
     pub fn unknown(&self, fields: Fields<'_>) -> impl Iterator<Item = Problem> {
-        let unknown = fields
-            .0
-            .keys()
-            .filter(|field| !self.all().any(|known| known == *field));
+        let unknown = fields.0.keys().filter(|field| {
+            !self
+                .advised()
+                .chain(self.beyond)
+                .any(|known| known == *field)
+        });
         unknown.filter_map(move |field| Some(self.problem(field, fields.get(field)?)))
     }
 
@@ -215,13 +230,14 @@ impl Shape {
 
     /// The field that is likest to a name which none has.
     fn nearest(&self, name: &str) -> &'static str {
-        let likeness = |field: &&str| strsim::jaro_winkler(field, name);
-        self.all()
+        let likeness = |field: &&&str| strsim::jaro_winkler(field, name);
+        self.advised()
             .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+            .copied()
             .unwrap_or_default()
     }
 
-    fn all(&self) -> impl Iterator<Item = &'static str> {
-        self.used.iter().chain(self.ignored).copied()
+    fn advised(&self) -> impl Iterator<Item = &'static &'static str> {
+        self.used.iter().chain(self.ignored)
     }
 }

@@ -37,6 +37,16 @@ impl Group {
         rule_object(&self.object(), rule.id.to_string())
     }
 
+    /// The faults of rules that are left out.
+    pub(crate) fn faults(
+        &self,
+        is_left_out: impl Fn(&Rule) -> bool,
+        problem: impl Fn(&Rule) -> Problem,
+    ) -> impl Iterator<Item = Fault> {
+        let rules = self.rules.iter().filter(move |rule| is_left_out(rule));
+        rules.map(move |rule| problem(rule).of(&self.rule_object(rule), Effect::RuleLeftOut))
+    }
+
     /// Leaves out the rules that have a problem.
     pub(super) fn leave_out(
         &mut self,

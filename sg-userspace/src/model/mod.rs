@@ -47,7 +47,7 @@ pub use mac::Mac;
 pub use members::Members;
 pub use port::{AddressPair, Port, Security};
 pub use protocol::PortProtocol;
-pub use rule::{Matches, PortRange, Remote, Rule};
+pub use rule::{Matches, PortPair, PortRange, Remote, Rule};
 pub use sg_common::hook::Direction;
 pub use sg_common::wire::addr::Family;
 pub use told::{Conflict, Count, Named, Objects, Step, Told, Transaction};

@@ -21,7 +21,7 @@ pub struct Rule {
     pub direction: Direction,
     /// `ethertype`.
     pub ethertype: Family,
-    /// `protocol`, `port_range_min` and `port_range_max`.
+    /// `protocol`, `port_range_min` and `port_range_max`, `source_port_range_min` and `source_port_range_max`.
     pub matches: Matches,
     /// `remote_ip_prefix`, `remote_group_id` or `remote_address_group_id`.
     pub remote: Remote,
@@ -34,8 +34,10 @@ pub enum Matches {
     Any,
     /// One whole protocol.
     Protocol(u8),
-    /// Destination ports of one protocol.
+    /// Destination ports of one protocol, from any source port.
     Ports(PortProtocol, PortRange),
+    /// Destination ports of one protocol, from some source ports.
+    Pairs(PortProtocol, PortPair),
     /// One type of the family's ICMP, and one code of it or any.
     Icmp {
         /// The type.
@@ -52,7 +54,23 @@ pub struct PortRange {
     high: u16,
 }
 
+/// Any of some source ports with any of some destination ports. The source is the packet's sender: the other
+/// side for ingress, the VM for egress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortPair {
+    /// Where a packet may come from.
+    pub source: PortRange,
+    /// Where it may go to.
+    pub destination: PortRange,
+}
+
 impl PortRange {
+    /// All ports.
+    pub const ALL: Self = Self {
+        low: 0,
+        high: u16::MAX,
+    };
+
     /// The ports from `low` to `high`; `None` if there are none.
     pub fn new(low: u16, high: u16) -> Option<Self> {
         (low <= high).then_some(Self { low, high })
@@ -80,6 +98,18 @@ impl PortRange {
     pub fn contains(self, port: u16) -> bool {
         (self.low..=self.high).contains(&port)
     }
+
+    /// Whether all of the other range is in this one.
+    pub fn covers(self, other: Self) -> bool {
+        self.low <= other.low && other.high <= self.high
+    }
+}
+
+impl PortPair {
+    /// Whether all of the other pair is in this one.
+    pub fn covers(self, other: Self) -> bool {
+        self.source.covers(other.source) && self.destination.covers(other.destination)
+    }
 }
 
 /// The peers a rule is for.
@@ -101,7 +131,6 @@ pub(super) fn parse(
     fields: Fields<'_>,
     unnamed: RuleId,
 ) -> Result<(Rule, Option<Problem>), Problem> {
-    any_source_port(fields)?;
     api::RULE.check(fields)?;
     let ethertype = ethertype(fields)?;
     let protocol = protocol::parse(fields.get("protocol"), ethertype)?;
@@ -114,20 +143,6 @@ pub(super) fn parse(
         remote: remote(fields, ethertype)?,
     };
     Ok((rule, warning))
-}
-
-/// Neutron's own provider rules are for source ports, and the filter's built-ins. The API has no such rules,
-/// and the tables of the filter no place for them.
-fn any_source_port(fields: Fields<'_>) -> Result<(), Problem> {
-    let given = ["source_port_range_min", "source_port_range_max"]
-        .into_iter()
-        .find_map(|field| Some((field, fields.get(field)?)));
-    given.map_or(Ok(()), |(field, value)| {
-        let advice = "remove the rule if it is one of Neutron's provider rules, which are built in; \
-                      otherwise permit the connection by its destination ports";
-        let problem = "names source ports, which rules of groups cannot";
-        Err(Problem::new(field, value, problem, advice))
-    })
 }
 
 fn id(fields: Fields<'_>, unnamed: RuleId) -> Result<RuleId, Problem> {
@@ -176,39 +191,68 @@ fn matches(
     protocol: Option<u8>,
     family: Family,
 ) -> Result<(Matches, Option<Problem>), Problem> {
-    let range = match (
-        fields.integer("port_range_min")?,
-        fields.integer("port_range_max")?,
-    ) {
+    let range = match integers(fields, DESTINATION)? {
         // Neutron rewrites the full range to no range before it validates, for any protocol.
         (Some(1), Some(65535)) => (None, None),
         range => range,
     };
+    let source = integers(fields, SOURCE)?;
     if range == (Some(0), Some(0)) && protocol != Some(protocol::icmp(family)) {
         return Err(unset());
     }
     let whole = protocol.map_or(Matches::Any, Matches::Protocol);
+    if source != (None, None) {
+        return Ok((pairs(protocol, source, range)?, None));
+    }
     match (protocol, range) {
         (None, (None, None)) => Ok((whole, None)),
         (Some(number), (None, None)) => Ok((whole, warn_unmatched(fields, number, family))),
         (Some(number), range) if number == protocol::icmp(family) => icmp(family, range),
         (number, range) => match number.and_then(PortProtocol::of) {
-            Some(protocol) => Ok((Matches::Ports(protocol, ports(range)?), None)),
-            None => Err(portless(range)),
+            Some(protocol) => Ok((Matches::Ports(protocol, ports(DESTINATION, range)?), None)),
+            None => Err(portless(DESTINATION, range)),
         },
     }
 }
 
+/// Rules of Neutron's agent can name source ports, those of its API cannot. Its drivers disagree about a range
+/// of which an end is missing: one ignores it, the other makes a rule that iptables refuses.
+fn pairs(protocol: Option<u8>, source: Range, destination: Range) -> Result<Matches, Problem> {
+    let protocol = protocol
+        .and_then(PortProtocol::of)
+        .ok_or_else(|| portless(SOURCE, source))?;
+    let source = ports(SOURCE, source)?;
+    let destination = match destination {
+        (None, None) => PortRange::ALL,
+        range => ports(DESTINATION, range)?,
+    };
+    let pair = PortPair {
+        source,
+        destination,
+    };
+    Ok(Matches::Pairs(protocol, pair))
+}
+
 type Range = (Option<i64>, Option<i64>);
 
-fn ports(range: Range) -> Result<PortRange, Problem> {
-    let advice = "give both port_range_min and port_range_max, or neither for all ports";
-    let low = Fields::required("port_range_min", range.0, advice)?;
-    let high = Fields::required("port_range_max", range.1, advice)?;
-    let (low, high) = (port("port_range_min", low)?, port("port_range_max", high)?);
+/// The names of the two ends of a range.
+type Ends = [&'static str; 2];
+
+const DESTINATION: Ends = ["port_range_min", "port_range_max"];
+const SOURCE: Ends = ["source_port_range_min", "source_port_range_max"];
+
+fn integers(fields: Fields<'_>, [min, max]: Ends) -> Result<Range, Problem> {
+    Ok((fields.integer(min)?, fields.integer(max)?))
+}
+
+fn ports([min, max]: Ends, range: Range) -> Result<PortRange, Problem> {
+    let advice = format!("give both {min} and {max}, or neither for all ports");
+    let low = Fields::required(min, range.0, &advice)?;
+    let high = Fields::required(max, range.1, &advice)?;
+    let (low, high) = (port(min, low)?, port(max, high)?);
     PortRange::new(low, high).ok_or_else(|| {
-        let problem = format!("is greater than port_range_max {high}");
-        Problem::new("port_range_min", low, problem, "swap the two")
+        let problem = format!("is greater than {max} {high}");
+        Problem::new(min, low, problem, "swap the two")
     })
 }
 
@@ -233,12 +277,12 @@ fn unset() -> Problem {
     Problem::new("port_range_min", 0, problem, advice)
 }
 
-fn portless((low, high): Range) -> Problem {
+fn portless([min, max]: Ends, (low, high): Range) -> Problem {
     let (field, value) = match low {
-        Some(low) => ("port_range_min", low),
-        None => ("port_range_max", high.unwrap_or_default()),
+        Some(low) => (min, low),
+        None => (max, high.unwrap_or_default()),
     };
-    let advice = "ports go with tcp, udp, sctp, dccp and udplite, and a type with icmp; \
+    let advice = "ports go with tcp, udp, sctp, dccp and udplite, and a type with icmp, as port_range_min; \
                   remove the range or name one of these";
     Problem::new(
         field,

@@ -110,12 +110,12 @@ impl Either<'_> {
         rows: &mut Rows,
     ) -> Result<Permits, Collision> {
         let [one, other] = [0, 1].map(|i| {
-            let sets = &self.halves[i].rows.port_sets;
+            let rows = self.halves[i].rows;
             permits[i]
-                .map(|permits| Services::lift(&permits, sets))
+                .map(|permits| Services::lift(&permits, rows))
                 .unwrap_or_default()
         });
-        one.union(&other).lower(ids, &mut rows.port_sets)
+        other.union(&one).lower(ids, rows)
     }
 }
 

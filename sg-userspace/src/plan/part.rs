@@ -123,13 +123,14 @@ impl Part {
         let Reach {
             policies, grants, ..
         } = &self.keys;
-        let mut sets = BTreeSet::new();
+        let mut ports = BTreeSet::new();
         for rows in [&old.rows, &new.rows] {
             let policies = policies.iter().filter_map(|id| rows.policies.get(id));
             let grants = grants.iter().filter_map(|key| rows.grants.get(key));
-            sets.extend(Rows::sets_of(policies, grants));
+            ports.extend(Rows::ports_of(policies, grants));
         }
-        self.keys.port_sets.extend(sets);
+        self.keys.port_sets.extend(&ports);
+        self.keys.port_pairs.extend(ports);
     }
 
     fn plan(
@@ -190,6 +191,7 @@ impl Part {
             prefixes: pick(&self.keys.prefixes, &rows.prefixes),
             grants: pick(&self.keys.grants, &rows.grants),
             port_sets: pick(&self.keys.port_sets, &rows.port_sets),
+            port_pairs: pick(&self.keys.port_pairs, &rows.port_pairs),
         }
     }
 }

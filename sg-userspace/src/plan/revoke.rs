@@ -19,7 +19,7 @@ impl Revoked {
     /// Compares rows as they are with rows as they will be. When in doubt a policy counts as revoked: to
     /// judge a connection once more is cheap and changes nothing if it still passes.
     pub fn between(old: &Rows, new: &Rows) -> Self {
-        let lifted = |permits, rows: &Rows| Services::lift(permits, &rows.port_sets);
+        let lifted = |permits, rows: &Rows| Services::lift(permits, rows);
         let mut revoked = BTreeSet::new();
         for (key, grant) in changed(&old.grants, &new.grants) {
             let covered = new.grants.get(key).is_some_and(|after| {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PortSet, PrefixKey};
+use sg_common::layout::policy::{
+    Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
+};
 use sg_common::layout::port::{AddressKey, Port, PortKey};
 use sg_common::memory::Memory;
 
@@ -30,6 +32,7 @@ pub enum Change {
     Prefix((u32, PrefixKey), Option<u64>),
     Grant(GrantKey, Option<Grant>),
     PortSet(u64, Option<Box<PortSet>>),
+    PortPairs(u64, Option<Box<PortPairs>>),
 }
 
 impl Change {
@@ -43,6 +46,7 @@ impl Change {
             Self::Prefix(..) => Table::Prefixes,
             Self::Grant(..) => Table::Grants,
             Self::PortSet(..) => Table::PortSets,
+            Self::PortPairs(..) => Table::PortPairs,
         }
     }
 }
@@ -67,6 +71,7 @@ impl State {
             Change::Prefix(key, value) => put(&mut self.rows.prefixes, key, value),
             Change::Grant(key, value) => put(&mut self.rows.grants, key, value),
             Change::PortSet(key, value) => put(&mut self.rows.port_sets, key, value),
+            Change::PortPairs(key, value) => put(&mut self.rows.port_pairs, key, value),
         }
     }
 
@@ -81,6 +86,7 @@ impl State {
             prefixes: rows.prefixes,
             grants: rows.grants,
             port_sets: rows.port_sets,
+            port_pairs: rows.port_pairs,
             ..Memory::default()
         }
     }

@@ -8,7 +8,7 @@ use sg_common::layout::port::{Port, PortKey};
 use super::staging::Staging;
 use super::state::{Change, State};
 use super::widen::widened;
-use crate::compile::{Collision, Ids, Limits, PortSets, Rows};
+use crate::compile::{Collision, Ids, Limits, Rows};
 
 /// A key of `prefixes`: the bits that count, and the key.
 type Prefix = (u32, PrefixKey);
@@ -51,7 +51,7 @@ pub(super) fn steps<'a>(
     lasting.extend(staging.rows.clone());
 
     for rows in [&lasting, &wide] {
-        steps.add_port_sets(&rows.port_sets);
+        steps.add_port_rows(rows);
     }
     steps.add_grants(&staging.rows.grants);
     steps.add_entries(&staging.rows);
@@ -73,7 +73,7 @@ pub(super) fn steps<'a>(
     steps.remove_entries(&new.rows);
     steps.settle_policies(&new.rows);
     steps.settle_grants(&new.rows);
-    steps.remove_port_sets(&new.rows);
+    steps.remove_port_rows(&new.rows);
     steps.set_ports(&new.ports);
     Ok(steps)
 }
@@ -111,9 +111,13 @@ impl Steps<'_> {
             .for_each(|(key, port)| self.write(Change::Port(*key, Some(*port))));
     }
 
-    fn add_port_sets(&mut self, sets: &PortSets) {
-        sets.iter()
-            .for_each(|(id, set)| self.write(Change::PortSet(*id, Some(set.clone()))));
+    fn add_port_rows(&mut self, rows: &Rows) {
+        for (id, set) in &rows.port_sets {
+            self.write(Change::PortSet(*id, Some(set.clone())));
+        }
+        for (id, pairs) in &rows.port_pairs {
+            self.write(Change::PortPairs(*id, Some(pairs.clone())));
+        }
     }
 
     fn add_grants(&mut self, grants: &BTreeMap<GrantKey, Grant>) {
@@ -191,9 +195,12 @@ impl Steps<'_> {
         }
     }
 
-    fn remove_port_sets(&mut self, new: &Rows) {
+    fn remove_port_rows(&mut self, new: &Rows) {
         for id in missing(&self.now.rows.port_sets, &new.port_sets) {
             self.write(Change::PortSet(id, None));
+        }
+        for id in missing(&self.now.rows.port_pairs, &new.port_pairs) {
+            self.write(Change::PortPairs(id, None));
         }
     }
 }

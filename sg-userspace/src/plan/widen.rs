@@ -2,20 +2,20 @@
 
 use sg_common::layout::policy::{Grant, Permits, Policy};
 
-use crate::compile::{Collision, Ids, PortSets, Rows, Services};
+use crate::compile::{Collision, Ids, Rows, Services};
 
 /// The policies and grants of `new`, each permitting what it permits in `old` too.
 pub(super) fn widened(old: &Rows, new: &Rows, ids: &mut Ids) -> Result<Rows, Collision> {
     let mut wide = Rows::default();
     for (key, grant) in &new.grants {
         let before = old.grants.get(key).map(|grant| &grant.permits);
-        let permits = union(before, &grant.permits, old, new, ids, &mut wide.port_sets)?;
+        let permits = union(before, &grant.permits, old, new, ids, &mut wide)?;
         wide.grants.insert(*key, Grant { permits, ..*grant });
     }
     for (id, policy) in &new.policies {
         let before = old.policies.get(id);
         let anyone = before.map(|policy| &policy.anyone);
-        let anyone = union(anyone, &policy.anyone, old, new, ids, &mut wide.port_sets)?;
+        let anyone = union(anyone, &policy.anyone, old, new, ids, &mut wide)?;
         let sources = match (policy.sources, before) {
             (0, Some(before)) => before.sources,
             (sources, _) => sources,
@@ -40,14 +40,14 @@ fn union(
     old: &Rows,
     new: &Rows,
     ids: &mut Ids,
-    sets: &mut PortSets,
+    rows: &mut Rows,
 ) -> Result<Permits, Collision> {
     match before.filter(|before| *before != after) {
         None => Ok(*after),
         Some(before) => {
-            let before = Services::lift(before, &old.port_sets);
-            let after = Services::lift(after, &new.port_sets);
-            before.union(&after).lower(ids, sets)
+            let before = Services::lift(before, old);
+            let after = Services::lift(after, new);
+            after.union(&before).lower(ids, rows)
         }
     }
 }

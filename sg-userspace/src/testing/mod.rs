@@ -22,7 +22,7 @@ use world::{BROAD, CROWDED, World};
 use crate::compile::Places;
 use crate::model::{
     AddressGroup, AddressGroupId, AddressPair, Group, GroupId, Interface, Inventory, Mac, Matches,
-    Members, Port, PortId, PortRange, Remote, Rule, RuleId, Security, Touched, protocol,
+    Members, Port, PortId, PortPair, PortRange, Remote, Rule, RuleId, Security, Touched, protocol,
 };
 
 /// Two inventories, and what to ask of them.
@@ -293,9 +293,17 @@ fn rule(world: &'static World) -> impl Strategy<Value = Rule> {
 }
 
 fn matches(world: &'static World) -> impl Strategy<Value = Matches> {
-    let range = (select(world.ports), select(world.ports))
-        .prop_map(|(a, b)| PortRange::new(a.min(b), a.max(b)).unwrap());
-    let ports = (select(world.protocols), range);
+    let range = |of: &'static [u16]| {
+        let ends = (select(of), select(of));
+        ends.prop_map(|(a, b)| PortRange::new(a.min(b), a.max(b)).unwrap())
+    };
+    let ports = (select(world.protocols), range(world.ports));
+    let destination = prop_oneof![2 => range(world.ports), 1 => Just(PortRange::ALL)];
+    let pair = (range(world.sources), destination).prop_map(|(source, destination)| PortPair {
+        source,
+        destination,
+    });
+    let pairs = (select(world.protocols), pair);
     let code = proptest::option::of(select(vec![0, 1, 255]));
     let icmp = (select(vec![0, 8, 128, 255]), code);
     let portless = prop_oneof![
@@ -304,7 +312,9 @@ fn matches(world: &'static World) -> impl Strategy<Value = Matches> {
         icmp.prop_map(|(kind, code)| Matches::Icmp { kind, code }),
     ];
     prop_oneof![
-        10 - world.portless => ports.prop_map(|(protocol, range)| Matches::Ports(protocol, range)),
+        10 - world.portless - world.paired =>
+            ports.prop_map(|(protocol, range)| Matches::Ports(protocol, range)),
+        world.paired => pairs.prop_map(|(protocol, pair)| Matches::Pairs(protocol, pair)),
         world.portless.max(1) => portless,
     ]
 }

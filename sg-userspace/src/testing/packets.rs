@@ -19,6 +19,8 @@ use crate::model::protocol;
 pub struct Packet {
     pub peer: IpAddr,
     pub protocol: u8,
+    /// Source port.
+    pub source: u16,
     /// Destination port, or type and code.
     pub port: u16,
     pub cut_short: bool,
@@ -27,7 +29,7 @@ pub struct Packet {
 impl Packet {
     pub fn opening(&self, hook: Hook) -> Opening {
         let transport = Transport {
-            source: 0,
+            source: self.source,
             destination: self.port,
             cut_short: self.cut_short,
         };
@@ -67,7 +69,13 @@ fn packet(world: &'static World) -> impl Strategy<Value = Packet> {
         1 => (select(vec![33u8, 47]), Just(0)),
     ];
     let cut_short = proptest::bool::weighted(0.1);
-    (select(world.peers), service, cut_short).prop_map(|(peer, (number, port), cut_short)| {
+    let parts = (
+        select(world.peers),
+        service,
+        select(world.sources),
+        cut_short,
+    );
+    parts.prop_map(|(peer, (number, port), source, cut_short)| {
         let peer: IpAddr = peer.parse().unwrap();
         // Only the family's own ICMP: the tables have one column for both.
         let number = match number {
@@ -77,6 +85,7 @@ fn packet(world: &'static World) -> impl Strategy<Value = Packet> {
         Packet {
             peer,
             protocol: number,
+            source,
             port,
             cut_short,
         }

@@ -16,6 +16,8 @@ pub struct World {
     pub hosts: &'static [&'static str],
     /// Destination ports, of rules and of packets.
     pub ports: &'static [u16],
+    /// Source ports, of rules and of packets.
+    pub sources: &'static [u16],
     pub protocols: &'static [PortProtocol],
     pub families: &'static [Family],
     pub directions: &'static [Direction],
@@ -23,6 +25,8 @@ pub struct World {
     pub rules: usize,
     /// How many of ten rules name no ports.
     pub portless: u32,
+    /// How many of ten rules name source ports.
+    pub paired: u32,
 }
 
 /// Everything there is, both families.
@@ -70,11 +74,13 @@ pub static BROAD: World = World {
         "2001:db8::2",
     ],
     ports: &[1, 79, 80, 81, 443, 444, 1024, u16::MAX],
+    sources: &[1, 53, 54, 40_000, u16::MAX],
     protocols: &[PortProtocol::Tcp, PortProtocol::Udp, PortProtocol::Sctp],
     families: &Family::ALL,
     directions: &Direction::ALL,
     rules: 3,
     portless: 4,
+    paired: 2,
 };
 
 /// Little, so that a rule, a member and a packet nearly always meet.
@@ -90,9 +96,11 @@ pub static CROWDED: World = World {
     peers: &["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.9", "10.1.0.0"],
     hosts: &["10.0.0.1", "10.0.0.2"],
     ports: &[80, 81, 443],
+    sources: &[53, 54, 40_000],
     protocols: &[PortProtocol::Tcp],
     families: &[Family::V4],
     directions: &[Direction::Ingress],
     rules: 5,
     portless: 0,
+    paired: 4,
 };

@@ -71,6 +71,69 @@ fn a_rule_permits_its_ports_and_no_others() {
 }
 
 #[test]
+fn a_rule_with_source_ports_permits_what_comes_from_them() {
+    let from =
+        |source: u16, port: u16| tcp(&format!("{PEER}:{source}"), &format!("{WEB}:{port}")).syn();
+    let out = |source: u16, port: u16| udp(&format!("{WEB}:{source}"), &format!("{PEER}:{port}"));
+    check(&[
+        web(&["ingress IPv4 tcp 80-90 sport 50-60"])
+            .to_vm(from(50, 80), New)
+            .to_vm(from(60, 90), New)
+            .to_vm(from(49, 80), NoRule)
+            .to_vm(from(61, 80), NoRule)
+            .to_vm(from(55, 79), NoRule)
+            .to_vm(from(55, 91), NoRule)
+            .to_vm(from(80, 55), NoRule)
+            .to_vm(udp("198.51.100.7:50", "10.0.0.5:80"), NoRule),
+        web(&["egress IPv4 udp sport 50", "egress IPv4 udp 53 sport 60-61"])
+            .from_vm(out(50, 1), New)
+            .from_vm(out(50, 65535), New)
+            .from_vm(out(51, 50), NoRule)
+            .from_vm(out(60, 53), New)
+            .from_vm(out(61, 54), NoRule),
+        web(&["ingress IPv4 tcp 80 sport 50", "ingress IPv4 tcp 443"])
+            .to_vm(from(50, 80), New)
+            .to_vm(from(50, 443), New)
+            .to_vm(from(51, 443), New)
+            .to_vm(from(51, 80), NoRule),
+        web(&[
+            "ingress IPv4 sctp sport 5000",
+            "ingress IPv4 dccp 6000 sport 1-2",
+            "ingress IPv4 udplite 7000 sport 3",
+        ])
+        .to_vm(sctp("198.51.100.7:5000", "10.0.0.5:1"), New)
+        .to_vm(sctp("198.51.100.7:5001", "10.0.0.5:5000"), NoRule)
+        .to_vm(dccp("198.51.100.7:2", "10.0.0.5:6000"), New)
+        .to_vm(dccp("198.51.100.7:3", "10.0.0.5:6000"), NoRule)
+        .to_vm(udplite("198.51.100.7:3", "10.0.0.5:7000"), New)
+        .to_vm(udplite("198.51.100.7:4", "10.0.0.5:7000"), NoRule),
+        web(&["ingress IPv4 tcp 80 sport 50 from 198.51.100.0/24"])
+            .to_vm(from(50, 80), New)
+            .to_vm(from(51, 80), NoRule)
+            .to_vm(tcp("203.0.113.9:50", "10.0.0.5:80").syn(), NoRule),
+        web(&["ingress IPv6 tcp sport 40000"])
+            .to_vm(syn6(1), New)
+            .to_vm(syn(1), NoRule),
+    ]);
+}
+
+#[test]
+fn as_many_source_ports_as_have_room_are_all_asked() {
+    let rules: Vec<String> = (1..=64)
+        .map(|port| format!("ingress IPv4 tcp {port} sport {port}"))
+        .collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let from =
+        |source: u16, port: u16| tcp(&format!("{PEER}:{source}"), &format!("{WEB}:{port}")).syn();
+    check(&[web(&rules)
+        .to_vm(from(1, 1), New)
+        .to_vm(from(32, 32), New)
+        .to_vm(from(64, 64), New)
+        .to_vm(from(64, 63), NoRule)
+        .to_vm(from(65, 65), NoRule)]);
+}
+
+#[test]
 fn a_rule_permits_its_protocol_by_number() {
     let of = |number| protocol(number, PEER, WEB);
     check(&[

@@ -1,9 +1,10 @@
 //! Rules: who may do what.
 
 use std::boxed::Box;
+use std::format;
 
 use crate::hook::Direction;
-use crate::layout::policy::{Permits, PortGrant, PortSet};
+use crate::layout::policy::{PAIRS, Permits, PortGrant, PortPair, PortPairs, PortSet};
 use crate::reason::{Accept, DropReason};
 use crate::testing::packet::{icmp, ip, tcp, udp};
 use crate::testing::world::{Service, VM, VM6, World, v4};
@@ -117,6 +118,109 @@ fn a_set_of_ports_permits_its_ports() {
         let verdict = world.receive(&syn("192.0.2.1", port));
         assert_eq!(verdict.is_ok(), expected, "port {port}");
     }
+}
+
+/// A policy that permits udp from ports 50 to 59 to ports 80 to 89, and from port 1 to any.
+fn paired(direction: Direction) -> World {
+    let mut pairs = [PortPair::NOTHING; PAIRS];
+    for (pair, (source_low, source_high, low, high)) in pairs
+        .iter_mut()
+        .zip([(50, 59, 80, 89), (1, 1, 0, u16::MAX)])
+    {
+        *pair = PortPair {
+            protocol: 17,
+            source_low,
+            source_high,
+            low,
+            high,
+        };
+    }
+    let row = PortPairs {
+        id: 7,
+        count: 2,
+        pairs,
+    };
+    let mut world = World::new().permit(direction, Family::V4, Service::Ports(6, 80, 80));
+    world.memory.port_pairs.insert(7, Box::new(row));
+    for policy in world.memory.policies.values_mut() {
+        if policy.anyone != Permits::NOTHING {
+            policy.anyone.pairs = 7;
+        }
+    }
+    world
+}
+
+/// The pairs of a source and a destination port, and whether [`paired`] permits them.
+const PAIRED: [((u16, u16), bool); 9] = [
+    ((50, 80), true),
+    ((59, 89), true),
+    ((49, 80), false),
+    ((60, 80), false),
+    ((50, 79), false),
+    ((50, 90), false),
+    ((80, 50), false),
+    ((1, 9), true),
+    ((0, 0), false),
+];
+
+#[test]
+fn pairs_of_ports_permit_what_comes_from_these_ports_to_those() {
+    let (mut into, mut out) = (paired(INGRESS), paired(Direction::Egress));
+    for ((source, destination), expected) in PAIRED {
+        let what = format!("{source} to {destination}");
+        let packet = udp(
+            &format!("192.0.2.1:{source}"),
+            &format!("10.0.0.5:{destination}"),
+        );
+        assert_eq!(into.receive(&packet).is_ok(), expected, "{what} in");
+        let packet = udp(
+            &format!("10.0.0.5:{source}"),
+            &format!("192.0.2.2:{destination}"),
+        );
+        assert_eq!(out.send(&packet).is_ok(), expected, "{what} out");
+    }
+    let tcp = tcp("192.0.2.1:50", "10.0.0.5:81").flags("S");
+    assert_eq!(into.receive(&tcp), Err(DropReason::NoRule));
+    assert_eq!(into.receive(&syn("192.0.2.1", 80)), Ok(Accept::New));
+}
+
+#[test]
+fn a_connection_is_judged_again_by_the_source_port_of_who_began() {
+    for (direction, begins) in [
+        (INGRESS, "192.0.2.1:50"),
+        (Direction::Egress, "10.0.0.5:50"),
+    ] {
+        let mut world = paired(direction);
+        let ends = match direction {
+            Direction::Ingress => (begins, "10.0.0.5:80"),
+            Direction::Egress => (begins, "192.0.2.1:80"),
+        };
+        let (question, answer) = (udp(ends.0, ends.1), udp(ends.1, ends.0));
+        let ask = |world: &mut World, first: bool| match (direction == INGRESS, first) {
+            (true, true) => world.receive(&question),
+            (true, false) => world.send(&answer),
+            (false, true) => world.send(&question),
+            (false, false) => world.receive(&answer),
+        };
+        assert_eq!(ask(&mut world, true), Ok(Accept::New));
+        world.port().generation += 1;
+        assert!(ask(&mut world, false).is_ok(), "an answer judges it too");
+        let row = world.memory.port_pairs.get_mut(&7).unwrap();
+        row.pairs[0].source_low = 51;
+        world.port().generation += 1;
+        assert_eq!(ask(&mut world, false), Err(DropReason::Revoked));
+    }
+}
+
+#[test]
+fn pairs_that_are_not_there_and_a_count_beyond_the_row_permit_nothing_more() {
+    let mut world = paired(INGRESS);
+    world.memory.port_pairs.get_mut(&7).unwrap().count = u64::MAX;
+    let packet = udp("192.0.2.1:49", "10.0.0.5:80");
+    assert_eq!(world.receive(&packet), Err(DropReason::NoRule));
+    world.memory.port_pairs.clear();
+    let packet = udp("192.0.2.1:50", "10.0.0.5:80");
+    assert_eq!(world.receive(&packet), Err(DropReason::NoRule));
 }
 
 #[test]

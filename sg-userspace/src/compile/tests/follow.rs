@@ -20,6 +20,7 @@ proptest! {
             prop_assert!(reach.is_some());
             prop_assert_eq!(compilation.image(), fresh.image());
             prop_assert_eq!(&compilation.compiled().policies, &fresh.compiled().policies);
+            prop_assert_eq!(&compilation.compiled().surplus, &fresh.compiled().surplus);
         }
         prop_assert_eq!(compilation.image(), &before);
     }
@@ -54,7 +55,7 @@ proptest! {
     ) {
         let limits = Limits {
             ports: size, addresses: 3 * size, policies: size, members: size, prefixes: size,
-            grants: size, port_sets: size,
+            grants: size, port_sets: size, port_pairs: size,
         };
         let (one, other) = (&scene.one, &scene.other);
         let mut compilation = Compilation::new(one, &places(one), &limits);
@@ -74,4 +75,6 @@ fn retain(rows: &mut Rows, reach: &Reach) {
     rows.grants.retain(|key, _| !reach.grants.contains(key));
     rows.port_sets
         .retain(|key, _| !reach.port_sets.contains(key));
+    rows.port_pairs
+        .retain(|key, _| !reach.port_pairs.contains(key));
 }

@@ -358,3 +358,63 @@ fn a_port_that_may_send_from_anywhere_has_nothing_in_its_row() {
     let port = the_port(json!({"fixed_ips": []}));
     assert_eq!(own(&port), (vec![], false, false));
 }
+
+/// A rule of source ports with destination ports.
+fn pair(protocol: &str, source: (u16, u16), destination: (u16, u16)) -> Value {
+    json!({"protocol": protocol,
+        "source_port_range_min": source.0, "source_port_range_max": source.1,
+        "port_range_min": destination.0, "port_range_max": destination.1})
+}
+
+/// The rows of pairs of ports, as (protocol, first source port, first destination port).
+fn pairs(compiled: &Compiled) -> Vec<Vec<(u16, u16, u16)>> {
+    let rows = compiled.image.rows.port_pairs.values();
+    let pairs = rows.map(|row| {
+        let pairs = row.pairs[..row.count as usize].iter();
+        pairs.map(|pair| (pair.protocol, pair.source_low, pair.low))
+    });
+    pairs.map(Iterator::collect).collect()
+}
+
+#[test]
+fn source_ports_become_a_row_of_pairs() {
+    let rules = [
+        pair("udp", (53, 53), (80, 80)),
+        pair("tcp", (1, 9), (80, 80)),
+        pair("tcp", (10, 20), (80, 80)),
+    ];
+    let compiled = compiled(&[port(1, json!({}))], &rules);
+    assert_eq!(pairs(&compiled), [[(6, 1, 80), (17, 53, 80)]]);
+    let (id, row) = compiled.image.rows.port_pairs.iter().next().unwrap();
+    assert_eq!((row.id, row.pairs[0].source_high), (*id, 20));
+    let policy = compiled.image.rows.policies.values().next().unwrap();
+    assert_eq!(policy.anyone.pairs, *id);
+}
+
+#[test]
+fn rows_that_permit_the_same_pairs_share_them() {
+    let one = pair("udp", (53, 53), (80, 80));
+    let mut other = one.clone();
+    other["remote_ip_prefix"] = json!("192.0.2.0/24");
+    let compiled = compiled(&[port(1, json!({}))], &[one, other]);
+    assert_eq!(pairs(&compiled), [[(17, 53, 80)]]);
+    let rows = &compiled.image.rows;
+    let granted = rows.grants.values().next().unwrap().permits.pairs;
+    assert_eq!(rows.port_pairs.keys().collect::<Vec<_>>(), [&granted]);
+}
+
+#[test]
+fn what_is_permitted_from_any_port_needs_no_pairs() {
+    let source = pair("tcp", (53, 53), (80, 90));
+    let of = |other: Value| {
+        let compiled = compiled(&[port(1, json!({}))], &[source.clone(), other]);
+        pairs(&compiled).len()
+    };
+    let ports =
+        |low, high| json!({"protocol": "tcp", "port_range_min": low, "port_range_max": high});
+    assert_eq!(of(ports(80, 90)), 0);
+    assert_eq!(of(ports(80, 89)), 1);
+    assert_eq!(of(json!({"protocol": "tcp"})), 0);
+    assert_eq!(of(json!({"protocol": "udp"})), 1);
+    assert_eq!(of(json!({})), 0);
+}

@@ -19,6 +19,7 @@ fn memory(rows: &Rows) -> Memory {
         prefixes: rows.prefixes,
         grants: rows.grants,
         port_sets: rows.port_sets,
+        port_pairs: rows.port_pairs,
         ..Memory::default()
     }
 }
@@ -76,7 +77,7 @@ proptest! {
         let inventory = scene.one;
         let limits = Limits {
             ports: size, addresses: size, policies: size, members: size, prefixes: size,
-            grants: size, port_sets: size / 4,
+            grants: size, port_sets: size / 4, port_pairs: size / 2,
         };
         let compiled = compile(&inventory, &local, &limits);
         for table in Table::ALL {

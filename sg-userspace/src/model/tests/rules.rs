@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::{Direction, Family, Matches, PortProtocol, PortRange, Remote, Rule};
+use crate::model::{Direction, Family, Matches, PortPair, PortProtocol, PortRange, Remote, Rule};
 
 fn read_rule(rule: Value) -> Parsed {
     let address_group = json!({"id": ADDRESS_GROUP, "addresses": []});
@@ -390,11 +390,79 @@ fn a_field_that_narrows_a_rule_is_never_ignored() {
         "source_ip_prefix",
         "\"10.0.0.0/8\"",
     );
-    assert_left_out(
-        json!({"source_port_range_min": 67}),
-        "source_port_range_min",
-        "67",
+}
+
+/// A rule of a protocol with a range of source ports and one of destination ports, of which ends may be null.
+fn paired(protocol: &str, source: [Value; 2], destination: [Value; 2]) -> Value {
+    let [source_min, source_max] = source;
+    let [min, max] = destination;
+    let ranged = ranged("IPv4", protocol, min, max);
+    let source = json!({"source_port_range_min": source_min, "source_port_range_max": source_max});
+    with(ranged, source)
+}
+
+const NONE: [Value; 2] = [Value::Null, Value::Null];
+
+fn pairs(protocol: PortProtocol, source: (u16, u16), destination: PortRange) -> Matches {
+    let source = PortRange::new(source.0, source.1).unwrap();
+    let pair = PortPair {
+        source,
+        destination,
+    };
+    Matches::Pairs(protocol, pair)
+}
+
+#[test]
+fn source_ports_are_read_with_and_without_destination_ports() {
+    let source = [json!(53), json!(54)];
+    for (name, protocol) in [
+        ("tcp", PortProtocol::Tcp),
+        ("17", PortProtocol::Udp),
+        ("sctp", PortProtocol::Sctp),
+        ("dccp", PortProtocol::Dccp),
+        ("udplite", PortProtocol::Udplite),
+    ] {
+        let both = good(paired(name, source.clone(), [json!(80), json!(90)]));
+        let to = PortRange::new(80, 90).unwrap();
+        assert_eq!(both.matches, pairs(protocol, (53, 54), to));
+        let any = good(paired(name, source.clone(), NONE));
+        assert_eq!(any.matches, pairs(protocol, (53, 54), PortRange::ALL));
+    }
+    // The agent's rules are not rewritten by the API: port 0 is none of these.
+    let all = [json!(1), json!(65535)];
+    assert_eq!(
+        good(paired("udp", all.clone(), all)).matches,
+        pairs(PortProtocol::Udp, (1, 65535), PortRange::ALL)
     );
+}
+
+#[test]
+fn source_ports_that_are_no_range_leave_the_rule_out() {
+    let (min, max) = ("source_port_range_min", "source_port_range_max");
+    for (source, field, value) in [
+        ([json!(53), json!(null)], max, ""),
+        ([json!(null), json!(53)], min, ""),
+        ([json!(54), json!(53)], min, "54"),
+        ([json!(0), json!(53)], min, "0"),
+        ([json!(53), json!(65536)], max, "65536"),
+        ([json!("x"), json!(53)], min, "\"x\""),
+    ] {
+        assert_left_out(paired("udp", source, NONE), field, value);
+    }
+    let wrong = paired("udp", [json!(53), json!(53)], [json!(80), json!(null)]);
+    assert_left_out(wrong, "port_range_max", "");
+}
+
+#[test]
+fn source_ports_on_a_protocol_without_ports_leave_the_rule_out() {
+    for protocol in ["icmp", "vrrp", "47", ""] {
+        let rule = paired(protocol, [json!(134), json!(134)], NONE);
+        assert_left_out(rule, "source_port_range_min", "134");
+    }
+    // As Neutron's server tells the agent of router advertisements.
+    let advertisement = paired("ipv6-icmp", [json!(134), json!(null)], NONE);
+    let advertisement = with(advertisement, json!({"ethertype": "IPv6"}));
+    assert_left_out(advertisement, "source_port_range_min", "134");
 }
 
 #[test]

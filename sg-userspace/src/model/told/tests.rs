@@ -166,6 +166,8 @@ fn a_bad_object_is_at_fault_and_closes_only_what_it_must() {
         "security_groups": {WEB: group(json!([
             {"direction": "ingress", "protocol": "nonsense"},
             {"direction": "ingress", "protocol": "udp", "source_port_range_min": 67},
+            {"direction": "ingress", "protocol": "udp",
+                "source_port_range_min": 67, "source_port_range_max": 67},
             {"direction": "ingress", "remote_group_id": S1},
             {"direction": "egress"},
         ]))},
@@ -175,7 +177,7 @@ fn a_bad_object_is_at_fault_and_closes_only_what_it_must() {
     assert_eq!((inventory.ports.len(), inventory.closed.len()), (1, 1));
     assert_eq!(
         inventory.groups[&GroupId(WEB.parse().unwrap())].rules.len(),
-        1
+        2
     );
     assert_eq!(inventory.given[&DB.parse().unwrap()].len(), 1);
     let effects: Vec<_> = desk.told.faults().map(|fault| fault.effect).collect();
@@ -190,7 +192,7 @@ fn a_bad_object_is_at_fault_and_closes_only_what_it_must() {
     );
     let faults = desk.faults().join("\n");
     assert!(
-        faults.contains("source_port_range_min 67 names source ports"),
+        faults.contains("source_port_range_max is missing"),
         "{faults}"
     );
     assert!(

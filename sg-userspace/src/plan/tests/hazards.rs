@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::between::check;
 use super::*;
 use crate::model::{Inventory, Port, parse};
+use crate::plan::Way;
 use crate::testing::Packet;
 use sg_common::hook::Hook;
 
@@ -60,12 +61,13 @@ fn member(ip: &str, pair: Option<&str>, groups: &[&str]) -> Value {
     json!({"fixed_ips": [ip], "allowed_address_pairs": pairs, "security_groups": groups})
 }
 
+fn here(port: &Port) -> Option<PortKey> {
+    let key = PortKey::new(1, 0);
+    (port.interface.as_str() == "tap0").then_some(key)
+}
+
 /// Asks for every packet of the small world at every state on the way.
 fn assert_between(one: &Inventory, other: &Inventory) -> Plan {
-    let here = |port: &Port| {
-        let key = PortKey::new(1, 0);
-        (port.interface.as_str() == "tap0").then_some(key)
-    };
     let image = |inventory| compile(inventory, &here, &Limits::default()).image;
     let before = first(&image(one));
     let after = next(&before, &image(other));
@@ -79,6 +81,7 @@ fn assert_between(one: &Inventory, other: &Inventory) -> Plan {
             let packet = Packet {
                 peer: peer.parse().unwrap(),
                 protocol: 6,
+                source: 40_000,
                 port: port_number,
                 cut_short: false,
             };
@@ -88,6 +91,45 @@ fn assert_between(one: &Inventory, other: &Inventory) -> Plan {
         }
     }
     after
+}
+
+#[test]
+fn source_ports_that_have_no_room_together_are_old_or_new_on_the_way() {
+    let rules = |from: u16| {
+        let rules = (from..from + 64).map(|number| {
+            ports(
+                number,
+                number,
+                json!({"source_port_range_min": number, "source_port_range_max": number}),
+            )
+        });
+        inventory(&[WEB], &[], &rules.collect::<Vec<_>>())
+    };
+    let image = |from| compile(&rules(from), &here, &Limits::default()).image;
+    let before = first(&image(1));
+    let after = next(&before, &image(33));
+    assert_eq!(
+        (after.way, image_of(&after.state)),
+        (Way::InPlace, image(33))
+    );
+    let states = states(&before.state, &after);
+    let tables: Vec<_> = states.iter().map(State::to_memory).collect();
+    let port = super::ports(&before.state).next().unwrap();
+    for number in 1..=97 {
+        let packet = Packet {
+            peer: "10.0.0.2".parse().unwrap(),
+            protocol: 6,
+            source: number,
+            port: number,
+            cut_short: false,
+        };
+        let opening = packet.opening(Hook::ToVm);
+        let verdict = |tables: &Memory| permits(tables, port, &opening);
+        check(&verdict, &tables, &format!("port {number}")).unwrap();
+        let permitted = verdict(tables.last().unwrap());
+        assert_eq!(permitted, (33..97).contains(&number), "port {number}");
+    }
+    assert!(after.state.ports.values().next().unwrap().generation > 1);
 }
 
 #[test]

@@ -59,6 +59,7 @@ proptest! {
             prefixes: size(crate::compile::Table::Prefixes),
             grants: size(crate::compile::Table::Grants),
             port_sets: size(crate::compile::Table::PortSets),
+            port_pairs: size(crate::compile::Table::PortPairs),
         };
         let before = plan(&State::default(), &one, &limits, 1);
         let part = plan_part(&before.state, &other, &reach, &limits, before.next_generation);

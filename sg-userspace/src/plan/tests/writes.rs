@@ -58,6 +58,7 @@ proptest! {
             prefixes: size(Table::Prefixes),
             grants: size(Table::Grants),
             port_sets: size(Table::PortSets),
+            port_pairs: size(Table::PortPairs),
         };
         let before = plan(&State::default(), &one, &limits, 1);
         let after = plan(&before.state, &other, &limits, before.next_generation);

@@ -1,9 +1,18 @@
-//! Random rules that Neutron's API takes.
+//! Random rules that Neutron's API takes, and some of source ports, which only its agent does.
 
 use super::world::{GROUPS, LISTS};
 use crate::parity::random::Random;
 
 const PORTS: [u16; 12] = [1, 22, 53, 67, 80, 81, 443, 546, 1000, 1024, 65_534, 65_535];
+
+/// Ranges of source ports: those of conversations are from 20,000 to 40,000.
+const SOURCES: [(u16, u16); 5] = [
+    (20_000, 29_999),
+    (30_000, 39_999),
+    (25_000, 35_000),
+    (53, 53),
+    (1, 65_535),
+];
 
 /// CIDRs by family: so few that they nest and overlap. Two have host bits.
 pub const PREFIXES: [[&str; 8]; 2] = [
@@ -131,6 +140,10 @@ impl Rule {
             Some((low, high)) => words += &format!(" {low}-{high}"),
             None => {}
         }
+        if has_ports(protocol) && random.percent(12) {
+            let (low, high) = random.pick(&SOURCES);
+            words += &format!(" sport {low}-{high}");
+        }
         let remote = Remote::random(random, v6);
         words += &match remote {
             Remote::Anyone => String::new(),
@@ -162,7 +175,7 @@ impl Remote {
 
 fn range(random: &mut Random, protocol: u8) -> Option<(u16, u16)> {
     match protocol {
-        6 | 17 | 33 | 132 | 136 if random.percent(80) => {
+        number if has_ports(number) && random.percent(80) => {
             let (a, b) = (random.pick(&PORTS), random.pick(&PORTS));
             Some(match random.percent(50) {
                 true => (a, a),
@@ -179,6 +192,10 @@ fn range(random: &mut Random, protocol: u8) -> Option<(u16, u16)> {
         }
         _ => None,
     }
+}
+
+fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, 6 | 17 | 33 | 132 | 136)
 }
 
 /// Whether it is ICMP, of either family.

@@ -60,6 +60,13 @@ pub(super) fn rows(t: &mut Table) {
     t.row("2.2 port", "tcp 80", "-+--", &[tcp4(79), tcp4(80), tcp4(81), udp4(80)]);
     t.row("2.2 port", "the source port does not count", "-", &[into(tcp("198.51.100.7:80", "10.0.0.5:9").syn())]);
     t.row("2.2 port", "any flags open a connection", "++++", &[into(tcp("198.51.100.7:1", "10.0.0.5:80").ack()), into(tcp("198.51.100.7:2", "10.0.0.5:80").syn_ack()), into(tcp("198.51.100.7:3", "10.0.0.5:80").rst()), into(tcp("198.51.100.7:4", "10.0.0.5:80").fin())]);
+    under(t, &["ingress IPv4 tcp 80 sport 53", "ingress IPv4 udp sport 53-54", "egress IPv4 udp 9 sport 1000-1001"]);
+    t.row("2.2 source port", "tcp 80 from port 53", "+---", &[into(tcp("198.51.100.7:53", "10.0.0.5:80").syn()), into(tcp("198.51.100.7:54", "10.0.0.5:80").syn()), into(tcp("198.51.100.7:53", "10.0.0.5:81").syn()), into(tcp("198.51.100.7:80", "10.0.0.5:53").syn())]);
+    t.row("2.2 source port", "udp from ports 53 to 54, to any", "-++-+", &[into(udp("198.51.100.7:52", "10.0.0.5:7")), into(udp("198.51.100.7:53", "10.0.0.5:7")), into(udp("198.51.100.7:54", "10.0.0.5:65535")), into(udp("198.51.100.7:55", "10.0.0.5:7")), out(udp("10.0.0.5:7", "198.51.100.7:53"))]);
+    t.row("2.2 source port", "what the VM sends: its own port", "++--", &[out(udp("10.0.0.5:1000", "198.51.100.7:9")), into(udp("198.51.100.7:9", "10.0.0.5:1000")), out(udp("10.0.0.5:1002", "198.51.100.7:9")), out(udp("10.0.0.5:9", "198.51.100.7:1000"))]);
+    under(t, &["ingress IPv4 udplite 80 sport 9", "ingress IPv4 dccp 81 sport 9", "ingress IPv4 sctp 82 sport 9", "ingress IPv6 tcp sport 1-65535"]);
+    t.row("2.2 source port", "UDP-Lite, DCCP and SCTP", "+-+-+-", &[into(udplite("198.51.100.7:9", "10.0.0.5:80")), into(udplite("198.51.100.7:8", "10.0.0.5:80")), into(dccp("198.51.100.7:9", "10.0.0.5:81")), into(dccp("198.51.100.8:8", "10.0.0.5:81")), into(sctp("198.51.100.7:9", "10.0.0.5:82")), into(sctp("198.51.100.7:8", "10.0.0.5:82"))]);
+    t.row("2.2 source port", "1 to 65535 is not port 0", "+-", &[into(tcp("[2001:db8:ff::7]:1", "[2001:db8::5]:81").syn()), into(tcp("[2001:db8:ff::7]:0", "[2001:db8::5]:81").syn())]);
     under(t, &["ingress IPv4 tcp 80-90"]);
     t.row("2.2 range", "tcp 80-90", "-+++-", &[tcp4(79), tcp4(80), tcp4(85), tcp4(90), tcp4(91)]);
     under(t, &["ingress IPv4 tcp 1", "ingress IPv4 tcp 65535", "ingress IPv4 udp 1-2", "ingress IPv4 udp 65534-65535"]);
