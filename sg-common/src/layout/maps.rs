@@ -1,6 +1,7 @@
 //! Names, sizes and version of the maps: what the object, the loader and the pins agree on.
 
 use crate::layout::counter::Counter;
+use crate::layout::events::{Asked, Budget};
 use crate::layout::flood::Flood;
 use crate::layout::flow::{Flow, FlowKey, FlowKey4};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
@@ -13,7 +14,7 @@ use crate::layout::sweep::{Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 8;
+pub const ABI: u32 = 9;
 
 /// The names of the maps.
 pub mod name {
@@ -46,6 +47,9 @@ pub mod name {
     pub const TURNS6: &str = "turns6";
     pub const SWEEP: &str = "sweep";
     pub const SWEEP_TIMER: &str = "sweep_timer";
+    pub const ASKED: &str = "asked";
+    pub const BUDGETS: &str = "budgets";
+    pub const EVENTS: &str = "events";
     pub const WHOLE: &str = "whole";
     pub const WHOLE_XDP: &str = "whole_xdp";
 }
@@ -77,7 +81,7 @@ pub const INNER: [Layout; 3] = [
 ];
 
 /// The layouts of all pinned maps.
-pub const LAYOUTS: [Layout; 27] = {
+pub const LAYOUTS: [Layout; 30] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn trie<K, V>(name: &'static str) -> Layout {
@@ -112,6 +116,9 @@ pub const LAYOUTS: [Layout; 27] = {
         of::<(), FlowKey>(name::TURNS6),
         of::<u32, Sweep>(name::SWEEP),
         of::<u32, [u64; 2]>(name::SWEEP_TIMER),
+        of::<u32, Asked>(name::ASKED),
+        of::<u32, Budget>(name::BUDGETS),
+        of::<(), ()>(name::EVENTS),
         of::<u32, u32>(name::WHOLE),
         of::<u32, u32>(name::WHOLE_XDP),
     ]

@@ -9,6 +9,7 @@ mod clock;
 mod clsact;
 mod dump;
 mod error;
+mod events;
 mod filters;
 mod flow_tables;
 mod held;
@@ -28,6 +29,7 @@ mod programs;
 mod qdiscs;
 mod readers;
 mod removal;
+mod settings_table;
 mod shares;
 mod sweep;
 mod sys;
@@ -49,6 +51,7 @@ use sg_common::layout::settings::{Settings, Ticks};
 use sg_common::layout::sweep::Sweep;
 
 pub use error::Error;
+pub use events::{EventRing, EventTables};
 pub use object::Sizes;
 pub use pins::Way;
 pub use sweep::Sweeper;
@@ -85,6 +88,7 @@ pub struct Kernel {
     links: Links,
     owners: Owners,
     keeper: Keeper,
+    ring: Option<EventRing>,
 }
 
 impl Kernel {
@@ -119,6 +123,8 @@ impl Kernel {
         if tables.settings()? == Settings::zeroed() {
             tables.set_settings(&Settings::DEFAULT)?;
         }
+        tables.know_owners()?;
+        let ring = Some(EventRing::open(&mut object)?);
         let keeper = Keeper::open(root, &pins)?;
         let links = Links::open(pins, way, object)?;
         memory.find_others();
@@ -132,6 +138,7 @@ impl Kernel {
             links,
             owners: Owners::default(),
             keeper,
+            ring,
         };
         Ok((kernel, log))
     }
@@ -139,6 +146,11 @@ impl Kernel {
     /// Keeps the directory of the pins locked, also when somebody has removed it and it is made again.
     pub fn keep_locked(&mut self, lock: Lock) {
         self.keeper.keep_locked(lock);
+    }
+
+    /// What is told one by one: what is asked for, and, the first time, the ring.
+    pub fn events(&mut self) -> (Arc<EventTables>, Option<EventRing>) {
+        (self.tables.events().clone(), self.ring.take())
     }
 
     /// Starts the sweep of expired connections: in the kernel, where it outlives this process; or, if

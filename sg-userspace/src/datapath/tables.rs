@@ -1,6 +1,7 @@
 //! Typed handles on the maps: the only place that writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
@@ -15,7 +16,9 @@ use sg_common::layout::settings::Settings;
 use sg_common::reason::COUNTERS;
 
 use super::error::{Error, Result};
+use super::events::EventTables;
 use super::port_table::PortTable;
+use super::settings_table::SettingsTable;
 use crate::compile::Rows;
 use crate::plan::{Change, State};
 
@@ -30,7 +33,8 @@ unsafe impl<T: Pod> aya::Pod for Raw<T> {}
 /// All maps that the daemon reads or writes.
 pub struct Tables {
     node: Array<MapData, Raw<Node>>,
-    settings: Array<MapData, Raw<Settings>>,
+    settings: Arc<SettingsTable>,
+    events: Arc<EventTables>,
     ports: PortTable,
     addresses: Trie<AddressKey, u32>,
     policies: Hash<u64, Policy>,
@@ -44,9 +48,12 @@ pub struct Tables {
 impl Tables {
     /// Takes the maps out of the loaded object.
     pub fn open(object: &mut Ebpf) -> Result<Tables> {
+        let settings = Arc::new(SettingsTable::open(object)?);
+        let events = EventTables::open(object, settings.clone())?;
         Ok(Tables {
             node: take(object, name::NODE)?,
-            settings: take(object, name::SETTINGS)?,
+            settings,
+            events: Arc::new(events),
             ports: PortTable::open(object)?,
             addresses: Trie::open(object, name::ADDRESSES)?,
             policies: Hash::open(object, name::POLICIES)?,
@@ -75,17 +82,24 @@ impl Tables {
 
     /// The settings in force.
     pub fn settings(&self) -> Result<Settings> {
-        self.settings
-            .get(&0, 0)
-            .map(|raw| raw.0)
-            .map_err(Error::map("read", name::SETTINGS))
+        self.settings.get()
     }
 
     /// Puts settings in force.
     pub fn set_settings(&mut self, settings: &Settings) -> Result<()> {
-        self.settings
-            .set(0, Raw(*settings), 0)
-            .map_err(Error::map("write", name::SETTINGS))
+        self.settings.set(settings)
+    }
+
+    /// What is asked for, to be told one by one.
+    pub fn events(&self) -> &Arc<EventTables> {
+        &self.events
+    }
+
+    /// Looks which ports have which slots, so that they can be asked for.
+    pub fn know_owners(&self) -> Result<()> {
+        let ports = self.ports.all()?;
+        let mut ports = ports.values();
+        ports.try_for_each(|port| self.events.owned(port.slot, port.uuid))
     }
 
     /// Reads the policy half of the maps.
@@ -117,7 +131,12 @@ impl Tables {
     /// Does one write of a plan.
     pub fn write(&mut self, change: &Change) -> Result<()> {
         match change {
-            Change::Port(key, value) => self.ports.put(key, value.as_ref()),
+            Change::Port(key, value) => {
+                if let Some(port) = value {
+                    self.events.owned(port.slot, port.uuid)?;
+                }
+                self.ports.put(key, value.as_ref())
+            }
             Change::Address((bits, key), value) => self.addresses.put(*bits, key, value.as_ref()),
             Change::Policy(key, value) => self.policies.put(key, value.as_ref()),
             Change::Member(key, value) => self.members.put(key, value.as_ref()),
