@@ -30,10 +30,10 @@ with tempfile.TemporaryDirectory() as folder:
     subprocess.run(["mount", "-t", "tmpfs", "netns", "/run/netns"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
-    from functional import agent, firewall
+    from functional import agent, firewall, network_log
 
     load = unittest.defaultTestLoader.loadTestsFromTestCase
-    cases = (agent.AnyInterleaving, firewall.IPv4, firewall.IPv6)
+    cases = (agent.AnyInterleaving, firewall.IPv4, firewall.IPv6, network_log.NetworkLog)
     every = [test for case in cases for test in load(case)]
     chosen = [test for test in every if all(word in test.id() for word in sys.argv[1:])]
     result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(chosen))

@@ -1,17 +1,13 @@
-import importlib.metadata
-import pathlib
-import tempfile
 import time
 import unittest
 from unittest import mock
 
-from neutron.conf.services import logging as log_conf
 from neutron.services.logapi.agent import log_extension
 from oslo_config import cfg
-from oslo_log import log as oslo_log
 
-from sg_neutron import log_driver, log_listener, log_output
+from sg_neutron import log_driver, log_listener
 from sg_neutron.logged import Logged
+from tests.extension import PROJECT, WithExtension, eventually, info, resource
 from tests.node import Node
 
 WEB = "11111111-1111-4111-8111-111111111111"
@@ -19,64 +15,12 @@ DB = "22222222-2222-4222-8222-222222222222"
 AWAY = "33333333-3333-4333-8333-333333333333"
 LOG = "aaaaaaaa-0000-4000-8000-000000000001"
 OTHER = "aaaaaaaa-0000-4000-8000-000000000002"
-PROJECT = "p1"
+
 SYN = (
     "fa163e000005fa163e00000708004500003c1c464000400600000a0000070a0000059c4001bb"
     "0000000100000000a002faf00000000002040584040208"
     "0a000000000000000001030307"
 )
-
-
-def info(log, event, *ports, project=PROJECT):
-    """What the server says of a log object."""
-    return {
-        "id": log,
-        "event": event,
-        "project_id": project,
-        "ports_log": [{"port_id": port, "security_group_rules": []} for port in ports],
-    }
-
-
-def resource(log, kind="security_group", enabled=True):
-    return mock.MagicMock(
-        **{"__getitem__": lambda _self, name: {"id": log, "resource_type": kind}[name]},
-        id=log,
-        enabled=enabled,
-    )
-
-
-class Server:
-    """Answers what log objects there are."""
-
-    def __init__(self, *logs):
-        self.logs = list(logs)
-        self.silent = False
-        self.asked = []
-
-    def get_sg_log_info_for_port(self, context, resource_type, port_id):
-        self._answer(("port", port_id))
-        return [
-            {**log, "ports_log": [{"port_id": port_id, "security_group_rules": []}]}
-            for log in self.logs
-            if port_id in [port["port_id"] for port in log["ports_log"]]
-        ]
-
-    def get_sg_log_info_for_log_resources(self, context, resource_type, log_resources):
-        self._answer(("logs", [each["id"] for each in log_resources]))
-        return [log for log in self.logs if log["id"] in [each["id"] for each in log_resources]]
-
-    def _answer(self, what):
-        self.asked.append(what)
-        if self.silent:
-            raise TimeoutError("the server is away")
-
-
-def eventually(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("it did not happen")
-        time.sleep(0.01)
 
 
 class LogObjects(unittest.TestCase):
@@ -113,59 +57,22 @@ class LogObjects(unittest.TestCase):
         self.assertEqual({}, self.logged.of(DB, "DROP"))
 
 
-class Driver(unittest.TestCase):
+class Driver(WithExtension, unittest.TestCase):
     """The extension and the driver as the agent loads them, over a daemon that tells what a test says."""
 
     def setUp(self):
-        oslo_log.register_options(cfg.CONF)
-        log_conf.register_log_driver_opts()
+        self.register()
         self.node = Node(self)
         self.daemon = self.node.start()
         for name, value in (("FIRST_PAUSE", 0.02), ("LONGEST_PAUSE", 0.1)):
             before = getattr(log_listener, name)
             setattr(log_listener, name, value)
             self.addCleanup(setattr, log_listener, name, before)
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.output = pathlib.Path(folder.name, "packets.log")
-        cfg.CONF.set_override("local_output_log_base", str(self.output), "network_log")
-
-    def load(self, *logs):
-        """Has the agent load the extension by its name, and the extension the driver by its."""
-        self.server = Server(*logs)
-        [entry] = importlib.metadata.entry_points(group="neutron.agent.l2.extensions", name="ebpf_log")
-        extension = entry.load()()
-        extension.consume_api(mock.Mock())
-        connection = mock.Mock()
-        before = list(log_output.LOG.logger.handlers)
-        with mock.patch("neutron.services.logapi.rpc.agent.LoggingApiStub", return_value=self.server):
-            extension.initialize(connection, "ovs")
-        self.assertTrue(connection.create_consumer.called)
-        self.driver = extension.log_driver
-        self.addCleanup(self.release, before)
-        return extension
-
-    def release(self, handlers):
-        self.driver.stop()
-        for handler in set(log_output.LOG.logger.handlers) - set(handlers):
-            log_output.LOG.logger.removeHandler(handler)
-            handler.close()
-
-    def notify(self, extension, event, *resources):
-        extension._handle_notification(mock.Mock(), "log", list(resources), event)
-
-    def plug(self, extension, port, owner="compute:nova"):
-        extension.handle_port(mock.Mock(), {"port_id": port, "device_owner": owner})
+        self.write_to_a_file()
 
     def asked(self, ports, number=1):
         """Waits until the daemon is asked for exactly this, by so many listeners."""
         eventually(lambda: [each["ports"] for each in self.daemon.listeners()] == [ports] * number)
-
-    def written(self, count):
-        eventually(lambda: self.output.exists() and len(self.output.read_text().splitlines()) >= count)
-        lines = self.output.read_text().splitlines()
-        self.assertEqual(count, len(lines), lines)
-        return lines
 
     def test_the_extension_takes_this_driver_whatever_the_type_of_the_agent(self):
         extension = self.load()
