@@ -19,7 +19,12 @@ pub fn tell(slot: u32, action: Action, fill: impl FnOnce(&mut Event, u64)) {
     }
     let index = action as usize & 1;
     // SAFETY: a pointer into an array map, good for this run.
-    let (due, lost) = unsafe { (&raw mut (*budget).due[index], &raw mut (*budget).lost[index]) };
+    let (due, lost) = unsafe {
+        (
+            &raw mut (*budget).due[index],
+            &raw mut (*budget).lost[index],
+        )
+    };
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_boot_ns() };
     // SAFETY: `due` is valid, and aligned.

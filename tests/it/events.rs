@@ -32,8 +32,13 @@ fn of_web(actions: &[&str]) -> Value {
 /// The lines that are packets, and how many were lost.
 fn packets(lines: &[Value], port: &Port) -> (Vec<Value>, u64) {
     let of_port = lines.iter().filter(|line| line["port"] == id(port));
-    let (lost, packets): (Vec<_>, Vec<_>) = of_port.cloned().partition(|line| line.get("lost").is_some());
-    (packets, lost.iter().filter_map(|line| line["lost"].as_u64()).sum())
+    let (lost, packets): (Vec<_>, Vec<_>) = of_port
+        .cloned()
+        .partition(|line| line.get("lost").is_some());
+    (
+        packets,
+        lost.iter().filter_map(|line| line["lost"].as_u64()).sum(),
+    )
 }
 
 fn wait_until(what: &str, done: impl Fn() -> bool) {
@@ -54,17 +59,27 @@ fn a_new_connection_and_a_refused_packet_are_told_once_each_to_who_asked_for_the
     assert_eq!(site_.ask(443), Silence);
 
     let lines = listener.all(QUIET);
-    assert!(lines.iter().all(|line| line["port"] == id(&web1())), "{lines:?}");
-    let (accepted, dropped): (Vec<_>, Vec<_>) =
-        lines.into_iter().partition(|line| line["action"] == "ACCEPT");
+    assert!(
+        lines.iter().all(|line| line["port"] == id(&web1())),
+        "{lines:?}"
+    );
+    let (accepted, dropped): (Vec<_>, Vec<_>) = lines
+        .into_iter()
+        .partition(|line| line["action"] == "ACCEPT");
     assert_eq!(accepted.len(), 1, "{accepted:?}");
     let syns = site_.count("ingress", "no_rule");
     assert_eq!(dropped.len() as u64, syns, "{dropped:?}");
     for (line, port, reason) in [(&accepted[0], 80, "new"), (&dropped[0], 443, "no_rule")] {
         assert_eq!(line["direction"], "ingress");
         assert_eq!(line["reason"], reason);
-        assert_eq!((&line["source"], &line["destination"]), (&json!("10.0.0.7"), &json!("10.0.0.5")));
-        assert_eq!((&line["protocol"], &line["destination_port"]), (&json!(6), &json!(port)));
+        assert_eq!(
+            (&line["source"], &line["destination"]),
+            (&json!("10.0.0.7"), &json!("10.0.0.5"))
+        );
+        assert_eq!(
+            (&line["protocol"], &line["destination_port"]),
+            (&json!(6), &json!(port))
+        );
         assert_eq!(line["tcp_flags"], "SYN");
         let digits = line["frame"].as_str().unwrap().len() as u64;
         assert_eq!(digits, 2 * line["length"].as_u64().unwrap(), "{line}");
@@ -101,7 +116,8 @@ fn what_is_refused_at_xdp_and_by_the_guard_is_told_too() {
     for mode in ["guard", "xdp"] {
         let mut leak = Leak::before_the_daemon(&format!("event-{mode}"));
         leak.node.write(&site(&[]));
-        leak.node.start_with_settings(&format!("from_vm = '{mode}'"));
+        leak.node
+            .start_with_settings(&format!("from_vm = '{mode}'"));
         let mut listener = Listener::start(&leak.node, &of_web(&["drop"]));
 
         leak.web.send(&forged());
@@ -109,7 +125,9 @@ fn what_is_refused_at_xdp_and_by_the_guard_is_told_too() {
         leak.web.send(&long);
 
         for frame in [forged(), long] {
-            let line = listener.next(SOON).unwrap_or_else(|| panic!("{mode}: it is not told"));
+            let line = listener
+                .next(SOON)
+                .unwrap_or_else(|| panic!("{mode}: it is not told"));
             assert_eq!(line["reason"], "spoofed_mac", "{mode}: {line}");
             assert_eq!(line["length"], frame.len(), "{mode}");
             let told = &frame[..frame.len().min(128)];
@@ -131,14 +149,21 @@ fn each_of_several_gets_what_it_asked_for_and_one_that_is_killed_leaves_nothing(
 
     assert_eq!(site_.ask(80), Answered);
     assert_eq!(site_.ask(443), Silence);
-    let actions = |lines: Vec<Value>| -> Vec<Value> { lines.iter().map(|line| line["action"].clone()).collect() };
+    let actions = |lines: Vec<Value>| -> Vec<Value> {
+        lines.iter().map(|line| line["action"].clone()).collect()
+    };
     assert_eq!(actions(accepts.all(QUIET)), ["ACCEPT"]);
     let dropped = actions(drops.all(QUIET));
-    assert!(!dropped.is_empty() && dropped.iter().all(|action| action == "DROP"), "{dropped:?}");
+    assert!(
+        !dropped.is_empty() && dropped.iter().all(|action| action == "DROP"),
+        "{dropped:?}"
+    );
 
     drop(drops);
     drop(accepts);
-    wait_until("the kernel goes on telling", || asked(&site_.node).is_empty());
+    wait_until("the kernel goes on telling", || {
+        asked(&site_.node).is_empty()
+    });
 }
 
 #[test]

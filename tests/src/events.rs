@@ -4,11 +4,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use aya::maps::{Array, Map, MapData};
 use serde_json::Value;
 use sg_common::layout::events::Asked;
 
 use crate::node::Node;
+use crate::testrun::elements;
 
 /// A request for events, whose answer is read. Dropped, it is gone as if its process had been killed.
 #[derive(Debug)]
@@ -40,8 +40,15 @@ impl Listener {
         };
         let status = listener.line(Duration::from_secs(10));
         let status = status.unwrap_or_else(|| panic!("the daemon does not answer"));
-        assert!(status.contains(" 200 "), "{status}: {:?}", listener.line(Duration::from_secs(1)));
-        while listener.line(Duration::from_secs(10)).is_some_and(|line| !line.is_empty()) {}
+        assert!(
+            status.contains(" 200 "),
+            "{status}: {:?}",
+            listener.line(Duration::from_secs(1))
+        );
+        while listener
+            .line(Duration::from_secs(10))
+            .is_some_and(|line| !line.is_empty())
+        {}
         listener
     }
 
@@ -87,11 +94,7 @@ fn is_timeout(kind: ErrorKind) -> bool {
 #[must_use]
 pub fn asked(node: &Node) -> Vec<u32> {
     const SIZE: usize = size_of::<Asked>();
-    let path = node.map("asked");
-    let map = MapData::from_pin(&path).and_then(Map::from_map_data);
-    let map: Array<MapData, [u8; SIZE]> = map
-        .and_then(Array::try_from)
-        .unwrap_or_else(|e| panic!("cannot open {}: {e}", path.display()));
-    let is_asked = |slot: &u32| map.get(slot, 0).is_ok_and(|row| row != [0; SIZE]);
-    (0..map.len()).filter(is_asked).collect()
+    let rows = elements::<SIZE>(&node.map("asked"));
+    let asked = (0..).zip(rows).filter(|(_, row)| *row != [0; SIZE]);
+    asked.map(|(slot, _)| slot).collect()
 }

@@ -20,7 +20,9 @@ use crate::{
 
 /// The route, to be merged with the others.
 pub fn routes(hub: Arc<Hub>) -> Router {
-    Router::new().route("/v1/events", post(events)).with_state(hub)
+    Router::new()
+        .route("/v1/events", post(events))
+        .with_state(hub)
 }
 
 /// What is asked for is told from before the answer begins until its reader has gone.

@@ -46,7 +46,9 @@ impl EventTables {
         let mut asked: Array<MapData, Raw<Asked>> = take(object, name::ASKED)?;
         settings.set_events(false)?;
         for slot in 0..asked.len() {
-            let Raw(found) = asked.get(&slot, 0).map_err(Error::map("read", name::ASKED))?;
+            let Raw(found) = asked
+                .get(&slot, 0)
+                .map_err(Error::map("read", name::ASKED))?;
             if found != Asked::NOTHING {
                 let written = asked.set(slot, Raw(Asked::NOTHING), 0);
                 written.map_err(Error::map("write", name::ASKED))?;
@@ -66,7 +68,11 @@ impl EventTables {
     pub fn owned(&self, slot: u32, uuid: [u8; 16]) -> Result<()> {
         let port = PortId(Uuid::from_bytes(uuid));
         let mut inner = self.lock();
-        if inner.owners.get(&slot).is_some_and(|owner| owner.port == port) {
+        if inner
+            .owners
+            .get(&slot)
+            .is_some_and(|owner| owner.port == port)
+        {
             return Ok(());
         }
         inner.collect(slot)?;

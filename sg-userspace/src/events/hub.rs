@@ -120,7 +120,8 @@ impl Hub {
                 continue;
             }
             let described = || describe(event, SystemTime::now(), boottime());
-            let line = line.get_or_insert_with(|| described().map(|view| EventLine::Packet(Box::new(view))));
+            let line = line
+                .get_or_insert_with(|| described().map(|view| EventLine::Packet(Box::new(view))));
             if let Some(line) = line {
                 subscriber.give(port, action, line);
             }
@@ -157,7 +158,11 @@ impl Drop for Subscription {
 
 impl Inner {
     fn wanted(&self) -> Wanted {
-        Wanted::sum(self.subscribers.values().map(|subscriber| &subscriber.wanted))
+        Wanted::sum(
+            self.subscribers
+                .values()
+                .map(|subscriber| &subscriber.wanted),
+        )
     }
 
     /// Asks what was lost, and tells those who wanted it.
@@ -168,7 +173,12 @@ impl Inner {
             Vec::new()
         });
         for subscriber in self.subscribers.values_mut() {
-            for Lost { port, action, count } in &lost {
+            for Lost {
+                port,
+                action,
+                count,
+            } in &lost
+            {
                 if subscriber.wanted.of(*port).wants(*action) {
                     subscriber.lose(*port, *action, LostWhy::Rate, *count);
                 }
@@ -242,6 +252,7 @@ impl Subscriber {
 /// The clock of the records, in nanoseconds.
 fn boottime() -> u64 {
     // The call cannot fail: the clock is there since Linux 2.6.39.
-    clock_gettime(ClockId::CLOCK_BOOTTIME)
-        .map_or(0, |now| now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64)
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |now| {
+        now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+    })
 }

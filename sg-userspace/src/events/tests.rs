@@ -82,7 +82,9 @@ const ACCEPTED: Verdict = Ok(Accept::New);
 fn the_kernel_is_asked_for_the_sum_of_what_all_want_as_long_as_they_want_it() {
     let (kernel, hub) = hub();
     assert_eq!(kernel.of(WEB), Asked::NOTHING);
-    let slow = hub.subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}}))).unwrap();
+    let slow = hub
+        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})))
+        .unwrap();
     let of_web = kernel.of(WEB);
     assert_eq!(of_web.interval, [10_000_000; 2], "100 a second");
     assert_eq!(of_web.slack, [240_000_000; 2], "25 at once");
@@ -103,7 +105,9 @@ fn the_kernel_is_asked_for_the_sum_of_what_all_want_as_long_as_they_want_it() {
 #[test]
 fn each_gets_what_it_asked_for() {
     let (_kernel, hub) = hub();
-    let mut web = hub.subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}}))).unwrap();
+    let mut web = hub
+        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})))
+        .unwrap();
     let mut drops = hub.subscribe(wanted(json!({"all": ["DROP"]}))).unwrap();
     for event in [
         event(WEB, ACCEPTED, 0),
@@ -115,18 +119,28 @@ fn each_gets_what_it_asked_for() {
     }
     let of = |lines: Vec<Value>| -> Vec<(String, String)> {
         let word = |line: &Value, field: &str| line[field].as_str().unwrap().to_owned();
-        let pairs = lines.iter().map(|line| (word(line, "port"), word(line, "reason")));
+        let pairs = lines
+            .iter()
+            .map(|line| (word(line, "port"), word(line, "reason")));
         pairs.collect()
     };
     let pair = |port: &str, reason: &str| (port.to_owned(), reason.to_owned());
-    assert_eq!(of(lines(&mut web)), [pair(WEB, "new"), pair(WEB, "no_rule")]);
-    assert_eq!(of(lines(&mut drops)), [pair(WEB, "no_rule"), pair(DB, "no_rule")]);
+    assert_eq!(
+        of(lines(&mut web)),
+        [pair(WEB, "new"), pair(WEB, "no_rule")]
+    );
+    assert_eq!(
+        of(lines(&mut drops)),
+        [pair(WEB, "no_rule"), pair(DB, "no_rule")]
+    );
 }
 
 #[test]
 fn who_asked_for_little_gets_little_though_another_asked_for_much() {
     let (_kernel, hub) = hub();
-    let mut little = hub.subscribe(wanted(json!({"all": ["drop"], "burst": 2}))).unwrap();
+    let mut little = hub
+        .subscribe(wanted(json!({"all": ["drop"], "burst": 2})))
+        .unwrap();
     let much = json!({"all": ["drop"], "burst": 1000});
     let mut much = hub.subscribe(wanted(much)).unwrap();
     for number in 0..10 {
@@ -141,7 +155,10 @@ fn who_asked_for_little_gets_little_though_another_asked_for_much() {
     hub.tell_lost();
     let lost = &lines(&mut little)[0];
     assert_eq!((&lost["lost"], &lost["why"]), (&json!(8), &json!("rate")));
-    assert_eq!((&lost["port"], &lost["action"]), (&json!(WEB), &json!("DROP")));
+    assert_eq!(
+        (&lost["port"], &lost["action"]),
+        (&json!(WEB), &json!("DROP"))
+    );
 }
 
 #[test]
@@ -179,7 +196,9 @@ fn what_the_kernel_has_lost_is_told_to_those_who_had_asked_for_it_by_then() {
     };
     let mut first = hub.subscribe(wanted(json!({"all": ["drop"]}))).unwrap();
     lose(WEB, 7);
-    let mut second = hub.subscribe(wanted(json!({"ports": {DB: ["drop"]}}))).unwrap();
+    let mut second = hub
+        .subscribe(wanted(json!({"ports": {DB: ["drop"]}})))
+        .unwrap();
     assert_eq!(lines(&mut first)[0]["lost"], 7);
     std::thread::sleep(Duration::from_millis(1100));
     lose(DB, 3);
@@ -187,7 +206,10 @@ fn what_the_kernel_has_lost_is_told_to_those_who_had_asked_for_it_by_then() {
     for subscription in [&mut first, &mut second] {
         let told = lines(subscription);
         assert_eq!(told.len(), 1);
-        assert_eq!((&told[0]["lost"], &told[0]["port"]), (&json!(3), &json!(DB)));
+        assert_eq!(
+            (&told[0]["lost"], &told[0]["port"]),
+            (&json!(3), &json!(DB))
+        );
     }
 }
 
@@ -207,9 +229,18 @@ fn a_request_that_cannot_be_meant_is_refused_with_what_is_wrong() {
     for (request, word) in [
         (json!({}), "nothing is asked for"),
         (json!({"ports": {WEB: []}}), "nothing is asked for"),
-        (json!({"ports": {"WEB1": ["drop"]}}), "\"WEB1\" is not the id of a port"),
-        (json!({"all": ["drop"], "rate": 0}), "rate: 0 is not from 1 to 1000000"),
-        (json!({"all": ["drop"], "burst": 1_000_001}), "burst: 1000001 is not"),
+        (
+            json!({"ports": {"WEB1": ["drop"]}}),
+            "\"WEB1\" is not the id of a port",
+        ),
+        (
+            json!({"all": ["drop"], "rate": 0}),
+            "rate: 0 is not from 1 to 1000000",
+        ),
+        (
+            json!({"all": ["drop"], "burst": 1_000_001}),
+            "burst: 1000001 is not",
+        ),
     ] {
         let request: EventsRequest = serde_json::from_value(request).unwrap();
         let error = Wanted::parse(&request).unwrap_err().to_string();
@@ -225,7 +256,12 @@ fn described(frame: &[u8], length: usize) -> PacketView {
     event.captured = captured as u16;
     event.length = length as u32;
     event.hook = Hook::FromVm as u8;
-    describe(&event, SystemTime::UNIX_EPOCH + Duration::from_secs(5), event.time + 1_500_000_000).unwrap()
+    describe(
+        &event,
+        SystemTime::UNIX_EPOCH + Duration::from_secs(5),
+        event.time + 1_500_000_000,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -238,21 +274,36 @@ fn a_record_is_described_with_what_its_headers_say() {
     frame.write(&mut bytes, &[9; 500]).unwrap();
     let view = described(&bytes, bytes.len());
     assert_eq!(view.time, "1970-01-01T00:00:03.500000Z");
-    assert_eq!((view.port.as_str(), view.direction.as_str()), (WEB, "egress"));
+    assert_eq!(
+        (view.port.as_str(), view.direction.as_str()),
+        (WEB, "egress")
+    );
     assert_eq!(view.reason, "spoofed_address");
     assert_eq!(view.source.as_deref(), Some("10.0.0.5"));
     assert_eq!(view.destination.as_deref(), Some("192.0.2.1"));
-    assert_eq!((view.source_port, view.destination_port), (Some(40000), Some(443)));
+    assert_eq!(
+        (view.source_port, view.destination_port),
+        (Some(40000), Some(443))
+    );
     assert_eq!(view.tcp_flags.as_deref(), Some("SYN"));
     assert_eq!((view.protocol, view.length), (Some(6), bytes.len() as u32));
     assert_eq!(view.frame.len(), 256);
-    assert!(view.frame.starts_with("040404040404020202020202"), "{}", view.frame);
+    assert!(
+        view.frame.starts_with("040404040404020202020202"),
+        "{}",
+        view.frame
+    );
 
     let mut bytes = Vec::new();
     let ping = etherparse::PacketBuilder::ethernet2([2; 6], [4; 6]).ipv6([1; 16], [2; 16], 64);
-    ping.icmpv6_echo_request(1, 2).write(&mut bytes, &[]).unwrap();
+    ping.icmpv6_echo_request(1, 2)
+        .write(&mut bytes, &[])
+        .unwrap();
     let view = described(&bytes, bytes.len());
-    assert_eq!((view.icmp_type, view.icmp_code, view.source_port), (Some(128), Some(0), None));
+    assert_eq!(
+        (view.icmp_type, view.icmp_code, view.source_port),
+        (Some(128), Some(0), None)
+    );
 }
 
 #[test]

@@ -36,7 +36,9 @@ impl Wanted {
         let mut ports = BTreeMap::new();
         for (id, actions) in &request.ports {
             let port: PortId = id.parse().map_err(|_| {
-                Error::Usage(format!("ports: {id:?} is not the id of a port; it must be a UUID"))
+                Error::Usage(format!(
+                    "ports: {id:?} is not the id of a port; it must be a UUID"
+                ))
             })?;
             ports.insert(port, asked(actions, rate, burst));
         }
@@ -47,7 +49,8 @@ impl Wanted {
         let wanted = Wanted { everywhere, ports };
         match wanted.is_nothing() {
             true => Err(Error::Usage(
-                "nothing is asked for; name ports in `ports`, or actions for all of them in `all`".into(),
+                "nothing is asked for; name ports in `ports`, or actions for all of them in `all`"
+                    .into(),
             )),
             false => Ok(wanted),
         }
@@ -88,7 +91,9 @@ impl Wanted {
 fn within(field: &str, value: u32) -> Result<u64> {
     match value {
         1..=MOST => Ok(value.into()),
-        _ => Err(Error::Usage(format!("{field}: {value} is not from 1 to {MOST}"))),
+        _ => Err(Error::Usage(format!(
+            "{field}: {value} is not from 1 to {MOST}"
+        ))),
     }
 }
 

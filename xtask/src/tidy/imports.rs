@@ -35,8 +35,7 @@ const USERSPACE: &[&str] = &[
     "view", // What the host offers.
     "host", "error", "netlink", "store", "settings",
     // What the kernel tells as it happens.
-    "events",
-    // What to do on which event, and what it is done to.
+    "events", // What to do on which event, and what it is done to.
     "agent", "datapath", // The doors.
     "api", "cli", "daemon",
 ];

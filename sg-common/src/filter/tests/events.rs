@@ -7,7 +7,7 @@ use crate::layout::events::{Action, Asked, Event};
 use crate::layout::port::flags;
 use crate::layout::settings::switch;
 use crate::reason::{Accept, DropReason};
-use crate::testing::packet::{Packet, PEER_MAC, tcp, udp};
+use crate::testing::packet::{PEER_MAC, Packet, tcp, udp};
 use crate::testing::world::{Service, VM_MAC, World};
 use crate::wire::addr::Family;
 
@@ -22,7 +22,10 @@ fn asked(world: World, actions: &[Action]) -> World {
     let mut world = world.permit(Direction::Ingress, Family::V4, WEB);
     let mut asked = Asked::NOTHING;
     for action in actions {
-        (asked.interval[*action as usize], asked.slack[*action as usize]) = RATE;
+        (
+            asked.interval[*action as usize],
+            asked.slack[*action as usize],
+        ) = RATE;
     }
     world.memory.asked.insert(SLOT, asked);
     world.memory.settings.switch(switch::EVENTS, true);
@@ -36,7 +39,9 @@ fn told(world: &World) -> Vec<Event> {
 
 fn lost(world: &World, action: Action) -> u64 {
     let budgets = world.memory.budgets.borrow();
-    budgets.get(&SLOT).map_or(0, |budget| budget.lost[action as usize])
+    budgets
+        .get(&SLOT)
+        .map_or(0, |budget| budget.lost[action as usize])
 }
 
 fn refused() -> Packet {
@@ -134,7 +139,10 @@ fn what_could_open_a_connection_is_told_of_a_stateless_port_and_nothing_else() {
     }
     let mut world = asked(World::new().permit_egress(), &Action::ALL);
     world.port().flags |= flags::STATELESS;
-    assert_eq!(world.send(&udp("10.0.0.5:1", "192.0.2.1:2")), Ok(Accept::Stateless));
+    assert_eq!(
+        world.send(&udp("10.0.0.5:1", "192.0.2.1:2")),
+        Ok(Accept::Stateless)
+    );
     assert_eq!(told(&world).len(), 1, "a datagram");
 }
 
