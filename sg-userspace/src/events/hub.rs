@@ -90,6 +90,8 @@ impl Hub {
         );
         if let Err(error) = self.source.want(&inner.wanted()) {
             inner.subscribers.remove(&id);
+            // A part of it may be asked for.
+            self.ask(&inner);
             return Err(error);
         }
         self.woken.notify_all();
@@ -110,7 +112,8 @@ impl Hub {
 
     /// Passes on what the kernel has told.
     pub fn tell(&self, event: &Event) {
-        let Some(action) = event.verdict().and_then(|verdict| Action::of(&verdict)) else {
+        let verdict = event.verdict().filter(|_| event.what == Event::VERDICT);
+        let Some(action) = verdict.and_then(|verdict| Action::of(&verdict)) else {
             return;
         };
         let port = PortId(Uuid::from_bytes(event.uuid));
@@ -139,6 +142,11 @@ impl Hub {
     fn end(&self, id: u64) {
         let mut inner = self.lock();
         inner.subscribers.remove(&id);
+        self.ask(&inner);
+    }
+
+    /// Asks the kernel for what is still wanted.
+    fn ask(&self, inner: &Inner) {
         if let Err(error) = self.source.want(&inner.wanted()) {
             tracing::warn!("the kernel goes on telling what nobody reads: {error}");
         }

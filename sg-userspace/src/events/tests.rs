@@ -20,13 +20,18 @@ const DB: &str = "22222222-2222-4222-8222-222222222222";
 #[derive(Default)]
 struct Kernel {
     wanted: Mutex<Wanted>,
+    /// It takes what is wanted, and then says that it could not.
+    refuses: Mutex<bool>,
     lost: Mutex<Vec<Lost>>,
 }
 
 impl Source for Kernel {
     fn want(&self, wanted: &Wanted) -> Result<()> {
         *self.wanted.lock().unwrap() = wanted.clone();
-        Ok(())
+        match *self.refuses.lock().unwrap() {
+            true => Err(crate::error::Error::Datapath("refused".into())),
+            false => Ok(()),
+        }
     }
 
     fn lost(&self) -> Result<Vec<Lost>> {
@@ -211,6 +216,17 @@ fn what_the_kernel_has_lost_is_told_to_those_who_had_asked_for_it_by_then() {
             (&json!(3), &json!(DB))
         );
     }
+}
+
+#[test]
+fn who_is_refused_by_the_kernel_leaves_nothing_asked_for() {
+    let (kernel, hub) = hub();
+    let drops = wanted(json!({"ports": {DB: ["drop"]}}));
+    let _first = hub.subscribe(drops.clone()).unwrap();
+    *kernel.refuses.lock().unwrap() = true;
+    let refused = hub.subscribe(wanted(json!({"all": ["accept"]})));
+    assert!(refused.is_err());
+    assert_eq!(*kernel.wanted.lock().unwrap(), drops);
 }
 
 #[test]
