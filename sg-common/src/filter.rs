@@ -11,7 +11,7 @@ use crate::scratch::{Facts, Run, Scratch};
 use crate::stage::connection::{self, Tracking};
 use crate::stage::fragment::Known;
 use crate::stage::lane::{self, Lane};
-use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source};
+use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source, tell};
 use crate::tables::Tables;
 use crate::wire::ethernet;
 use crate::wire::frame::Frame;
@@ -74,6 +74,7 @@ where
 {
     let verdict = judge(hook, frame, tables, run);
     tables.count(run.facts.slot, hook.direction(), &verdict, frame.len());
+    tell::tell(tables, hook, frame, &verdict, run);
     verdict
 }
 

@@ -11,7 +11,7 @@ use crate::packet::{self, Body, Opening};
 use crate::reason::DropReason;
 use crate::scratch::{Facts, Run, Scratch};
 use crate::stage::connection::{self, Tracking};
-use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source};
+use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source, tell};
 use crate::tables::Tables;
 use crate::wire::ethernet;
 use crate::wire::frame::Frame;
@@ -24,20 +24,23 @@ where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let mut slot = 0;
-    let judged = judge(ifindex, frame, tables, &mut run.scratch, &mut slot);
+    let (mut key, mut slot) = (PortKey::new(ifindex, 0), 0);
+    let judged = judge(frame, tables, &mut run.scratch, &mut key, &mut slot);
     if let Err(reason) = judged {
-        tables.count(slot, Direction::Egress, &Err(reason), frame.len());
+        let verdict = Err(reason);
+        tables.count(slot, Direction::Egress, &verdict, frame.len());
+        (run.facts.key, run.facts.slot) = (key, slot);
+        tell::tell(tables, Hook::FromVm, frame, &verdict, run);
     }
     judged
 }
 
 #[inline(always)]
 fn judge<F, T>(
-    ifindex: u32,
     frame: &F,
     tables: &T,
     scratch: &mut Scratch,
+    key: &mut PortKey,
     slot: &mut u32,
 ) -> Result<(), DropReason>
 where
@@ -45,17 +48,17 @@ where
     T: Tables,
 {
     let ethernet = ethernet::parse(frame)?;
-    let mut key = PortKey::new(ifindex, ethernet.vlan);
-    let (port, settings) = port::find(tables, &mut key)?;
+    key.vlan = ethernet.vlan;
+    let (port, settings) = port::find(tables, key)?;
     *slot = port.slot;
-    let facts = Facts::new(ethernet, port, key, tables.now());
+    let facts = Facts::new(ethernet, port, *key, tables.now());
     let context = Context {
         hook: Hook::FromVm,
         facts: &facts,
         port,
         settings,
     };
-    port::confirm(port, &key)?;
+    port::confirm(port, key)?;
     if context.has(flags::UNFILTERED) {
         return Ok(());
     }

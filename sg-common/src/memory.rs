@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::vec::Vec;
 
+use bytemuck::Zeroable;
+
 use crate::hook::Direction;
 use crate::layout::counter::{Counter, counter_index};
+use crate::layout::events::{Action, Asked, Budget, Event};
 use crate::layout::flow::{Flow, FlowKey, Word};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
 use crate::layout::maps::name;
@@ -16,7 +19,7 @@ use crate::layout::policy::{
     Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
 };
 use crate::layout::port::{AddressKey, Port, PortKey};
-use crate::layout::settings::{Settings, Ticks};
+use crate::layout::settings::{Settings, TICK_SHIFT, Ticks};
 use crate::reason::{Condition, Verdict, condition_counter, verdict_counter};
 use crate::tables::{FlowEntry, Note, Tables};
 use crate::wire::addr::{Address, Family};
@@ -52,6 +55,14 @@ pub struct Memory {
     pub counters: RefCell<BTreeMap<u32, Counter>>,
     /// Whether every port floods.
     pub floods: Cell<bool>,
+    /// What is to be told of ports, by slot.
+    pub asked: BTreeMap<u32, Asked>,
+    /// What was told and not, by slot.
+    pub budgets: RefCell<BTreeMap<u32, Budget>>,
+    /// What was told.
+    pub events: RefCell<Vec<Event>>,
+    /// For how many events there is room.
+    pub events_room: Cell<usize>,
     /// The clock, which only the owner moves.
     pub clock: Cell<Ticks>,
     /// The hashes and tries that were looked into, by name; arrays are only indexed.
@@ -80,6 +91,10 @@ impl Default for Memory {
             fragments: RefCell::default(),
             counters: RefCell::default(),
             floods: Cell::new(false),
+            asked: BTreeMap::new(),
+            budgets: RefCell::default(),
+            events: RefCell::default(),
+            events_room: Cell::new(usize::MAX),
             clock: Cell::new(1),
             looked_up: RefCell::default(),
             notes: RefCell::default(),
@@ -259,6 +274,25 @@ impl Tables for Memory {
 
     fn condition(&self, slot: u32, direction: Direction, condition: Condition) {
         self.add(slot, direction, condition_counter(condition), 0);
+    }
+
+    fn tell(&self, slot: u32, action: Action, fill: impl FnOnce(&mut Event, u64)) {
+        let asked = self.asked.get(&slot).filter(|asked| asked.wants(action));
+        let Some(asked) = asked else { return };
+        let now = u64::from(self.clock.get()) << TICK_SHIFT;
+        let (mut budgets, mut events) = (self.budgets.borrow_mut(), self.events.borrow_mut());
+        let budget = budgets.entry(slot).or_insert(Budget::zeroed());
+        let spent = asked.spend(action, budget.due[action as usize], now);
+        if let Some(due) = spent {
+            budget.due[action as usize] = due;
+        }
+        if spent.is_none() || events.len() >= self.events_room.get() {
+            budget.lost[action as usize] += 1;
+            return;
+        }
+        let mut event = Event::zeroed();
+        fill(&mut event, now);
+        events.push(event);
     }
 
     fn note(&self, note: Note) {

@@ -1,6 +1,7 @@
 //! The tables as the filter sees them: BPF maps in the kernel, ordinary memory elsewhere.
 
 use crate::hook::Direction;
+use crate::layout::events::{Action, Event};
 use crate::layout::flow::{Flow, FlowKey};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
 use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
@@ -83,6 +84,11 @@ pub trait Tables {
 
     /// Counts a condition, and may tell the operator.
     fn condition(&self, slot: u32, direction: Direction, condition: Condition);
+
+    /// Tells of something of a port, if somebody asked for it and the budget lasts, at a moment in nanoseconds
+    /// of `CLOCK_BOOTTIME`; counts it as lost if it does not, or if there is no room. `fill` writes every
+    /// field of the record, of which nobody knows what it held.
+    fn tell(&self, slot: u32, action: Action, fill: impl FnOnce(&mut Event, u64));
 
     /// Says what the filter found, for `sgctl explain`. Nothing in the kernel.
     #[inline(always)]

@@ -8,6 +8,7 @@ use aya_ebpf::macros::btf_map;
 use sg_common::hook::Hook;
 use sg_common::layout::capacity;
 use sg_common::layout::counter::Counter;
+use sg_common::layout::events::{Asked, Budget};
 use sg_common::layout::flood::Flood;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
@@ -108,6 +109,18 @@ pub static COUNTERS: PerCpuArray<Counter, { capacity::counters(capacity::PORTS) 
 #[btf_map(name = "floods")]
 pub static FLOODS: PerCpuArray<Flood, { capacity::slots(capacity::PORTS) as usize }> =
     PerCpuArray::new();
+
+/// What is to be told of each slot.
+#[btf_map(name = "asked")]
+pub static ASKED: Array<Asked, { capacity::slots(capacity::PORTS) as usize }> = Array::new();
+
+/// How much of it may be told now, and how much was not.
+#[btf_map(name = "budgets")]
+pub static BUDGETS: Array<Budget, { capacity::slots(capacity::PORTS) as usize }> = Array::new();
+
+/// What is told: [`sg_common::layout::events::Event`]s. libbpf wants the values of a ring to have no size.
+#[btf_map(name = "events")]
+pub static EVENTS: RingBuf<[u8; 0], { capacity::EVENTS as usize }> = RingBuf::new();
 
 /// How full the tables of assured connections are.
 #[btf_map(name = "rooms")]

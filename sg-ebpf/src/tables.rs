@@ -5,6 +5,7 @@ use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns};
 use sg_common::hook::Direction;
 use sg_common::layout::counter::counter_index;
+use sg_common::layout::events::{Action, Event};
 use sg_common::layout::flow::{Flow, FlowKey};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
@@ -17,7 +18,7 @@ use sg_common::tables::Tables;
 use sg_common::wire::addr::Family;
 
 use crate::flows::{self, Entry};
-use crate::{log, maps, pairs, share};
+use crate::{events, log, maps, pairs, share};
 
 /// The pinned maps.
 pub struct KernelTables;
@@ -232,6 +233,11 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn condition(&self, slot: u32, direction: Direction, condition: Condition) {
         conditions(slot, direction, condition, 1);
+    }
+
+    #[inline(always)]
+    fn tell(&self, slot: u32, action: Action, fill: impl FnOnce(&mut Event, u64)) {
+        events::tell(slot, action, fill);
     }
 }
 

@@ -9,10 +9,10 @@ import unittest
 from functional.isolated import isolated
 
 with isolated():
-    from functional import agent, firewall
+    from functional import agent, firewall, network_log
 
     load = unittest.defaultTestLoader.loadTestsFromTestCase
-    cases = (agent.AnyInterleaving, firewall.IPv4, firewall.IPv6)
+    cases = (agent.AnyInterleaving, firewall.IPv4, firewall.IPv6, network_log.NetworkLog)
     every = [test for case in cases for test in load(case)]
     chosen = [test for test in every if all(word in test.id() for word in sys.argv[1:])]
     result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(chosen))

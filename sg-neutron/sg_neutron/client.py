@@ -50,31 +50,50 @@ class Client:
         rows = self._ask("GET", "/v1/ports", list)
         return {row["id"] for row in rows if row.get("ifindex") is not None and row.get("id")}
 
+    def listen(self, request):
+        """Has the daemon tell what a request for events asks for: a `Stream`, from when it tells."""
+        connection = _Connection(self._path, self._timeout)
+        with contextlib.ExitStack() as refused:
+            refused.callback(connection.close)
+            with self._explained():
+                response = self._request(connection, "POST", "/v1/events", request)
+                answer = None if response.status == 200 else response.read()
+            if answer is not None:
+                self._read(response.status, answer, dict)
+            refused.pop_all()
+        return Stream(connection, response)
+
     def _ask(self, method, path, expected, body=None):
-        with contextlib.closing(_Connection(self._path, self._timeout)) as connection:
-            try:
-                text = None if body is None else _text(body)
-                connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
-                response = connection.getresponse()
-                status, answer = response.status, response.read()
-            except TimeoutError as error:
-                raise DaemonError(
-                    f"the daemon at {self._path} has not answered within {self._timeout:g} s; "
-                    "if that happens again, see its log, or raise [ebpf] timeout"
-                ) from error
-            except FileNotFoundError as error:
-                raise DaemonError(
-                    f"no daemon: {self._path} does not exist; start sgd --transactions"
-                ) from error
-            except PermissionError as error:
-                raise DaemonError(
-                    f"the agent may not connect to {self._path}; let it belong to a group of the agent's user"
-                ) from error
-            except (OSError, http.client.HTTPException) as error:
-                raise DaemonError(
-                    f"no daemon answers at {self._path}: {error!r}; start sgd --transactions"
-                ) from error
+        with contextlib.closing(_Connection(self._path, self._timeout)) as connection, self._explained():
+            response = self._request(connection, method, path, body)
+            status, answer = response.status, response.read()
         return self._read(status, answer, expected)
+
+    def _request(self, connection, method, path, body):
+        text = None if body is None else _text(body)
+        connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
+        return connection.getresponse()
+
+    @contextlib.contextmanager
+    def _explained(self):
+        """Says why the daemon could not be asked, and what helps."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise DaemonError(
+                f"the daemon at {self._path} has not answered within {self._timeout:g} s; "
+                "if that happens again, see its log, or raise [ebpf] timeout"
+            ) from error
+        except FileNotFoundError as error:
+            raise DaemonError(f"no daemon: {self._path} does not exist; start sgd --transactions") from error
+        except PermissionError as error:
+            raise DaemonError(
+                f"the agent may not connect to {self._path}; let it belong to a group of the agent's user"
+            ) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise DaemonError(
+                f"no daemon answers at {self._path}: {error!r}; start sgd --transactions"
+            ) from error
 
     def _read(self, status, text, expected):
         try:
@@ -90,6 +109,34 @@ class Client:
                 raise DaemonError(_other_version(self._path, f"it answers {status}: {_reason(answer)}"))
             case _:
                 raise DaemonError(f"the daemon at {self._path} answers {status}: {_reason(answer)}")
+
+
+class Stream:
+    """An answer that goes on for as long as it is read, line by line."""
+
+    def __init__(self, connection, response):
+        self._connection = connection
+        self._response = response
+        self._socket = connection.sock
+        # However long nothing happens.
+        self._socket.settimeout(None)
+
+    def lines(self):
+        """The lines, until the daemon ends, or `shut` was called and all is read that had come."""
+        try:
+            yield from self._response
+        except (OSError, http.client.HTTPException, ValueError):
+            # The daemon has died in the middle of a line. `ValueError` is what the parser of chunks says.
+            return
+
+    def shut(self):
+        """Lets nothing more come."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self._response.close()
+        self._connection.close()
 
 
 class _Connection(http.client.HTTPConnection):

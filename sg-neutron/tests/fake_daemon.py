@@ -5,6 +5,7 @@ import copy
 import http.server
 import json
 import os
+import queue
 import re
 import socketserver
 import threading
@@ -48,6 +49,7 @@ class FakeDaemon:
         self.late = threading.Event()
         self.late.set()
         self.refusal = None
+        self.streams = []
         if os.path.exists(path):
             os.unlink(path)
         self._server = _Server(path, self)
@@ -56,6 +58,7 @@ class FakeDaemon:
 
     def kill(self):
         self.late.set()
+        self.hang_up()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -72,7 +75,34 @@ class FakeDaemon:
                 return 200, {"revision": self.disk.revision, "session": self.disk.session}
             case ("GET", "/v1/ports"):
                 return 200, self._ports()
+            case ("POST", "/v1/events"):
+                return self._events(body)
         return 501, {"error": "this daemon has no such route"}
+
+    def tell(self, **line):
+        """Tells something to all who listen."""
+        for stream in self.streams:
+            stream.put(json.dumps(line).encode() + b"\n")
+
+    def hang_up(self):
+        """Ends all answers that go on."""
+        for stream in self.streams:
+            stream.put(None)
+        self.streams = []
+
+    def listeners(self):
+        """What is asked for, by those who listen."""
+        return [stream.body for stream in self.streams if not stream.gone]
+
+    def _events(self, body):
+        if set(body) - {"ports", "all", "rate", "burst"} or not body["ports"]:
+            return self._complain(400, f"unknown fields, or nothing asked for: {body}")
+        for port, actions in body["ports"].items():
+            if not UUID.fullmatch(port) or not actions or set(actions) - {"ACCEPT", "DROP"}:
+                return self._complain(400, f"ports: {port!r}: {actions!r}")
+        stream = Stream(body)
+        self.streams = [*self.streams, stream]
+        return 200, stream
 
     def transactions(self):
         return [
@@ -196,6 +226,14 @@ def _dangling(objects):
     return f"ports that are trusted as well: {both}" if both else None
 
 
+class Stream(queue.SimpleQueue):
+    """The lines of an answer that goes on."""
+
+    def __init__(self, body):
+        self.body = body
+        self.gone = False
+
+
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     # As when a process dies: nobody waits for answers under way.
@@ -215,12 +253,34 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, body):
         status, answer = self.server.daemon.answer(self.command, self.path, body)
+        if isinstance(answer, Stream):
+            self._stream(answer)
+            return
         text = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         with contextlib.suppress(BrokenPipeError):
             self.end_headers()
             self.wfile.write(text)
+
+    def _stream(self, stream):
+        """As hyper does it: in chunks, and a reader that hangs up is noticed while nothing is told."""
+        self.protocol_version = "HTTP/1.1"
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        threading.Thread(target=self._watch, args=(stream,), daemon=True).start()
+        with contextlib.suppress(OSError):
+            while (line := stream.get()) is not None:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        stream.gone = True
+
+    def _watch(self, stream):
+        with contextlib.suppress(OSError, ValueError):
+            self.connection.recv(1)
+        stream.gone = True
+        stream.put(None)
 
     def log_message(self, *words):
         """Nothing: tests look at `requests`."""

@@ -4,6 +4,7 @@ use std::{
     future::{self, Future},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -17,8 +18,9 @@ use crate::{
     agent::{About, Agent, Change, Read, Shared},
     api,
     cli::{AttachMode, DetachArgs, RunArgs, SweepMode},
-    datapath::{Kernel, KernelLog, Sizes, Sweeper, Way},
+    datapath::{EventRing, Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
+    events::Hub,
     host,
     model::{self, Step},
     netlink::Links,
@@ -32,6 +34,9 @@ const CHECK: Duration = Duration::from_secs(5);
 
 /// How often the kernel's log is read: what is in it is rare and not urgent.
 const KERNEL_LOG: Duration = Duration::from_secs(1);
+
+/// How long events are waited for before it is asked what was lost.
+const EVENTS: Duration = Duration::from_secs(1);
 
 /// Runs until a signal ends it. The filters stay.
 ///
@@ -71,6 +76,11 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         tracing::warn!("expired connections are removed only while this daemon runs");
         tokio::spawn(sweep(sweeper));
     }
+    let (events, ring) = kernel.events();
+    let hub = Hub::new(events);
+    if let Some(ring) = ring {
+        pass_on_events(ring, hub.clone())?;
+    }
     let mut agent = Agent::new(Box::new(kernel), Box::new(policy), about);
     agent.set(wanted)?;
     // Interfaces that were filtered before would be taken for gone as long as none is known.
@@ -87,7 +97,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     });
     let first = first.and_then(|()| agent.settle());
     let shared = Shared::new(agent);
-    let router = api::router(shared.clone(), desired.source());
+    let router = api::router(shared.clone(), desired.source()).merge(api::event_routes(hub));
     let server = tokio::spawn(async { axum::serve(listener, router).await });
     match first {
         Ok(_) => tracing::info!(socket = %args.socket.display(), "ready"),
@@ -232,6 +242,22 @@ async fn sweep(sweeper: Sweeper) {
     loop {
         time::sleep(sweeper.step()).await;
     }
+}
+
+/// Passes on what the kernel tells one by one. A thread of its own: the others may be busy with a change, and
+/// the ring is small.
+fn pass_on_events(mut ring: EventRing, hub: Arc<Hub>) -> Result<()> {
+    let pass_on = move || loop {
+        hub.wait();
+        ring.wait(EVENTS);
+        ring.read(|event| hub.tell(event));
+        hub.tell_lost();
+    };
+    let thread = thread::Builder::new().name("events".into()).spawn(pass_on);
+    thread.map(drop).map_err(|source| Error::System {
+        action: "starting the thread that reads events",
+        source,
+    })
 }
 
 /// Passes on what the kernel programs log.

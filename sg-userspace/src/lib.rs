@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod datapath;
 pub mod error;
 pub mod evaluate;
+pub mod events;
 pub mod exit;
 pub mod flows;
 pub mod host;

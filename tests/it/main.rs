@@ -6,6 +6,7 @@ mod bench;
 mod bpftool;
 mod conntrack;
 mod datagrams;
+mod events;
 mod expiry;
 mod explain;
 mod flows;

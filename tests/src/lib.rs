@@ -12,6 +12,7 @@ pub mod capture;
 pub mod crowd;
 pub mod daemon;
 pub mod demo;
+pub mod events;
 pub mod guests;
 mod interrupt;
 pub mod inventory;

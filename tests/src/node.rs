@@ -412,7 +412,9 @@ impl Node {
         }
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Where the daemon listens.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
         self.directory.path().join("sgd.sock")
     }
 

@@ -77,3 +77,33 @@ fn a_port_that_is_not_filtered_is_not_guarded() {
     world.port().flags |= flags::UNFILTERED;
     assert_eq!(world.guard(&forged()), Ok(()));
 }
+
+#[test]
+fn what_the_guard_refuses_is_told_if_somebody_asked_for_drops() {
+    use crate::guard::guard;
+    use crate::layout::events::{Action, Asked};
+    use crate::layout::settings::switch;
+    use crate::scratch::Run;
+    use crate::testing::world::VM_MAC;
+
+    for actions in [&[][..], &[Action::Drop]] {
+        let mut world = World::new().permit_egress();
+        let mut asked = Asked::NOTHING;
+        for action in actions {
+            asked.interval[*action as usize] = 1;
+        }
+        world.memory.asked.insert(1, asked);
+        world.memory.settings.switch(switch::EVENTS, true);
+        world.port().uuid = [7; 16];
+        let (frame, mut run) = (forged().frame(VM_MAC), Run::EMPTY);
+        let refused = guard(7, &frame[..], &world.memory, &mut run);
+        assert_eq!(refused, Err(DropReason::SpoofedAddress));
+        let events = world.memory.events.take();
+        assert_eq!(events.len(), actions.len());
+        for event in events {
+            assert_eq!(event.verdict(), Some(Err(DropReason::SpoofedAddress)));
+            assert_eq!((event.slot, event.uuid), (1, [7; 16]));
+            assert_eq!(event.frame(), frame);
+        }
+    }
+}

@@ -31,6 +31,8 @@ pub const EMBRYOS4: u32 = 2_048;
 pub const EMBRYOS6: u32 = EMBRYOS4 / 2;
 /// Datagrams in fragments of one port.
 pub const FRAGMENTS: u32 = 256;
+/// Bytes of the ring of events: about five thousand.
+pub const EVENTS: u32 = 1 << 20;
 /// Elements by slot, for a number of ports.
 pub const fn slots(ports: u32) -> u32 {
     ports + 1

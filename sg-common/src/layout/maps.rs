@@ -1,6 +1,7 @@
 //! Names, sizes and version of the maps: what the object, the loader and the pins agree on.
 
 use crate::layout::counter::Counter;
+use crate::layout::events::{Asked, Budget};
 use crate::layout::flood::Flood;
 use crate::layout::flow::{Flow, FlowKey, FlowKey4};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
@@ -49,6 +50,9 @@ pub mod name {
     pub const TURNS6: &str = "turns6";
     pub const SWEEP: &str = "sweep";
     pub const SWEEP_TIMER: &str = "sweep_timer";
+    pub const ASKED: &str = "asked";
+    pub const BUDGETS: &str = "budgets";
+    pub const EVENTS: &str = "events";
     pub const WHOLE: &str = "whole";
     pub const WHOLE_XDP: &str = "whole_xdp";
 }
@@ -80,7 +84,7 @@ pub const INNER: [Layout; 3] = [
 ];
 
 /// The layouts of all pinned maps.
-pub const LAYOUTS: [Layout; 28] = {
+pub const LAYOUTS: [Layout; 31] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn trie<K, V>(name: &'static str) -> Layout {
@@ -116,6 +120,9 @@ pub const LAYOUTS: [Layout; 28] = {
         of::<(), FlowKey>(name::TURNS6),
         of::<u32, Sweep>(name::SWEEP),
         of::<u32, [u64; 2]>(name::SWEEP_TIMER),
+        of::<u32, Asked>(name::ASKED),
+        of::<u32, Budget>(name::BUDGETS),
+        of::<(), ()>(name::EVENTS),
         of::<u32, u32>(name::WHOLE),
         of::<u32, u32>(name::WHOLE_XDP),
     ]

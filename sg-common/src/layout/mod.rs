@@ -2,6 +2,7 @@
 
 pub mod capacity;
 pub mod counter;
+pub mod events;
 pub mod flood;
 pub mod flow;
 pub mod fragment;

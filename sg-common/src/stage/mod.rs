@@ -10,6 +10,7 @@ pub mod permission;
 pub mod policy;
 pub mod port;
 pub mod source;
+pub mod tell;
 
 use core::ops::Deref;
 

@@ -1,6 +1,7 @@
 //! Tables that are full.
 
 use crate::hook::Direction;
+use crate::layout::events::{Action, Event};
 use crate::layout::flow::{Flow, FlowKey};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
 use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
@@ -98,5 +99,9 @@ impl Tables for Full<'_> {
 
     fn condition(&self, slot: u32, direction: Direction, condition: Condition) {
         self.0.condition(slot, direction, condition);
+    }
+
+    fn tell(&self, slot: u32, action: Action, fill: impl FnOnce(&mut Event, u64)) {
+        self.0.tell(slot, action, fill);
     }
 }

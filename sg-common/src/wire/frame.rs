@@ -21,6 +21,19 @@ pub trait Frame {
     /// Copies a value out of the frame; `None` if it does not lie wholly within, or beyond [`FARTHEST`].
     fn read<T: AnyBitPattern>(&self, offset: u32) -> Option<T>;
 
+    /// Copies the first bytes of the frame, as many as there is room for and fit into 16 bits, and says how
+    /// many; the rest stays as it was.
+    #[inline(always)]
+    fn capture<const ROOM: usize>(&self, into: &mut [u8; ROOM]) -> u16 {
+        let mut captured = 0;
+        for (offset, byte) in (0..).zip(into) {
+            let Some(read) = self.read(offset) else { break };
+            *byte = read;
+            captured += 1;
+        }
+        captured
+    }
+
     /// Whether the frame has no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0

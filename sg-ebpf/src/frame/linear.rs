@@ -65,3 +65,12 @@ pub unsafe fn copy<T: AnyBitPattern>(header: *const T) -> T {
     }
     room.0
 }
+
+/// How many bytes of a packet fit into so much room, a power of two. Never 0, in a form that the verifier
+/// understands: helpers that copy take no length of which it might be. Of an empty packet they copy nothing.
+#[inline(always)]
+pub fn room_for<const ROOM: usize>(length: u32) -> u32 {
+    const { assert!(ROOM.is_power_of_two()) };
+    let last = length.min(ROOM as u32).wrapping_sub(1);
+    (last & (ROOM as u32 - 1)) + 1
+}

@@ -1,10 +1,11 @@
 //! The packet at a tc hook.
 
+use aya_ebpf::helpers::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
 use bytemuck::AnyBitPattern;
 use sg_common::wire::frame::{FARTHEST, Frame};
 
-use super::linear::{bounds, copy, within};
+use super::linear::{bounds, copy, room_for, within};
 
 /// The packet of a tc program.
 pub struct TcFrame<'a> {
@@ -68,5 +69,14 @@ impl Frame for TcFrame<'_> {
         };
         // SAFETY: the bytes lie between `data` and `data_end`.
         Some(unsafe { copy(header) })
+    }
+
+    #[inline(always)]
+    fn capture<const ROOM: usize>(&self, into: &mut [u8; ROOM]) -> u16 {
+        let length = room_for::<ROOM>(self.len());
+        let (skb, room) = (self.ctx.skb.skb.cast(), into.as_mut_ptr().cast());
+        // SAFETY: there is room for so many bytes.
+        let error = unsafe { bpf_skb_load_bytes(skb, 0, room, length) };
+        if error == 0 { length as u16 } else { 0 }
     }
 }

@@ -1,12 +1,12 @@
 //! The packet at XDP.
 
 use aya_ebpf::bindings::xdp_md;
-use aya_ebpf::helpers::bpf_xdp_adjust_head;
+use aya_ebpf::helpers::{bpf_xdp_adjust_head, bpf_xdp_load_bytes};
 use bytemuck::AnyBitPattern;
 use sg_common::wire::ethernet::{Tag, is_tag};
 use sg_common::wire::frame::{FARTHEST, Frame};
 
-use super::linear::{bounds, copy, within};
+use super::linear::{bounds, copy, room_for, within};
 
 /// The packet of an XDP program, as tc would see it.
 ///
@@ -124,6 +124,15 @@ impl Frame for XdpFrame<'_> {
         let header = within(ends(self.ctx), offset)?;
         // SAFETY: the bytes lie between `data` and `data_end`.
         Some(unsafe { copy(header) })
+    }
+
+    #[inline(always)]
+    fn capture<const ROOM: usize>(&self, into: &mut [u8; ROOM]) -> u16 {
+        let length = room_for::<ROOM>(self.len());
+        let room = into.as_mut_ptr().cast();
+        // SAFETY: there is room for so many bytes.
+        let error = unsafe { bpf_xdp_load_bytes(self.ctx, 0, room, length) };
+        if error == 0 { length as u16 } else { 0 }
     }
 }
 

@@ -15,17 +15,20 @@
 //! | `GET /v1/ports/{port}/flows` | [`FlowDocument`](crate::flows::FlowDocument) of the port |
 //! | `POST /v1/flows?port={port}` | [`ImportReport`](crate::view::ImportReport) of a [`FlowDocument`](crate::flows::FlowDocument) |
 //! | `GET /v1/counters?port={port}` | list of [`PortCounters`](crate::view::PortCounters) |
+//! | `POST /v1/events` | lines of [`EventLine`](crate::view::EventLine) that an [`EventsRequest`](crate::view::EventsRequest) asks for, until their reader goes |
 //! | `POST /v1/explain` | [`ExplainView`](crate::view::ExplainView) of an [`ExplainRequest`](crate::view::ExplainRequest) |
 //!
 //! A port is named by id, interface (a subport: `INTERFACE.VLAN`), MAC, IP address or name. Every other answer has an
 //! [`ErrorView`](crate::view::ErrorView) as its body.
 
 mod client;
+mod events;
 mod server;
 mod socket;
 #[cfg(test)]
 mod tests;
 
 pub use client::Client;
+pub use events::routes as event_routes;
 pub use server::{Source, router};
 pub use socket::{Socket, bind};

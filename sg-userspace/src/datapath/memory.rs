@@ -102,6 +102,7 @@ fn data(map: &Map) -> Option<&MapData> {
         | Map::ArrayOfMaps(data)
         | Map::HashOfMaps(data)
         | Map::ProgramArray(data)
+        | Map::RingBuf(data)
         | Map::Queue(data) => Some(data),
         _ => None,
     }

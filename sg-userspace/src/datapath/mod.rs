@@ -9,6 +9,7 @@ mod clock;
 mod clsact;
 mod dump;
 mod error;
+mod events;
 mod filters;
 mod flow_tables;
 mod held;
@@ -29,6 +30,7 @@ mod programs;
 mod qdiscs;
 mod readers;
 mod removal;
+mod settings_table;
 mod shares;
 mod sweep;
 mod sys;
@@ -48,6 +50,7 @@ use sg_common::layout::settings::{Settings, Ticks};
 use sg_common::layout::sweep::Sweep;
 
 pub use error::Error;
+pub use events::{EventRing, EventTables};
 pub use object::Sizes;
 pub use pins::Way;
 pub use policy::Policy;
@@ -66,6 +69,7 @@ use links::Links;
 use memory::MapMemory;
 use pins::Pins;
 use readers::Owners;
+use settings_table::SettingsTable;
 use shares::Shares;
 use sweep::Sweeping;
 use tables::Tables;
@@ -76,6 +80,8 @@ pub type KernelLog = EbpfLogger<&'static dyn log::Log>;
 /// The kernel side of one daemon, but for the policy's tables, which are only read here.
 pub struct Kernel {
     tables: Tables,
+    settings: Arc<SettingsTable>,
+    events: Arc<EventTables>,
     flows: Arc<KernelFlows>,
     memory: MapMemory,
     sweeping: Sweeping,
@@ -83,6 +89,7 @@ pub struct Kernel {
     links: Links,
     owners: Owners,
     keeper: Keeper,
+    ring: Option<EventRing>,
 }
 
 impl Kernel {
@@ -109,25 +116,34 @@ impl Kernel {
         };
         let mut memory = MapMemory::open(&object)?;
         let sweeping = Sweeping::open(&mut object)?;
+        let settings = Arc::new(SettingsTable::open(&mut object)?);
+        let events = Arc::new(EventTables::open(&mut object, settings.clone())?);
         let mut tables = Tables::open(&mut object)?;
         claim::claim(&mut tables, &pins)?;
         let shares = Shares::open(&mut object, sizes)?;
         let flows = Arc::new(KernelFlows::open(&mut object, shares.slotted())?);
         // A restart leaves in force what was set; a map that was just made has nothing yet.
-        if tables.settings()? == Settings::zeroed() {
-            tables.set_settings(&Settings::DEFAULT)?;
+        if settings.get()? == Settings::zeroed() {
+            settings.set(&Settings::DEFAULT)?;
         }
+        for (slot, uuid) in tables.owners()? {
+            events.owned(slot, uuid)?;
+        }
+        let ring = Some(EventRing::open(&mut object)?);
         let keeper = Keeper::open(root, &pins)?;
         let policy = Policy {
             tables,
             shares,
             flows: flows.clone(),
+            events: events.clone(),
         };
         let tables = Tables::open(&mut pins)?;
         let links = Links::open(pins, way, object)?;
         memory.find_others();
         let kernel = Kernel {
             tables,
+            settings,
+            events,
             flows,
             memory,
             sweeping,
@@ -135,6 +151,7 @@ impl Kernel {
             links,
             owners: Owners::default(),
             keeper,
+            ring,
         };
         Ok((kernel, policy, log))
     }
@@ -142,6 +159,11 @@ impl Kernel {
     /// Keeps the directory of the pins locked, also when somebody has removed it and it is made again.
     pub fn keep_locked(&mut self, lock: Lock) {
         self.keeper.keep_locked(lock);
+    }
+
+    /// What is told one by one: what is asked for, and, the first time, the ring.
+    pub fn events(&mut self) -> (Arc<EventTables>, Option<EventRing>) {
+        (self.events.clone(), self.ring.take())
     }
 
     /// Starts the sweep of expired connections: in the kernel, where it outlives this process; or, if
@@ -259,11 +281,11 @@ impl Datapath for Kernel {
     }
 
     fn settings(&self) -> crate::error::Result<Settings> {
-        Ok(self.tables.settings()?)
+        Ok(self.settings.get()?)
     }
 
     fn set_settings(&mut self, settings: &Settings) -> crate::error::Result<()> {
-        Ok(self.tables.set_settings(settings)?)
+        Ok(self.settings.set(settings)?)
     }
 
     fn now(&self) -> Ticks {

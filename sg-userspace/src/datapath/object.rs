@@ -87,6 +87,8 @@ impl Sizes {
             name::PORT_FLOWS,
             name::SHARES,
             name::FLOODS,
+            name::ASKED,
+            name::BUDGETS,
             name::EMBRYOS4,
             name::EMBRYOS6,
             name::FRAGMENTS,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sg_common::layout::maps::Node;
 
 use super::error::Result;
+use super::events::EventTables;
 use super::flow_tables::KernelFlows;
 use super::shares::Shares;
 use super::tables::Tables;
@@ -18,6 +19,7 @@ pub struct Policy {
     pub(super) tables: Tables,
     pub(super) shares: Shares,
     pub(super) flows: Arc<KernelFlows>,
+    pub(super) events: Arc<EventTables>,
 }
 
 impl PolicyTables for Policy {
@@ -73,12 +75,12 @@ impl Policy {
 
         removals
             .iter()
-            .try_for_each(|change| self.tables.write(change))?;
+            .try_for_each(|change| self.put(change))?;
         if !changes
             .iter()
             .any(|change| matches!(change, Change::Port(..)))
         {
-            return rest.iter().try_for_each(|change| self.tables.write(change));
+            return rest.iter().try_for_each(|change| self.put(change));
         }
         let there = self.tables.slots()?;
         self.shares.keep(&there.union(&wanted).copied().collect())?;
@@ -92,8 +94,15 @@ impl Policy {
             |change: &&Change| slot(change).is_some_and(|slot| refused.contains(&slot));
         rest.iter()
             .filter(|change| !is_refused(change))
-            .try_for_each(|change| self.tables.write(change))?;
+            .try_for_each(|change| self.put(change))?;
         furnished
+    }
+
+    fn put(&mut self, change: &Change) -> Result<()> {
+        if let Change::Port(_, Some(port)) = change {
+            self.events.owned(port.slot, port.uuid)?;
+        }
+        self.tables.write(change)
     }
 
     /// Leaves nothing under slots for their new owners: neither counts nor connections.

@@ -13,7 +13,6 @@ use sg_common::layout::policy::{
     Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
 };
 use sg_common::layout::port::AddressKey;
-use sg_common::layout::settings::Settings;
 use sg_common::reason::COUNTERS;
 
 use super::error::{Error, Result};
@@ -33,7 +32,6 @@ unsafe impl<T: Pod> aya::Pod for Raw<T> {}
 /// All maps that the daemon reads or writes.
 pub struct Tables {
     node: Array<MapData, Raw<Node>>,
-    settings: Array<MapData, Raw<Settings>>,
     ports: PortTable,
     addresses: Trie<AddressKey, u32>,
     policies: Hash<u64, Policy>,
@@ -50,7 +48,6 @@ impl Tables {
     pub fn open(maps: &mut impl Maps) -> Result<Tables> {
         Ok(Tables {
             node: take(maps, name::NODE)?,
-            settings: take(maps, name::SETTINGS)?,
             ports: PortTable::open(maps)?,
             addresses: Trie::open(maps, name::ADDRESSES)?,
             policies: Hash::open(maps, name::POLICIES)?,
@@ -78,19 +75,10 @@ impl Tables {
             .map_err(Error::map("write", name::NODE))
     }
 
-    /// The settings in force.
-    pub fn settings(&self) -> Result<Settings> {
-        self.settings
-            .get(&0, 0)
-            .map(|raw| raw.0)
-            .map_err(Error::map("read", name::SETTINGS))
-    }
-
-    /// Puts settings in force.
-    pub fn set_settings(&mut self, settings: &Settings) -> Result<()> {
-        self.settings
-            .set(0, Raw(*settings), 0)
-            .map_err(Error::map("write", name::SETTINGS))
+    /// The slots that ports have, and the UUIDs of these.
+    pub fn owners(&self) -> Result<Vec<(u32, [u8; 16])>> {
+        let ports = self.ports.all()?;
+        Ok(ports.values().map(|port| (port.slot, port.uuid)).collect())
     }
 
     /// Reads the policy half of the maps.

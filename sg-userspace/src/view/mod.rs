@@ -4,6 +4,7 @@
 
 mod count;
 mod error;
+mod event;
 mod explain;
 mod flow;
 mod hook;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use count::{Count, Counters, PortCounters};
 pub use error::{ErrorView, InForce};
+pub use event::{EventAction, EventLine, EventsRequest, LostView, LostWhy, PacketView};
 pub use explain::{ExplainRequest, ExplainView, Step};
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use hook::{HookView, LinkView, ProgramView};

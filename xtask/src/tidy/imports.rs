@@ -34,7 +34,8 @@ const USERSPACE: &[&str] = &[
     // What is asked and shown.
     "view", // What the host offers.
     "host", "error", "netlink", "store", "settings",
-    // What to do on which event, and what it is done to.
+    // What the kernel tells as it happens.
+    "events", // What to do on which event, and what it is done to.
     "agent", "datapath", // The doors.
     "api", "cli", "daemon",
 ];

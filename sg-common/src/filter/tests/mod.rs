@@ -4,6 +4,7 @@ mod arp;
 mod builtin;
 mod connection;
 mod ethertype;
+mod events;
 mod fragment;
 mod frame;
 mod full;

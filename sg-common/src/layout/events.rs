@@ -1,0 +1,193 @@
+//! What the kernel tells one by one: records of a ring, and who asked for them.
+//!
+//! A verdict is told only if somebody asked for it of this port, and only as long as the port's budget lasts:
+//! a flood at one port costs the others neither time nor room in the ring. What is not told is counted.
+
+use crate::layout::shared::shared;
+use crate::reason::{Accept, DropReason, Verdict, verdict_counter};
+
+/// Bytes of a frame that are told with it: all headers that the filter reads, of nearly every packet.
+pub const CAPTURED: usize = 128;
+
+shared! {
+    /// A record of the `events` ring.
+    pub struct Event: 176 {
+        /// When, in nanoseconds of the clock that counts suspended time (`CLOCK_BOOTTIME`).
+        pub time: u64,
+        /// The port's UUID.
+        pub uuid: [u8; 16],
+        /// The port's slot.
+        pub slot: u32,
+        /// The interface, or where else the port is found ([`crate::layout::port::PortKey`]).
+        pub ifindex: u32,
+        /// Bytes of the frame, of the whole super-packet if it is one, without a tag kept beside it.
+        pub length: u32,
+        /// The VLAN tag (TCI) kept beside the frame, if there is one: [`Event::TAGGED`].
+        pub tci: u16,
+        /// How many of `bytes` are the frame's.
+        pub captured: u16,
+        /// What the record is: [`Event::VERDICT`]. Readers skip what they do not know.
+        pub what: u8,
+        /// The [`crate::hook::Hook`].
+        pub hook: u8,
+        /// The verdict, as [`verdict_counter`] numbers it.
+        pub verdict: u8,
+        /// Bits: [`Event::TAGGED`].
+        pub flags: u8,
+        /// Zero.
+        pub reserved: [u8; 4],
+        /// The first bytes of the frame, from its Ethernet header.
+        pub bytes: [u8; CAPTURED],
+    }
+
+    /// Value of the `asked` map, by slot: what is to be told of a port; arrays are by [`Action`]. Only the
+    /// daemon writes it.
+    pub struct Asked: 32 {
+        /// Nanoseconds between two records, in the long run; 0 if nobody asked.
+        pub interval: [u64; 2],
+        /// How far the port may be ahead of that: what a burst takes.
+        pub slack: [u64; 2],
+    }
+
+    /// Value of the `budgets` map, by slot; arrays are by [`Action`]. Only programs write it. A cache line, so
+    /// that CPUs that serve different ports do not wait for each other.
+    pub struct Budget: 64 {
+        /// When the next record is due, in nanoseconds of `CLOCK_BOOTTIME`.
+        pub due: [u64; 2],
+        /// What was asked for and not told, because there were too many or the ring was full.
+        pub lost: [u64; 2],
+        /// Zero.
+        pub reserved: [u64; 4],
+    }
+}
+
+impl Event {
+    /// A verdict on a packet.
+    pub const VERDICT: u8 = 1;
+
+    /// A tag was kept beside the frame.
+    pub const TAGGED: u8 = 1;
+
+    /// The verdict, if there is one of this number.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let accepts = Accept::ALL.iter().map(|accept| Ok(*accept));
+        let drops = DropReason::ALL.iter().map(|reason| Err(*reason));
+        let number = u32::from(self.verdict);
+        accepts
+            .chain(drops)
+            .find(|verdict| verdict_counter(verdict) == number)
+    }
+
+    /// The bytes of the frame that were told.
+    pub fn frame(&self) -> &[u8] {
+        let captured = usize::from(self.captured).min(CAPTURED);
+        &self.bytes[..captured]
+    }
+}
+
+/// What can be asked for, in Neutron's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Action {
+    /// The first packet of each connection that a rule permits, and each packet that a stateless rule permits
+    /// and that could open one.
+    Accept = 0,
+    /// Each refused packet.
+    Drop = 1,
+}
+
+impl Action {
+    /// Both.
+    pub const ALL: [Action; 2] = [Action::Accept, Action::Drop];
+
+    /// Which of them a verdict is, if it is one.
+    #[inline(always)]
+    pub const fn of(verdict: &Verdict) -> Option<Action> {
+        match verdict {
+            Ok(Accept::New | Accept::Stateless) => Some(Action::Accept),
+            Ok(_) => None,
+            Err(_) => Some(Action::Drop),
+        }
+    }
+}
+
+impl Asked {
+    /// Nobody asked for anything.
+    pub const NOTHING: Asked = Asked {
+        interval: [0; 2],
+        slack: [0; 2],
+    };
+
+    /// Whether somebody asked.
+    #[inline(always)]
+    pub const fn wants(&self, action: Action) -> bool {
+        self.interval[action as usize & 1] != 0
+    }
+
+    /// Whether one more may be told at a moment, when the next is due at `due`: then, when the one after it is
+    /// due. The generic cell rate algorithm (ITU-T I.371): a bucket of tokens in one number.
+    #[inline(always)]
+    pub const fn spend(&self, action: Action, due: u64, now: u64) -> Option<u64> {
+        let (interval, slack) = (
+            self.interval[action as usize & 1],
+            self.slack[action as usize & 1],
+        );
+        let due = if due < now { now } else { due };
+        match due - now > slack {
+            true => None,
+            false => Some(due + interval),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    const ASKED: Asked = Asked {
+        interval: [0, SECOND / 100],
+        slack: [0, 24 * (SECOND / 100)],
+    };
+
+    /// How many of `packets` are told within a span, evenly spaced, from a moment on.
+    fn told(due: &mut u64, from: u64, span: u64, packets: u64) -> u64 {
+        let mut told = 0;
+        for packet in 0..packets {
+            let now = from + packet * span / packets;
+            if let Some(next) = ASKED.spend(Action::Drop, *due, now) {
+                *due = next;
+                told += 1;
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn a_burst_is_told_at_once_and_then_so_many_a_second() {
+        let mut due = 0;
+        assert_eq!(told(&mut due, SECOND, 1, 1000), 25, "the burst");
+        let later = told(&mut due, SECOND, SECOND, 10_000);
+        assert!((99..=101).contains(&later), "{later} a second");
+        assert_eq!(told(&mut due, 10 * SECOND, 1, 1000), 25, "after a pause");
+    }
+
+    #[test]
+    fn a_record_has_the_verdict_of_its_number() {
+        let verdicts = Accept::ALL.iter().map(|accept| Ok(*accept));
+        let verdicts = verdicts.chain(DropReason::ALL.iter().map(|reason| Err(*reason)));
+        for verdict in verdicts {
+            let event = Event {
+                verdict: verdict_counter(&verdict) as u8,
+                ..bytemuck::Zeroable::zeroed()
+            };
+            assert_eq!(event.verdict(), Some(verdict));
+        }
+        let none = Event {
+            verdict: 255,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        assert_eq!(none.verdict(), None);
+    }
+}

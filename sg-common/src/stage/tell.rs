@@ -1,0 +1,80 @@
+//! Tells of a verdict, if somebody asked for it.
+//!
+//! As long as nobody asks for anything, a packet that opens a connection or is refused meets one branch on
+//! the settings, and any other meets nothing.
+
+use crate::hook::Hook;
+use crate::layout::events::{Action, Event};
+use crate::layout::settings::switch;
+use crate::reason::{Accept, Verdict, verdict_counter};
+use crate::scratch::Run;
+use crate::tables::Tables;
+use crate::wire::frame::Frame;
+use crate::wire::protocol;
+use crate::wire::transport::Tcp;
+use crate::wire::transport::tcp_flags::{ACK, SYN};
+
+/// Tells of a verdict on a frame of the port whose slot and key are in `run`.
+#[inline(always)]
+pub fn tell<F, T>(tables: &T, hook: Hook, frame: &F, verdict: &Verdict, run: &Run)
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    if Action::of(verdict).is_none() {
+        return;
+    }
+    let settings = tables.settings();
+    if settings.is_some_and(|settings| settings.has(switch::EVENTS)) {
+        write(tables, hook, frame, verdict_counter(verdict), run);
+    }
+}
+
+/// A subprogram of its own in the kernel: most nodes never need it.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn write<F, T>(tables: &T, hook: Hook, frame: &F, verdict: u32, run: &Run)
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    const NEW: u32 = verdict_counter(&Ok(Accept::New));
+    const STATELESS: u32 = verdict_counter(&Ok(Accept::Stateless));
+    let action = match verdict {
+        STATELESS if !could_open(frame, run) => return,
+        NEW | STATELESS => Action::Accept,
+        _ => Action::Drop,
+    };
+    let facts = &run.facts;
+    let Some(port) = tables.port_again(&facts.key, facts.slot) else {
+        return;
+    };
+    let uuid = port.uuid;
+    tables.tell(facts.slot, action, |event: &mut Event, time| {
+        let tag = frame.vlan();
+        event.time = time;
+        event.uuid = uuid;
+        event.slot = facts.slot;
+        event.ifindex = facts.key.ifindex;
+        event.length = frame.len();
+        event.tci = tag.unwrap_or(0);
+        event.what = Event::VERDICT;
+        event.hook = hook as u8;
+        event.verdict = verdict as u8;
+        event.flags = if tag.is_some() { Event::TAGGED } else { 0 };
+        event.reserved = [0; 4];
+        event.captured = frame.capture(&mut event.bytes);
+    });
+}
+
+/// Whether a packet of a stateless port could be the first of a connection: of TCP only a SYN can.
+#[inline(always)]
+fn could_open<F: Frame + ?Sized>(frame: &F, run: &Run) -> bool {
+    let ip = &run.scratch.ip;
+    if ip.protocol != protocol::TCP {
+        return true;
+    }
+    match frame.read::<Tcp>(ip.payload) {
+        Some(header) => header.flags & (SYN | ACK) == SYN,
+        None => false,
+    }
+}

@@ -1,0 +1,145 @@
+//! A record of the kernel in words. Headers are read by the code by which the kernel reads them.
+
+use std::fmt::Write;
+use std::time::{Duration, SystemTime};
+
+use bytemuck::AnyBitPattern;
+use sg_common::hook::Hook;
+use sg_common::layout::events::{Action, Event};
+use sg_common::packet::{self, Body};
+use sg_common::reason::Verdict;
+use sg_common::scratch::Scratch;
+use sg_common::wire::addr::to_ip;
+use sg_common::wire::ethernet;
+use sg_common::wire::frame::Frame;
+use sg_common::wire::icmp::is_icmp;
+use sg_common::wire::ip::{Fragment, Ip};
+use sg_common::wire::protocol;
+use sg_common::wire::transport::{Tcp, tcp_flags};
+use uuid::Uuid;
+
+use crate::view::PacketView;
+
+/// The VLAN id in a tag.
+const VLAN_ID: u16 = 0x0fff;
+
+/// A record in words, read at a moment `now` that is `boottime` by the record's clock; `None` if it is of a
+/// kind that this program does not know.
+pub fn describe(event: &Event, now: SystemTime, boottime: u64) -> Option<PacketView> {
+    if event.what != Event::VERDICT {
+        return None;
+    }
+    let (verdict, hook) = (event.verdict()?, hook(event.hook)?);
+    let age = Duration::from_nanos(boottime.saturating_sub(event.time));
+    let mut view = PacketView {
+        time: time(now.checked_sub(age).unwrap_or(now)),
+        port: Uuid::from_bytes(event.uuid).to_string(),
+        ifindex: event.ifindex,
+        direction: hook.direction().as_str().into(),
+        action: Action::of(&verdict).map(Into::into),
+        reason: reason(&verdict).into(),
+        length: event.length,
+        frame: hex(event.frame()),
+        ..PacketView::default()
+    };
+    headers(&Captured(event), &mut view);
+    Some(view)
+}
+
+/// A moment as RFC 3339 has it, in UTC.
+pub fn time(at: SystemTime) -> String {
+    humantime::format_rfc3339_micros(at).to_string()
+}
+
+fn hook(number: u8) -> Option<Hook> {
+    Hook::ALL.into_iter().find(|hook| *hook as u8 == number)
+}
+
+fn reason(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Ok(accept) => accept.as_str(),
+        Err(reason) => reason.as_str(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // A string takes whatever is written.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+/// What of a frame was told, with the length of all of it.
+struct Captured<'a>(&'a Event);
+
+impl Frame for Captured<'_> {
+    fn len(&self) -> u32 {
+        self.0.length
+    }
+
+    fn vlan(&self) -> Option<u16> {
+        (self.0.flags & Event::TAGGED != 0).then_some(self.0.tci)
+    }
+
+    fn read<T: AnyBitPattern>(&self, offset: u32) -> Option<T> {
+        self.0.frame().read(offset)
+    }
+}
+
+/// What can be read of the headers.
+fn headers(frame: &Captured<'_>, view: &mut PacketView) {
+    let Ok(ethernet) = ethernet::parse(frame) else {
+        return;
+    };
+    let vlan = ethernet.vlan & VLAN_ID;
+    view.vlan = (vlan != 0).then_some(vlan);
+    let mut ip = Scratch::EMPTY.ip;
+    if let Ok(Body::Ip) = packet::body(frame, &ethernet, &mut ip) {
+        view.source = Some(to_ip(&ip.source, ip.family).to_string());
+        view.destination = Some(to_ip(&ip.destination, ip.family).to_string());
+        view.protocol = Some(ip.protocol);
+        transport(frame, &ip, view);
+    }
+}
+
+fn transport(frame: &Captured<'_>, ip: &Ip, view: &mut PacketView) {
+    let transport = packet::transport(frame, ip);
+    if transport.cut_short || ip.fragment == Fragment::Later {
+        return;
+    }
+    if is_icmp(ip.family, ip.protocol) {
+        view.icmp_type = Some(transport.icmp_type());
+        view.icmp_code = Some((transport.destination & 0xff) as u8);
+    } else if has_ports(ip.protocol) {
+        view.source_port = Some(transport.source);
+        view.destination_port = Some(transport.destination);
+    }
+    if ip.protocol == protocol::TCP {
+        let header: Option<Tcp> = frame.read(ip.payload);
+        view.tcp_flags = header.map(|header| flags(header.flags));
+    }
+}
+
+const fn has_ports(protocol: u8) -> bool {
+    matches!(
+        protocol,
+        protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDPLITE
+    )
+}
+
+fn flags(flags: u8) -> String {
+    const NAMES: [(u8, &str); 8] = [
+        (tcp_flags::FIN, "FIN"),
+        (tcp_flags::SYN, "SYN"),
+        (tcp_flags::RST, "RST"),
+        (tcp_flags::PSH, "PSH"),
+        (tcp_flags::ACK, "ACK"),
+        (tcp_flags::URG, "URG"),
+        (tcp_flags::ECE, "ECE"),
+        (tcp_flags::CWR, "CWR"),
+    ];
+    let set = NAMES.iter().filter(|(bit, _)| flags & bit != 0);
+    set.map(|(_, name)| *name).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,266 @@
+//! Those who asked, and what each of them gets.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use hyper::body::Bytes;
+use nix::time::{ClockId, clock_gettime};
+use sg_common::layout::events::{Action, Event};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::describe::{describe, time};
+use super::{Lost, Source, Wanted};
+use crate::error::Result;
+use crate::model::PortId;
+use crate::view::{EventLine, LostView, LostWhy};
+
+/// Lines that wait for a reader. Then it loses what comes, and nobody waits for it.
+const LINES: usize = 4096;
+
+/// How often it is asked what was lost.
+const LOST: Duration = Duration::from_secs(1);
+
+/// Takes what the kernel tells, and gives it to those who asked.
+pub struct Hub {
+    source: Arc<dyn Source>,
+    inner: Mutex<Inner>,
+    /// Somebody has subscribed.
+    woken: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    subscribers: BTreeMap<u64, Subscriber>,
+    next: u64,
+    asked: Option<Instant>,
+}
+
+struct Subscriber {
+    wanted: Wanted,
+    /// When it began, by the clock of the records.
+    since: u64,
+    /// When the next event of a port is due: the kernel may be told to tell more, for somebody else.
+    due: BTreeMap<(PortId, Action), u64>,
+    /// What it is still to be told that it has lost.
+    lost: BTreeMap<(PortId, Action, LostWhy), u64>,
+    lines: mpsc::Sender<Bytes>,
+}
+
+/// What somebody asked for, for as long as this lives.
+pub struct Subscription {
+    hub: Arc<Hub>,
+    id: u64,
+    /// The lines.
+    pub lines: mpsc::Receiver<Bytes>,
+}
+
+impl Hub {
+    /// A hub that nobody asks of.
+    pub fn new(source: Arc<dyn Source>) -> Arc<Self> {
+        Arc::new(Hub {
+            source,
+            inner: Mutex::default(),
+            woken: Condvar::new(),
+        })
+    }
+
+    /// Begins to tell somebody what is wanted. When this returns, the kernel tells it.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel side refuses; then nothing has changed.
+    pub fn subscribe(self: &Arc<Self>, wanted: Wanted) -> Result<Subscription> {
+        let mut inner = self.lock();
+        // What was lost until now was lost by the others.
+        inner.collect(&*self.source);
+        let (sender, lines) = mpsc::channel(LINES);
+        let id = inner.next;
+        inner.next += 1;
+        inner.subscribers.insert(
+            id,
+            Subscriber {
+                wanted,
+                since: boottime(),
+                due: BTreeMap::new(),
+                lost: BTreeMap::new(),
+                lines: sender,
+            },
+        );
+        if let Err(error) = self.source.want(&inner.wanted()) {
+            inner.subscribers.remove(&id);
+            // A part of it may be asked for.
+            self.ask(&inner);
+            return Err(error);
+        }
+        self.woken.notify_all();
+        drop(inner);
+        Ok(Subscription {
+            hub: self.clone(),
+            id,
+            lines,
+        })
+    }
+
+    /// Waits until somebody asks for something.
+    pub fn wait(&self) {
+        let inner = self.lock();
+        let nobody = |inner: &mut Inner| inner.subscribers.is_empty();
+        drop(self.woken.wait_while(inner, nobody));
+    }
+
+    /// Passes on what the kernel has told.
+    pub fn tell(&self, event: &Event) {
+        let verdict = event.verdict().filter(|_| event.what == Event::VERDICT);
+        let Some(action) = verdict.and_then(|verdict| Action::of(&verdict)) else {
+            return;
+        };
+        let port = PortId(Uuid::from_bytes(event.uuid));
+        let mut line = None;
+        for subscriber in self.lock().subscribers.values_mut() {
+            if event.time < subscriber.since || !subscriber.has_budget(port, action, event.time) {
+                continue;
+            }
+            let described = || describe(event, SystemTime::now(), boottime());
+            let line = line
+                .get_or_insert_with(|| described().map(|view| EventLine::Packet(Box::new(view))));
+            if let Some(line) = line {
+                subscriber.give(port, action, line);
+            }
+        }
+    }
+
+    /// Tells what was lost, if that was not asked a moment ago.
+    pub fn tell_lost(&self) {
+        let mut inner = self.lock();
+        if inner.asked.is_none_or(|asked| asked.elapsed() >= LOST) {
+            inner.collect(&*self.source);
+        }
+    }
+
+    fn end(&self, id: u64) {
+        let mut inner = self.lock();
+        inner.subscribers.remove(&id);
+        self.ask(&inner);
+    }
+
+    /// Asks the kernel for what is still wanted.
+    fn ask(&self, inner: &Inner) {
+        if let Err(error) = self.source.want(&inner.wanted()) {
+            tracing::warn!("the kernel goes on telling what nobody reads: {error}");
+        }
+    }
+
+    /// What is shared is whole at every moment, whoever has panicked.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.hub.end(self.id);
+    }
+}
+
+impl Inner {
+    fn wanted(&self) -> Wanted {
+        Wanted::sum(
+            self.subscribers
+                .values()
+                .map(|subscriber| &subscriber.wanted),
+        )
+    }
+
+    /// Asks what was lost, and tells those who wanted it.
+    fn collect(&mut self, source: &dyn Source) {
+        self.asked = Some(Instant::now());
+        let lost = source.lost().unwrap_or_else(|error| {
+            tracing::warn!("nobody knows what was not told: {error}");
+            Vec::new()
+        });
+        for subscriber in self.subscribers.values_mut() {
+            for Lost {
+                port,
+                action,
+                count,
+            } in &lost
+            {
+                if subscriber.wanted.of(*port).wants(*action) {
+                    subscriber.lose(*port, *action, LostWhy::Rate, *count);
+                }
+            }
+            subscriber.confess();
+        }
+    }
+}
+
+impl Subscriber {
+    /// Whether it wants an event, and has not had too many.
+    fn has_budget(&mut self, port: PortId, action: Action, at: u64) -> bool {
+        let asked = self.wanted.of(port);
+        if !asked.wants(action) {
+            return false;
+        }
+        let due = self.due.entry((port, action)).or_insert(0);
+        match asked.spend(action, *due, at) {
+            Some(next) => {
+                *due = next;
+                true
+            }
+            None => {
+                self.lose(port, action, LostWhy::Rate, 1);
+                false
+            }
+        }
+    }
+
+    fn give(&mut self, port: PortId, action: Action, line: &EventLine) {
+        if !self.write(line) {
+            self.lose(port, action, LostWhy::Reader, 1);
+        }
+    }
+
+    fn lose(&mut self, port: PortId, action: Action, why: LostWhy, count: u64) {
+        *self.lost.entry((port, action, why)).or_insert(0) += count;
+    }
+
+    /// Says what it has lost, as far as there is room for that.
+    fn confess(&mut self) {
+        let now = time(SystemTime::now());
+        while let Some((&(port, action, why), &lost)) = self.lost.first_key_value() {
+            let line = EventLine::Lost(LostView {
+                time: now.clone(),
+                lost,
+                port: port.to_string(),
+                action: action.into(),
+                why,
+            });
+            if !self.write(&line) {
+                return;
+            }
+            self.lost.pop_first();
+        }
+    }
+
+    /// Whether there was room for a line.
+    fn write(&self, line: &EventLine) -> bool {
+        let Ok(room) = self.lines.try_reserve() else {
+            return false;
+        };
+        // A line is strings and numbers: it has a JSON form.
+        let mut text = serde_json::to_vec(line).unwrap_or_default();
+        text.push(b'\n');
+        room.send(text.into());
+        true
+    }
+}
+
+/// The clock of the records, in nanoseconds.
+fn boottime() -> u64 {
+    // The call cannot fail: the clock is there since Linux 2.6.39.
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |now| {
+        now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+    })
+}

@@ -1,0 +1,136 @@
+//! What the kernel tells as it happens: who asks for what, and the lines of the answer.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sg_common::layout::events::Action;
+
+/// Asks to be told. The answer goes on for as long as it is read: lines, each an [`EventLine`] in JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsRequest {
+    /// What is asked for of which ports, by id. A port that is not there yet is asked for as soon as it is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, Vec<EventAction>>,
+    /// What is asked for of every port.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub all: Vec<EventAction>,
+    /// How many events a second of one port and action in the long run, from 1 to 1,000,000; 100 if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
+    /// How many at once, from 1 to 1,000,000; 25 if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
+}
+
+/// What can be asked for: Neutron's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventAction {
+    /// Each connection that a rule permits, by its first packet.
+    #[serde(rename = "ACCEPT", alias = "accept")]
+    Accept,
+    /// Each refused packet.
+    #[serde(rename = "DROP", alias = "drop")]
+    Drop,
+}
+
+impl From<EventAction> for Action {
+    fn from(action: EventAction) -> Self {
+        match action {
+            EventAction::Accept => Action::Accept,
+            EventAction::Drop => Action::Drop,
+        }
+    }
+}
+
+impl From<Action> for EventAction {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Accept => EventAction::Accept,
+            Action::Drop => EventAction::Drop,
+        }
+    }
+}
+
+/// A line of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum EventLine {
+    /// Something was not told.
+    Lost(LostView),
+    /// Something happened to a packet.
+    Packet(Box<PacketView>),
+}
+
+/// A packet that was refused, or that opened a connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PacketView {
+    /// When, by the clock of the node (RFC 3339, UTC).
+    pub time: String,
+    /// The port's id.
+    pub port: String,
+    /// The number of its interface.
+    pub ifindex: u32,
+    /// `ingress` is towards the VM, `egress` from it.
+    pub direction: String,
+    /// `ACCEPT` or `DROP`.
+    pub action: Option<EventAction>,
+    /// Why, as the counters name it.
+    pub reason: String,
+    /// VLAN id, if the frame has a tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+    /// Source address, of IP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Destination address, of IP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+    /// Number of the protocol, of IP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<u8>,
+    /// Source port, of protocols that have ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
+    /// Destination port, of protocols that have ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_port: Option<u16>,
+    /// Type, of ICMP and ICMPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icmp_type: Option<u8>,
+    /// Code, of ICMP and ICMPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icmp_code: Option<u8>,
+    /// Flags, of TCP: names with commas between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_flags: Option<String>,
+    /// Bytes of the frame.
+    pub length: u32,
+    /// Its first bytes, at most 128, in hexadecimal digits.
+    pub frame: String,
+}
+
+/// So much was not told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostView {
+    /// When that was noticed (RFC 3339, UTC).
+    pub time: String,
+    /// How many events, since the last line of this kind.
+    pub lost: u64,
+    /// The port's id.
+    pub port: String,
+    /// What they were.
+    pub action: EventAction,
+    /// Why.
+    pub why: LostWhy,
+}
+
+/// Why something was not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LostWhy {
+    /// There were more than the rate lets through, or the kernel's ring was full.
+    Rate,
+    /// The reader of the answer was too slow.
+    Reader,
+}
