@@ -3,6 +3,7 @@
 //! The agent only says which ports there are, and hands out what does the work: walks through the
 //! tables take their time, and nobody waits for them.
 
+mod adopt;
 mod import;
 mod reader;
 
@@ -23,6 +24,7 @@ use crate::{
     model::{Port, PortId, RuleId},
 };
 
+pub use adopt::Adoption;
 pub use import::FlowImport;
 pub use reader::FlowReader;
 
@@ -69,16 +71,23 @@ impl Agent {
                 "port = {id}: these are not the flows of {reference}"
             )));
         }
-        if found.is_some() && self.entry(id)?.is_none() {
-            self.reconcile_expecting(Some(id))?;
-        }
-        let settings = self.datapath.settings()?;
-        let entry = self.entry(id)?.filter(|_| found.is_some());
-        let entry = entry.ok_or_else(|| Error::NoSlot(reference.into()))?;
-        let state = self.tables.state(&*self.datapath)?;
-        let gate = Gate::new(state, &entry, &settings);
+        found.ok_or_else(|| Error::NoSlot(reference.into()))?;
+        let gate = self.gate(id, reference)?;
         let tables = self.datapath.flow_tables();
         Ok(FlowImport::new(tables, gate, document))
+    }
+
+    /// What says what a port of the inventory permits, whether it has its interface yet or not; `reference` is
+    /// what it was called.
+    fn gate(&mut self, port: PortId, reference: &str) -> Result<Gate> {
+        if self.entry(port)?.is_none() {
+            self.reconcile_expecting(Some(port))?;
+        }
+        let settings = self.datapath.settings()?;
+        let entry = self.entry(port)?;
+        let entry = entry.ok_or_else(|| Error::NoSlot(reference.into()))?;
+        let state = self.tables.state(&*self.datapath)?;
+        Ok(Gate::new(state, &entry, &settings))
     }
 
     /// What the tables say of a port.
@@ -111,7 +120,7 @@ impl Agent {
 }
 
 /// The system's clock: milliseconds since 1970 (UTC), which nodes have in common.
-fn wall_clock() -> u64 {
+pub fn wall_clock() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
 }

@@ -40,7 +40,7 @@ pub use datapath::{
     TableFill, Visit,
 };
 use enforce::{Enforced, Places, Tables};
-pub use flows::{FlowImport, FlowReader};
+pub use flows::{Adoption, FlowImport, FlowReader, wall_clock};
 use interfaces::Interfaces;
 use pause::Pause;
 use ports::Seen;

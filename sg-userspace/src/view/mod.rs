@@ -2,6 +2,7 @@
 //!
 //! Names and values are stable; new fields may be added.
 
+mod adopt;
 mod count;
 mod error;
 mod explain;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use adopt::{AdoptReport, AdoptRequest, AdoptedPort, StrangeFlow};
 pub use count::{Count, Counters, PortCounters};
 pub use error::{ErrorView, InForce};
 pub use explain::{ExplainRequest, ExplainView, Step};

@@ -33,7 +33,12 @@ const USERSPACE: &[&str] = &[
     "model", "evaluate", "compile", "plan", "packet", "flows",
     // What is asked and shown.
     "view", // What the host offers.
-    "host", "error", "netlink", "store", "settings",
+    "host",
+    "error",
+    "netlink",
+    "ctnetlink",
+    "store",
+    "settings",
     // What to do on which event, and what it is done to.
     "agent", "datapath", // The doors.
     "api", "cli", "daemon",

@@ -23,6 +23,7 @@ pub struct FlowImport {
     tables: Arc<dyn FlowTables>,
     gate: Gate,
     document: FlowDocument,
+    corrects: bool,
 }
 
 impl FlowImport {
@@ -31,6 +32,16 @@ impl FlowImport {
             tables,
             gate,
             document,
+            corrects: false,
+        }
+    }
+
+    /// The same, of connections that were tracked here all the time: who opened one is better known to the
+    /// document than to a filter that has met it in the middle.
+    pub(super) fn correcting(self) -> Self {
+        Self {
+            corrects: true,
+            ..self
         }
     }
 
@@ -68,7 +79,7 @@ impl FlowImport {
                 report.refused.push(self.refused(&key, &flow, now, refusal));
                 continue;
             }
-            if self.is_live(&key, now)? {
+            if self.stays(&key, &flow, now)? {
                 report.existing += 1;
                 continue;
             }
@@ -92,12 +103,17 @@ impl FlowImport {
         Ok(report)
     }
 
-    /// Whether the tables hold the connection. One that is over makes way.
-    fn is_live(&self, key: &FlowKey, now: Ticks) -> Result<bool> {
-        match self.tables.find(key)? {
-            Some(flow) if !flow.lives(now) => self.tables.remove(key).map(|_| false),
-            found => Ok(found.is_some()),
+    /// Whether the tables hold the connection, and it stays. One that is over makes way, and one that was met
+    /// in the middle and taken for opened by the wrong side.
+    fn stays(&self, key: &FlowKey, flow: &Flow, now: Ticks) -> Result<bool> {
+        let Some(here) = self.tables.find(key)? else {
+            return Ok(false);
+        };
+        let turned = here.word().from_vm() != flow.word().from_vm();
+        if here.lives(now) && !(self.corrects && turned) {
+            return Ok(true);
         }
+        self.tables.remove(key).map(|_| false)
     }
 
     fn refused(&self, key: &FlowKey, flow: &Flow, now: Ticks, refusal: Refusal) -> RefusedFlow {
