@@ -104,7 +104,9 @@ fn read(mut answer: &[u8], dump: &mut Dump) -> io::Result<bool> {
         let payload = message.payload();
         match message.message_type() {
             NLMSG_DONE | NLMSG_ERROR => {
-                let code = payload.first_chunk().map_or(0, |code| i32::from_ne_bytes(*code));
+                let code = payload
+                    .first_chunk()
+                    .map_or(0, |code| i32::from_ne_bytes(*code));
                 return match code {
                     0 => Ok(true),
                     code => Err(io::Error::from_raw_os_error(code.saturating_abs())),

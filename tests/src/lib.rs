@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod daemon;
 pub mod demo;
 pub mod guests;
+pub mod hybrid;
 mod interrupt;
 pub mod inventory;
 pub mod lane;

@@ -18,8 +18,9 @@ use crate::{
     exit::Exit,
     flows::{FlowDocument, FlowFilter},
     view::{
-        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, ErrorView, ExplainRequest, ExplainView, FlowView, GroupView,
-        ImportReport, PortCounters, PortDetail, PortView, SettingsView, StatusView,
+        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, ErrorView, ExplainRequest,
+        ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail, PortView,
+        SettingsView, StatusView,
     },
 };
 

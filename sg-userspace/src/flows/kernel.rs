@@ -307,9 +307,14 @@ pub fn zone_of(flows: &[AtEnd<'_>]) -> Zone {
         }
     }
     let all: BTreeSet<_> = tuples.values().flatten().copied().collect();
-    let whole = |zone: &(u16, BTreeSet<_>)| zone.1.len() == all.len();
-    let mut count = zones(flows.iter().map(|(flow, _)| *flow));
-    match tuples.into_iter().filter(whole).map(|(zone, _)| zone).max_by_key(|zone| count.remove(zone)) {
+    let counts = zones(flows.iter().map(|(flow, _)| *flow));
+    let whole = tuples
+        .into_iter()
+        .filter(|(_, seen)| seen.len() == all.len());
+    match whole
+        .map(|(zone, _)| zone)
+        .max_by_key(|zone| counts.get(zone))
+    {
         Some(zone) => Zone::One(zone),
         None if flows.is_empty() => Zone::Nowhere,
         None => Zone::Several,

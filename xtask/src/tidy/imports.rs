@@ -29,8 +29,14 @@ pub const ORDERS: &[Order] = &[
 
 const USERSPACE: &[&str] = &[
     // Words and numbers.
-    "plain", "exit", // From Neutron's objects to the writes that the maps need.
-    "model", "evaluate", "compile", "plan", "packet", "flows",
+    "plain",
+    "exit", // From Neutron's objects to the writes that the maps need.
+    "model",
+    "evaluate",
+    "compile",
+    "plan",
+    "packet",
+    "flows",
     // What is asked and shown.
     "view", // What the host offers.
     "host",
@@ -40,8 +46,11 @@ const USERSPACE: &[&str] = &[
     "store",
     "settings",
     // What to do on which event, and what it is done to.
-    "agent", "datapath", // The doors.
-    "api", "cli", "daemon",
+    "agent",
+    "datapath", // The doors.
+    "api",
+    "cli",
+    "daemon",
 ];
 
 const COMMON: &[&str] = &[

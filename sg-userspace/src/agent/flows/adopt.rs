@@ -28,7 +28,8 @@ impl Agent {
     pub fn adopters(&self) -> Vec<String> {
         let ports = self.desired.inventory.ports.values();
         let here = ports.filter(|port| {
-            port.security == Security::Filtered && self.links.index(port.interface.as_str()).is_some()
+            port.security == Security::Filtered
+                && self.links.index(port.interface.as_str()).is_some()
         });
         here.map(|port| port.id.to_string()).collect()
     }
@@ -156,6 +157,8 @@ impl Adoption {
 
 /// Where connections are, in words.
 fn listed(zones: &BTreeMap<u16, u64>) -> String {
-    let each = zones.iter().map(|(zone, count)| format!("{count} in zone {zone}"));
+    let each = zones
+        .iter()
+        .map(|(zone, count)| format!("{count} in zone {zone}"));
     format!("there are {}", each.collect::<Vec<_>>().join(", "))
 }

@@ -12,7 +12,7 @@ use crate::{
     },
     error::Result,
     exit::Exit,
-    view::{AdoptReport, AdoptRequest, AdoptedPort, FlowView},
+    view::{AdoptReport, AdoptRequest, AdoptedPort, FlowView, RefusedFlow},
 };
 
 /// Take over connections from the kernel's own tracker, where another filter was in force
@@ -72,7 +72,14 @@ fn exit(report: &AdoptReport) -> Exit {
 fn text(report: &AdoptReport) -> String {
     let mut text = table(
         [
-            "PORT", "NAME", "ZONE", "ADOPTED", "HERE ALREADY", "ENDED", "REFUSED", "NOT UNDERSTOOD",
+            "PORT",
+            "NAME",
+            "ZONE",
+            "ADOPTED",
+            "HERE ALREADY",
+            "ENDED",
+            "REFUSED",
+            "NOT UNDERSTOOD",
         ],
         report.ports.iter().map(row),
     );
@@ -83,18 +90,35 @@ fn text(report: &AdoptReport) -> String {
         text += &notes(port);
     }
     if report.unreadable > 0 {
-        text += &format!("{} connections of nf_conntrack could not be read\n", report.unreadable);
+        text += &format!(
+            "{} connections of nf_conntrack could not be read\n",
+            report.unreadable
+        );
     }
-    if report.ports.iter().all(|port| port.adopted == 0) {
-        text += &format!("nf_conntrack of the daemon's network namespace has {}\n", all(&report.zones));
+    if report
+        .ports
+        .iter()
+        .all(|port| port.adopted + port.existing == 0)
+    {
+        text += &format!(
+            "nf_conntrack of the daemon's network namespace has {}\n",
+            all(&report.zones)
+        );
     }
-    let refused = report.ports.iter().flat_map(|port| &port.refused);
-    let refused: Vec<FlowView> = refused.map(|refused| refused.flow.clone()).collect();
-    if !refused.is_empty() {
-        text += "refused, because the port does not permit their first packet:\n";
-        text += &list::text(&refused);
+    text + &refused(report)
+}
+
+/// What was refused, by reasons.
+fn refused(report: &AdoptReport) -> String {
+    let mut reasons = BTreeMap::<&str, Vec<FlowView>>::new();
+    for RefusedFlow { flow, reason } in report.ports.iter().flat_map(|port| &port.refused) {
+        reasons.entry(reason).or_default().push(flow.clone());
     }
-    text
+    let each = reasons.iter().map(|(reason, flows)| {
+        let flows = list::text(flows);
+        format!("refused, because the port would drop their first packet ({reason}):\n{flows}")
+    });
+    each.collect()
 }
 
 fn row(port: &AdoptedPort) -> [String; 8] {
@@ -127,13 +151,19 @@ fn notes(port: &AdoptedPort) -> String {
         ));
     }
     let strange = port.not_understood.iter();
-    notes.extend(strange.map(|strange| format!("not understood: {}: {}", strange.flow, strange.reason)));
-    let lines = notes.iter().map(|note| format!("port {}: {note}\n", port.port));
+    notes.extend(
+        strange.map(|strange| format!("not understood: {}: {}", strange.flow, strange.reason)),
+    );
+    let lines = notes
+        .iter()
+        .map(|note| format!("port {}: {note}\n", port.port));
     lines.collect()
 }
 
 fn all(zones: &BTreeMap<u16, u64>) -> String {
-    let each = zones.iter().map(|(zone, count)| format!("{count} connections in zone {zone}"));
+    let each = zones
+        .iter()
+        .map(|(zone, count)| format!("{count} connections in zone {zone}"));
     match zones.is_empty() {
         true => "no connection at all".into(),
         false => each.collect::<Vec<_>>().join(", "),
