@@ -225,31 +225,30 @@ impl Traffic {
         }
     }
 
-    /// Waits until everything has been answered so many times more, without a loss.
+    /// Waits until all has been answered again, and then many times without a loss.
     #[track_caller]
     fn flows(&self, when: &str) {
-        const TIMES: u64 = 10;
-        let all = |of: &[AtomicU64; 3]| of.each_ref().map(|count| count.load(Relaxed));
-        let (answered, deadline) = (all(&self.answered), Instant::now() + PATIENCE);
-        let mut settled = None;
-        while all(&self.answered)
+        // What was lost before is known to be by then.
+        self.answers(1, when);
+        let lost = || self.lost.each_ref().map(|count| count.load(Relaxed));
+        let before = lost();
+        self.answers(10, when);
+        assert_eq!(before, lost(), "{when}: lost");
+    }
+
+    /// Waits until each of them has been answered so many times more.
+    #[track_caller]
+    fn answers(&self, times: u64, when: &str) {
+        let answered = || self.answered.each_ref().map(|count| count.load(Relaxed));
+        let (before, deadline) = (answered(), Instant::now() + PATIENCE);
+        while answered()
             .iter()
-            .zip(answered)
-            .any(|(now, then)| *now < then + TIMES)
+            .zip(before)
+            .any(|(now, before)| *now < before + times)
         {
-            assert!(
-                Instant::now() < deadline,
-                "{when}: {:?}",
-                all(&self.answered)
-            );
-            settled.get_or_insert_with(|| all(&self.lost));
+            assert!(Instant::now() < deadline, "{when}: {:?}", answered());
             thread::sleep(BEAT);
         }
-        assert_eq!(
-            settled.unwrap_or_else(|| all(&self.lost)),
-            all(&self.lost),
-            "{when}: lost"
-        );
     }
 }
 
