@@ -146,6 +146,21 @@ fn nothing_to_adopt_is_explained_and_no_fault() {
 }
 
 #[test]
+fn the_connections_of_every_address_that_the_vm_may_send_from_are_adopted() {
+    let (mut agent, kernel) = node();
+    let of = |address: &str| {
+        let mut flow = tracked(0, 40000);
+        flow.tuples[0].destination = address.parse().unwrap();
+        flow.tuples[1].source = address.parse().unwrap();
+        flow
+    };
+    // A fixed one, one of a pair with a MAC of its own, one that is not the port's.
+    let flows = ["10.0.0.5", "10.0.9.4", "10.0.8.4"].map(of);
+    assert_eq!(adopt(&mut agent, &flows, None).adopted, 2);
+    assert_eq!(kernel.kernel().flows.len(), 2);
+}
+
+#[test]
 fn what_is_dying_has_ended_and_what_is_strange_is_named() {
     let (mut agent, _) = node();
     let dying = KernelFlow {
