@@ -6,8 +6,9 @@ use std::{
 };
 
 use sg_common::{
-    layout::flow::{Flow, FlowKey},
+    layout::flow::{Flow, FlowKey, Side},
     layout::settings::{TICK_SHIFT, Ticks},
+    wire::protocol,
 };
 
 use super::{reader::view, wall_clock};
@@ -110,7 +111,8 @@ impl FlowImport {
             return Ok(false);
         };
         let turned = here.word().from_vm() != flow.word().from_vm();
-        if here.lives(now) && !(self.corrects && turned) {
+        let corrected = self.corrects && turned && may_be_met_in_the_middle(key, &here);
+        if here.lives(now) && !corrected {
             return Ok(true);
         }
         self.tables.remove(key).map(|_| false)
@@ -122,6 +124,13 @@ impl FlowImport {
             reason: refusal.as_str().into(),
         }
     }
+}
+
+/// Whether the filter may not have seen how a connection began: of TCP, its windows do not bind then.
+fn may_be_met_in_the_middle(key: &FlowKey, flow: &Flow) -> bool {
+    let word = flow.word();
+    let is_liberal = word.liberal(Side::Original) && word.liberal(Side::Reply);
+    key.protocol() != protocol::TCP || is_liberal
 }
 
 /// Milliseconds in ticks; no more than a connection can live.

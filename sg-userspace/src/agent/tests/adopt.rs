@@ -95,17 +95,22 @@ fn what_the_rules_do_not_permit_is_refused() {
 #[test]
 fn a_connection_that_was_met_in_the_middle_is_put_right() {
     let (mut agent, kernel) = node();
-    let (key, mut met) = flow(Hook::FromVm, 40000);
-    met.expires = u32::MAX / 4;
-    kernel.kernel().flows.insert(key, met);
-    let (_, same) = flow(Hook::ToVm, 40001);
-    let (key_of_same, _) = flow(Hook::ToVm, 40001);
-    kernel.kernel().flows.insert(key_of_same, same);
-    let report = adopt(&mut agent, &[tracked(0, 40000), tracked(0, 40001)], None);
-    assert_eq!((report.adopted, report.existing), (1, 1));
+    let (met, mut flow_) = flow(Hook::FromVm, 40000);
+    flow_.expires = u32::MAX / 4;
+    let begun = (flow(Hook::FromVm, 40001).0, flow_);
+    flow_.change(|word| {
+        word.set_liberal(Side::Original, true);
+        word.set_liberal(Side::Reply, true);
+    });
+    let same = flow(Hook::ToVm, 40002);
+    kernel.kernel().flows.extend([(met, flow_), begun, same]);
+    let flows = [40000, 40001, 40002].map(|port| tracked(0, port));
+    let report = adopt(&mut agent, &flows, None);
+    assert_eq!((report.adopted, report.existing), (1, 2));
     let kernel = kernel.kernel();
-    assert!(!kernel.flows[&key].word().from_vm());
-    assert_eq!(kernel.flows[&key_of_same], same);
+    assert!(!kernel.flows[&met].word().from_vm());
+    assert_eq!(kernel.flows[&begun.0], begun.1, "its SYN was seen");
+    assert_eq!(kernel.flows[&same.0], same.1);
 }
 
 #[test]
