@@ -5,6 +5,7 @@ pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod compile;
+pub mod ctnetlink;
 pub mod daemon;
 pub mod datapath;
 pub mod error;

@@ -31,6 +31,7 @@ mod settings;
 mod shares;
 mod site;
 mod stubborn;
+mod switching;
 mod tally;
 mod taps;
 mod transactions;

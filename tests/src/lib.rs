@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod demo;
 pub mod events;
 pub mod guests;
+pub mod hybrid;
 mod interrupt;
 pub mod inventory;
 pub mod lane;

@@ -10,7 +10,7 @@ use crate::wire::protocol;
 use crate::wire::transport::Udp;
 
 /// An answered flow is a stream once it is older than this.
-const STREAM_AGE: Ticks = ticks(2);
+pub const STREAM_AGE: Ticks = ticks(2);
 
 /// A connection may begin with any datagram whose header is sound.
 #[inline(always)]

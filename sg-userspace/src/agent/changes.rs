@@ -3,7 +3,7 @@
 
 use tokio::task;
 
-use super::{Change, Digest, FlowImport, Read, beside, transact::Basis};
+use super::{Adoption, Change, Digest, FlowImport, Read, beside, transact::Basis};
 use crate::{
     error::Result,
     flows::FlowDocument,
@@ -126,5 +126,16 @@ impl Change {
         self.enforce(|agent| agent.expect_flows(port, reference))
             .await?;
         self.agent().await.import(document, reference)
+    }
+
+    /// What takes over the connections of a port from the kernel's own tracker.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Agent::expect_adoption`](super::Agent::expect_adoption).
+    pub async fn adoption(&self, reference: &str) -> Result<Adoption> {
+        self.enforce(|agent| agent.expect_adoption(reference))
+            .await?;
+        self.agent().await.adoption(reference)
     }
 }

@@ -3,6 +3,7 @@
 //! The agent only says which ports there are, and hands out what does the work: walks through the
 //! tables take their time, and nobody waits for them.
 
+mod adopt;
 mod import;
 mod reader;
 
@@ -23,6 +24,7 @@ use crate::{
     model::{Port, PortId, RuleId},
 };
 
+pub use adopt::Adoption;
 pub use import::FlowImport;
 pub use reader::FlowReader;
 
@@ -64,11 +66,10 @@ impl Agent {
                 "port = {id}: these are not the flows of {reference}"
             )));
         }
-        if found.is_some() && self.entry(id)?.is_none() {
-            self.due.expected = Some(id);
-            self.reconcile()?;
+        match found {
+            Some(port) => self.give_slot(port),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// What takes over the connections of a document, whose port was expected.
@@ -83,13 +84,28 @@ impl Agent {
     ) -> Result<FlowImport> {
         let id = document.port;
         let name = id.to_string();
-        let settings = self.datapath.settings()?;
-        let is_read = self.desired.inventory.ports.contains_key(&id);
-        let entry = self.entry(id)?.filter(|_| is_read);
-        let entry = entry.ok_or_else(|| Error::NoSlot(reference.unwrap_or(&name).into()))?;
-        let gate = Gate::new(&*self.held_state()?, &entry, &settings);
+        let gate = self.gate(id, reference.unwrap_or(&name))?;
         let tables = self.datapath.flow_tables();
         Ok(FlowImport::new(tables, gate, document))
+    }
+
+    /// A port has a slot, or one is due.
+    fn give_slot(&mut self, port: PortId) -> Result<()> {
+        if self.entry(port)?.is_some() {
+            return Ok(());
+        }
+        self.due.expected = Some(port);
+        self.reconcile()
+    }
+
+    /// What says what a port of the inventory permits, whether it has its interface yet or not; `reference` is
+    /// what it was called.
+    fn gate(&mut self, port: PortId, reference: &str) -> Result<Gate> {
+        let settings = self.datapath.settings()?;
+        let is_read = self.desired.inventory.ports.contains_key(&port);
+        let entry = self.entry(port)?.filter(|_| is_read);
+        let entry = entry.ok_or_else(|| Error::NoSlot(reference.into()))?;
+        Ok(Gate::new(&*self.held_state()?, &entry, &settings))
     }
 
     /// What the tables say of a port.
@@ -121,7 +137,7 @@ impl Agent {
 }
 
 /// The system's clock: milliseconds since 1970 (UTC), which nodes have in common.
-fn wall_clock() -> u64 {
+pub fn wall_clock() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
 }

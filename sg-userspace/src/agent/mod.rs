@@ -45,7 +45,7 @@ pub use datapath::{
     SweptBy, TableFill, Visit,
 };
 use enforce::{Enforced, Holding, Places, Tables};
-pub use flows::{FlowImport, FlowReader};
+pub use flows::{Adoption, FlowImport, FlowReader, wall_clock};
 use interfaces::Interfaces;
 use pause::Pause;
 use ports::Seen;

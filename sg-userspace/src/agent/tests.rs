@@ -1,5 +1,6 @@
 //! What the agent does on which event.
 
+mod adopt;
 mod explain;
 mod faults;
 mod fixture;

@@ -18,8 +18,9 @@ use crate::{
     exit::Exit,
     flows::{FlowDocument, FlowFilter},
     view::{
-        ApplyReport, DeleteRequest, ErrorView, ExplainRequest, ExplainView, FlowView, GroupView,
-        ImportReport, PortCounters, PortDetail, PortView, SettingsView, StatusView,
+        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, ErrorView, ExplainRequest,
+        ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail, PortView,
+        SettingsView, StatusView,
     },
 };
 
@@ -95,6 +96,12 @@ impl Client {
             None => "/v1/flows".into(),
         };
         self.request(Method::POST, &path, document).await
+    }
+
+    /// Has ports take over the connections of the kernel's own tracker.
+    pub async fn adopt_flows(&self, request: &AdoptRequest) -> Result<AdoptReport> {
+        self.request(Method::POST, "/v1/adoptions", json(request)?)
+            .await
     }
 
     /// The counters of one port, or of all.

@@ -14,6 +14,7 @@
 //! | `DELETE /v1/flows` | list of the [`FlowView`](crate::view::FlowView)s that a [`DeleteRequest`](crate::view::DeleteRequest) has deleted |
 //! | `GET /v1/ports/{port}/flows` | [`FlowDocument`](crate::flows::FlowDocument) of the port |
 //! | `POST /v1/flows?port={port}` | [`ImportReport`](crate::view::ImportReport) of a [`FlowDocument`](crate::flows::FlowDocument) |
+//! | `POST /v1/adoptions` | [`AdoptReport`](crate::view::AdoptReport) of an [`AdoptRequest`](crate::view::AdoptRequest) |
 //! | `GET /v1/counters?port={port}` | list of [`PortCounters`](crate::view::PortCounters) |
 //! | `POST /v1/events` | lines of [`EventLine`](crate::view::EventLine) that an [`EventsRequest`](crate::view::EventsRequest) asks for, until their reader goes |
 //! | `POST /v1/explain` | [`ExplainView`](crate::view::ExplainView) of an [`ExplainRequest`](crate::view::ExplainRequest) |

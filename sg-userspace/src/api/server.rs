@@ -1,5 +1,6 @@
 //! The daemon's side of the interface: each route is one call of the agent.
 
+mod adopt;
 mod flows;
 mod transactions;
 
@@ -64,6 +65,7 @@ pub fn router(shared: Shared, source: Source) -> Router {
             get(flows::list).delete(flows::delete).post(flows::import),
         )
         .route("/v1/ports/{port}/flows", get(flows::export))
+        .route("/v1/adoptions", post(adopt::adopt))
         .route("/v1/counters", get(counters))
         .route("/v1/explain", post(explain))
         .fallback(unknown)

@@ -70,7 +70,7 @@ enum Verb {
     #[command(subcommand)]
     Show(show::Show),
     List(list::ListArgs),
-    /// List, delete, export and import tracked connections
+    /// List, delete, export, import and adopt tracked connections
     #[command(subcommand)]
     Flows(flows::Flows),
     Counters(counters::CountersArgs),

@@ -1,16 +1,18 @@
-//! Whether a port permits connections that come from another node.
+//! Whether a port permits connections that come from another node, or from another filter.
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
 use sg_common::{
     layout::flow::FlowKey,
-    layout::port::{Port, flags},
+    layout::port::{ADDRESS_KEY_BITS, AddressKey, Port, flags},
     layout::settings::Settings,
     memory::Memory,
     packet::Opening,
     reason::DropReason,
     scratch::{Facts, Run},
     stage::{Context, permission, source},
+    wire::addr::{Family, V4_PREFIX_BITS, to_ip},
     wire::ethernet::Ethernet,
 };
 
@@ -52,7 +54,7 @@ impl Refusal {
 impl Gate {
     /// The gate of a port of these tables, under these settings.
     pub fn new(state: &State, port: &Port, settings: &Settings) -> Self {
-        let own = |(_, key): &(u32, sg_common::layout::port::AddressKey)| key.slot == port.slot;
+        let own = |(_, key): &(u32, AddressKey)| key.slot == port.slot;
         let addresses = state.addresses.iter().filter(|(key, _)| own(key));
         let part = State {
             ports: BTreeMap::from([(port.key, *port)]),
@@ -69,6 +71,17 @@ impl Gate {
     /// The port's slot.
     pub fn slot(&self) -> u32 {
         self.port.slot
+    }
+
+    /// Whether the port tracks connections: it is filtered, and its groups are stateful.
+    pub fn tracks(&self) -> bool {
+        tracks(&self.port)
+    }
+
+    /// Which addresses the VM may send from, whatever the MAC. A port without fixed addresses has all.
+    pub fn addresses(&self) -> Vec<IpNet> {
+        let rows = self.part.addresses.keys();
+        rows.filter_map(|(bits, key)| net(*bits, key)).collect()
     }
 
     /// Who judges at it.
@@ -91,7 +104,7 @@ impl Judge {
     ///
     /// Why not.
     pub fn permits(&self, key: &FlowKey, from_vm: bool) -> Result<(), Refusal> {
-        if self.port.has(flags::STATELESS) || self.port.has(flags::UNFILTERED) {
+        if !tracks(&self.port) {
             return Err(Refusal::Untracked);
         }
         let opening = Opening::of_flow(key, from_vm);
@@ -115,4 +128,19 @@ impl Judge {
             None => Err(Refusal::Dropped(DropReason::NoRule)),
         }
     }
+}
+
+fn tracks(port: &Port) -> bool {
+    !port.has(flags::STATELESS) && !port.has(flags::UNFILTERED)
+}
+
+/// The addresses of a row; `None` for one that is of MACs.
+fn net(bits: u32, key: &AddressKey) -> Option<IpNet> {
+    let of_family = |family: &Family| key.family == family.number();
+    let family = Family::ALL.into_iter().find(of_family)?;
+    let length = match family {
+        Family::V4 => bits.checked_sub(ADDRESS_KEY_BITS + V4_PREFIX_BITS)?,
+        Family::V6 => bits.checked_sub(ADDRESS_KEY_BITS)?,
+    };
+    IpNet::new(to_ip(&key.address, family), length.try_into().ok()?).ok()
 }

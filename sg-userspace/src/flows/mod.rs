@@ -1,8 +1,10 @@
-//! Tracked connections as operators handle them: chosen by filters, carried to another node. No I/O.
+//! Tracked connections as operators handle them: chosen by filters, carried to another node, taken over from the kernel's
+//! own tracker. No I/O.
 
 mod document;
 mod filter;
 mod gate;
+pub mod kernel;
 
 pub use document::{FlowDocument, FlowRecord, VERSION};
 pub use filter::{FlowFilter, Status};

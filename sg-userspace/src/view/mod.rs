@@ -2,6 +2,7 @@
 //!
 //! Names and values are stable; new fields may be added.
 
+mod adopt;
 mod count;
 mod error;
 mod event;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use adopt::{AdoptReport, AdoptRequest, AdoptedPort, StrangeFlow};
 pub use count::{Count, Counters, PortCounters};
 pub use error::{ErrorView, InForce};
 pub use event::{EventAction, EventLine, EventsRequest, LostView, LostWhy, PacketView};

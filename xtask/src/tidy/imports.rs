@@ -29,15 +29,29 @@ pub const ORDERS: &[Order] = &[
 
 const USERSPACE: &[&str] = &[
     // Words and numbers.
-    "plain", "exit", // From Neutron's objects to the writes that the maps need.
-    "model", "evaluate", "compile", "plan", "packet", "flows",
+    "plain",
+    "exit", // From Neutron's objects to the writes that the maps need.
+    "model",
+    "evaluate",
+    "compile",
+    "plan",
+    "packet",
+    "flows",
     // What is asked and shown.
     "view", // What the host offers.
-    "host", "error", "netlink", "store", "settings",
+    "host",
+    "error",
+    "netlink",
+    "ctnetlink",
+    "store",
+    "settings",
     // What the kernel tells as it happens.
     "events", // What to do on which event, and what it is done to.
-    "agent", "datapath", // The doors.
-    "api", "cli", "daemon",
+    "agent",
+    "datapath", // The doors.
+    "api",
+    "cli",
+    "daemon",
 ];
 
 const COMMON: &[&str] = &[

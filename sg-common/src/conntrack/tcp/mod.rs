@@ -50,6 +50,9 @@ impl Room {
     };
 }
 
+/// The class of a segment that only acknowledges, as [`crate::layout::flow::Word::last_class`] has it.
+pub const ACK_CLASS: u8 = Class::Ack as u8;
+
 /// Whether a connection can begin with a segment (`tcp_new`): a SYN, or with `TCP_LOOSE` an ACK in the
 /// middle.
 #[inline(always)]

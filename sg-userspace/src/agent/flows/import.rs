@@ -6,8 +6,9 @@ use std::{
 };
 
 use sg_common::{
-    layout::flow::{Flow, FlowKey},
+    layout::flow::{Flow, FlowKey, Side},
     layout::settings::{TICK_SHIFT, Ticks},
+    wire::protocol,
 };
 
 use super::{reader::view, wall_clock};
@@ -23,6 +24,7 @@ pub struct FlowImport {
     tables: Arc<dyn FlowTables>,
     gate: Gate,
     document: FlowDocument,
+    corrects: bool,
 }
 
 impl FlowImport {
@@ -31,6 +33,16 @@ impl FlowImport {
             tables,
             gate,
             document,
+            corrects: false,
+        }
+    }
+
+    /// The same, of connections that were tracked here all the time: who opened one is better known to the
+    /// document than to a filter that has met it in the middle.
+    pub(super) fn correcting(self) -> Self {
+        Self {
+            corrects: true,
+            ..self
         }
     }
 
@@ -68,7 +80,7 @@ impl FlowImport {
                 report.refused.push(self.refused(&key, &flow, now, refusal));
                 continue;
             }
-            if self.is_live(&key, now)? {
+            if self.stays(&key, &flow, now)? {
                 report.existing += 1;
                 continue;
             }
@@ -92,12 +104,18 @@ impl FlowImport {
         Ok(report)
     }
 
-    /// Whether the tables hold the connection. One that is over makes way.
-    fn is_live(&self, key: &FlowKey, now: Ticks) -> Result<bool> {
-        match self.tables.find(key)? {
-            Some(flow) if !flow.lives(now) => self.tables.remove(key).map(|_| false),
-            found => Ok(found.is_some()),
+    /// Whether the tables hold the connection, and it stays. One that is over makes way, and one that was met
+    /// in the middle and taken for opened by the wrong side.
+    fn stays(&self, key: &FlowKey, flow: &Flow, now: Ticks) -> Result<bool> {
+        let Some(here) = self.tables.find(key)? else {
+            return Ok(false);
+        };
+        let turned = here.word().from_vm() != flow.word().from_vm();
+        let corrected = self.corrects && turned && may_be_met_in_the_middle(key, &here);
+        if here.lives(now) && !corrected {
+            return Ok(true);
         }
+        self.tables.remove(key).map(|_| false)
     }
 
     fn refused(&self, key: &FlowKey, flow: &Flow, now: Ticks, refusal: Refusal) -> RefusedFlow {
@@ -106,6 +124,13 @@ impl FlowImport {
             reason: refusal.as_str().into(),
         }
     }
+}
+
+/// Whether the filter may not have seen how a connection began: of TCP, its windows do not bind then.
+fn may_be_met_in_the_middle(key: &FlowKey, flow: &Flow) -> bool {
+    let word = flow.word();
+    let is_liberal = word.liberal(Side::Original) && word.liberal(Side::Reply);
+    key.protocol() != protocol::TCP || is_liberal
 }
 
 /// Milliseconds in ticks; no more than a connection can live.

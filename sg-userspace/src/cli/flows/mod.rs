@@ -1,5 +1,6 @@
 //! `sgctl flows`
 
+mod adopt;
 mod conntrack;
 mod delete;
 mod export;
@@ -25,6 +26,7 @@ pub enum Flows {
     Delete(delete::DeleteArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
+    Adopt(adopt::AdoptArgs),
 }
 
 impl Flows {
@@ -34,6 +36,7 @@ impl Flows {
             Self::Delete(args) => args.run(context).await,
             Self::Export(args) => args.run(context).await,
             Self::Import(args) => args.run(context).await,
+            Self::Adopt(args) => args.run(context).await,
         }
     }
 
