@@ -9,6 +9,7 @@ sorted, because Neutron makes many of them out of sets: the same state is the sa
 import functools
 import ipaddress
 import json
+import operator
 import uuid
 
 # What a port is to be filtered by, and `name`, by which people know it.
@@ -68,7 +69,7 @@ def members(told):
 
     Each comes with the MAC of its port, or none, which no rule asks for.
     """
-    return frozenset(_canonical(str(address)) for address, _mac in told)
+    return frozenset(map(_canonical, map(str, map(operator.itemgetter(0), told))))
 
 
 def is_built_in(rule):

@@ -23,8 +23,7 @@ use super::tables::{Raw, take};
 /// Tables that are made before they are put in place together: each has a descriptor until then.
 const BATCH: usize = 128;
 
-/// Threads that remove tables. The kernel lets each wait until no program can use its table any more, about
-/// 10 ms, and does nothing meanwhile.
+/// Threads that remove tables.
 const THREADS: usize = 64;
 
 /// The tables of all slots, and what they have by the count of the programs.
@@ -58,19 +57,22 @@ impl Shares {
         if slots.is_empty() {
             return Ok(());
         }
+        let mut bare = Vec::new();
         for slotted in self.slotted.iter() {
             let taken = slotted.slots()?;
-            let bare: Vec<u32> = slots.difference(&taken).copied().collect();
-            for slot in &bare {
+            let slots: Vec<u32> = slots.difference(&taken).copied().collect();
+            for slot in &slots {
                 let share = cleared(&self.counts, *slot, slotted.kind)?;
                 let written = self.counts.set(*slot, Raw(share), 0);
                 written.map_err(Error::map("write", name::SHARES))?;
             }
-            for slots in bare.chunks(BATCH) {
-                slotted.furnish(slots)?;
-            }
+            bare.push((slotted, slots));
         }
-        Ok(())
+        at_once(&bare, |(slotted, slots)| {
+            slots
+                .chunks(BATCH)
+                .try_for_each(|slots| slotted.furnish(slots))
+        })
     }
 
     /// Removes the tables of slots, with all that is in them.
@@ -84,23 +86,10 @@ impl Shares {
             doomed.extend(taken.intersection(slots).map(|slot| (slotted, *slot)));
         }
         let part = doomed.len().div_ceil(THREADS).max(1);
-        thread::scope(|scope| {
-            let threads: Vec<_> = doomed
-                .chunks(part)
-                .map(|part| {
-                    let vacate = || {
-                        part.iter()
-                            .try_for_each(|(slotted, slot)| slotted.vacate(*slot))
-                    };
-                    // One after the other where the system has no thread left.
-                    let thread = thread::Builder::new().spawn_scoped(scope, vacate);
-                    thread.map_err(|_| vacate())
-                })
-                .collect();
-            threads.into_iter().try_for_each(|thread| match thread {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                Err(done) => done,
-            })
+        let parts: Vec<_> = doomed.chunks(part).collect();
+        at_once(&parts, |part| {
+            part.iter()
+                .try_for_each(|(slotted, slot)| slotted.vacate(*slot))
         })
     }
 
@@ -120,6 +109,26 @@ impl Shares {
         }
         self.vacate(&others)
     }
+}
+
+/// Does something with each part in a thread of its own: the kernel lets each change of a map of maps wait until
+/// no program can use what was there, about 10 ms, and does nothing meanwhile.
+fn at_once<T: Sync>(parts: &[T], work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+    let work = &work;
+    thread::scope(|scope| {
+        let threads: Vec<_> = parts
+            .iter()
+            .map(|part| {
+                // One after the other where the system has no thread left.
+                let thread = thread::Builder::new().spawn_scoped(scope, move || work(part));
+                thread.map_err(|_| work(part))
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(done) => done,
+        })
+    })
 }
 
 /// The counts of a slot with those of one kind at zero.

@@ -86,6 +86,7 @@ impl Told {
             let had = before.is_some();
             let before = before.unwrap_or_default();
             let after = step.map(|step| {
+                touched.note_members(id, step.added.iter().chain(&step.removed).copied());
                 let faults = faults(id, &step.left_out);
                 let piece = MembersPiece {
                     left_out: step.left_out,
@@ -100,10 +101,7 @@ impl Told {
                 came_or_went.insert(id);
             }
             match after {
-                Some(after) => {
-                    touched.note_members(id, before.differing(&after));
-                    inventory.given.insert(id, after);
-                }
+                Some(after) => drop(inventory.given.insert(id, after)),
                 None => {
                     self.members.remove(&id);
                     touched.note_members(id, before.iter());
