@@ -291,7 +291,12 @@ def _inventory(here, elsewhere, more=0):
         }
 
     rules = [
-        {"direction": "ingress", "protocol": "tcp", "port_range_min": 1000 + place, "port_range_max": 1000 + place}
+        {
+            "direction": "ingress",
+            "protocol": "tcp",
+            "port_range_min": 1000 + place,
+            "port_range_max": 1000 + place,
+        }
         for place in range(RULES + more)
     ]
     rules.append({"direction": "ingress", "remote_group_id": members})

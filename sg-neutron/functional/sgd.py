@@ -14,7 +14,7 @@ STARTS_WITHIN = 60.0
 
 
 class Sgd(fixtures.Fixture):
-    """`sgd run` in a network namespace, at `socket`: told by transactions, or with the text of an inventory."""
+    """`sgd run` in a network namespace, at `socket`: told by transactions, or an inventory's text."""
 
     def __init__(self, namespace, inventory=None):
         super().__init__()
@@ -44,7 +44,16 @@ class Sgd(fixtures.Fixture):
         # Not `ip netns exec`, which would hide the BPF file system behind a /sys of its own.
         enter = ["nsenter", f"--net=/run/netns/{self._namespace}"]
         with open(self._folder / "sgd.log", "ab") as log:
-            command = [*enter, program, "run", *source, "--bpffs", self._bpffs / "sg", "--socket", self.socket]
+            command = [
+                *enter,
+                program,
+                "run",
+                *source,
+                "--bpffs",
+                self._bpffs / "sg",
+                "--socket",
+                self.socket,
+            ]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         client, deadline = Client(self.socket, 5.0), time.monotonic() + STARTS_WITHIN
         while True:

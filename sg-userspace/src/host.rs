@@ -48,16 +48,6 @@ pub enum HostError {
     Kernel(String),
 }
 
-/// Gives memory that is free back to the system: a large inventory leaves as much behind as it takes, in
-/// pieces that the allocator would keep.
-pub fn give_back_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: it touches nothing but what is free, under the allocator's own lock.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
 fn names(capabilities: &[Capability]) -> String {
     let names: Vec<_> = capabilities.iter().map(ToString::to_string).collect();
     names.join(", ")

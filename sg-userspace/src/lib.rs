@@ -14,6 +14,7 @@ pub mod events;
 pub mod exit;
 pub mod flows;
 pub mod host;
+pub mod memory;
 pub mod model;
 pub mod netlink;
 pub mod packet;

@@ -7,7 +7,7 @@ use super::{Adoption, Change, Digest, FlowImport, Read, beside, transact::Basis}
 use crate::{
     error::Result,
     flows::FlowDocument,
-    host,
+    memory,
     model::Step,
     settings::Wanted,
     view::{ApplyReport, TransactionReport},
@@ -43,7 +43,7 @@ impl Change {
         // A hundred thousand ports take their time to go, and nobody waits for that.
         task::spawn_blocking(|| {
             drop(before);
-            host::give_back_memory();
+            memory::give_back();
         });
         Ok(self.agent().await.apply_report(changes))
     }

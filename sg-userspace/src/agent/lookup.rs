@@ -128,7 +128,9 @@ fn by_interface<'a>(inventory: &'a Inventory, reference: &str) -> Vec<AnyPort<'a
     };
     let tagged = reference.rsplit_once('.').map(|(interface, _)| interface);
     let names = std::iter::once(reference).chain(tagged);
-    let ports = names.flat_map(|name| inventory.ports_at(name)).map(AnyPort::Read);
+    let ports = names
+        .flat_map(|name| inventory.ports_at(name))
+        .map(AnyPort::Read);
     let ports = ports.filter(is_there);
     ports.chain(closed(inventory, is_there)).collect()
 }

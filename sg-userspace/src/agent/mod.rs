@@ -184,11 +184,7 @@ struct Failures {
 
 impl Agent {
     /// An agent without an inventory, which changes nothing until it has one.
-    pub fn new(
-        datapath: Box<dyn Datapath>,
-        policy: Box<dyn PolicyTables>,
-        about: About,
-    ) -> Self {
+    pub fn new(datapath: Box<dyn Datapath>, policy: Box<dyn PolicyTables>, about: About) -> Self {
         let mut tables = Box::new(Tables::new(policy));
         Self {
             datapath,

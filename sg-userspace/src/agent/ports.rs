@@ -119,7 +119,9 @@ impl Agent {
         let spots = here.chain(closed).chain(self.left_behind());
         let mut tally: PortTally = spots.map(|spot| self.state(spot)).collect();
         let here = self.links.all();
-        let here: usize = here.map(|link| inventory.ports_at(&link.name).count()).sum();
+        let here: usize = here
+            .map(|link| inventory.ports_at(&link.name).count())
+            .sum();
         tally.elsewhere += inventory.ports.len() - here;
         tally
     }

@@ -65,7 +65,11 @@ impl Agent {
             tracing::warn!("{fault}");
         }
         self.settle_told();
-        let ports = named.ports.iter().chain(&named.trusted).chain(&touched.ports);
+        let ports = named
+            .ports
+            .iter()
+            .chain(&named.trusted)
+            .chain(&touched.ports);
         let taken = Taken {
             revision: self.desired.revision,
             ports: ports.copied().collect(),

@@ -148,7 +148,9 @@ impl Work {
                 tables.judge_again()?;
             }
             match due.enforce {
-                true => tables.enforce(inventory, places, due.expected, &due.touched).map(Some),
+                true => tables
+                    .enforce(inventory, places, due.expected, &due.touched)
+                    .map(Some),
                 false => Ok(None),
             }
         }));

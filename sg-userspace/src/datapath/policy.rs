@@ -73,9 +73,7 @@ impl Policy {
         let (removals, rest) = changes.split_at(removals.count());
         let wanted: BTreeSet<u32> = rest.iter().filter_map(slot).collect();
 
-        removals
-            .iter()
-            .try_for_each(|change| self.put(change))?;
+        removals.iter().try_for_each(|change| self.put(change))?;
         if !changes
             .iter()
             .any(|change| matches!(change, Change::Port(..)))

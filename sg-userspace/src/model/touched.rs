@@ -89,9 +89,13 @@ fn differing<'a, K: Ord + Copy, V: PartialEq>(
     old: &'a BTreeMap<K, V>,
     new: &'a BTreeMap<K, V>,
 ) -> impl Iterator<Item = (K, Option<&'a V>, Option<&'a V>)> {
-    let gone = old.iter().map(|(key, before)| (key, Some(before), new.get(key)));
+    let gone = old
+        .iter()
+        .map(|(key, before)| (key, Some(before), new.get(key)));
     let come = new.iter().filter(|(key, _)| !old.contains_key(key));
     let come = come.map(|(key, after)| (key, None, Some(after)));
-    let both = gone.chain(come).filter(|(_, before, after)| before != after);
+    let both = gone
+        .chain(come)
+        .filter(|(_, before, after)| before != after);
     both.map(|(key, before, after)| (*key, before, after))
 }

@@ -30,7 +30,8 @@ pub const ORDERS: &[Order] = &[
 const USERSPACE: &[&str] = &[
     // Words and numbers.
     "plain",
-    "exit", // From Neutron's objects to the writes that the maps need.
+    "exit",
+    "memory", // From Neutron's objects to the writes that the maps need.
     "model",
     "evaluate",
     "compile",

@@ -52,6 +52,8 @@ pub const RULES: &[Rule] = &[
             "sg-userspace/src/datapath",
             // One volatile read: a map's value may change under the reader.
             "sg-common/src/layout/shared.rs",
+            // Giving memory back to the system, which no library does.
+            "sg-userspace/src/memory.rs",
             // Binding a packet socket, whose address nix cannot make.
             "tests/src/capture.rs",
             // A child that dies with its parent.

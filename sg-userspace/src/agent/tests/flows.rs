@@ -40,7 +40,11 @@ fn exported() -> FlowDocument {
 }
 
 fn import(agent: &mut Agent, document: &FlowDocument) -> ImportReport {
-    agent.imported(document.clone(), None).unwrap().run().unwrap()
+    agent
+        .imported(document.clone(), None)
+        .unwrap()
+        .run()
+        .unwrap()
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What a writer tells is in force when it is answered.
 
 use proptest::collection::vec;
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{
+    Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest,
+};
 use serde_json::{Value, json};
 
 use super::fixture::agent_on;

@@ -92,9 +92,9 @@ pub async fn import(
     let document =
         beside(move || FlowDocument::parse(&body).map_err(Error::MalformedFlows)).await?;
     let Which { port } = which;
-    let import = daemon.shared.change(|change| async move {
-        change.import(document, port.as_deref()).await
-    });
+    let import = daemon
+        .shared
+        .change(|change| async move { change.import(document, port.as_deref()).await });
     let import = import.await?;
     let report = beside(move || import.run()).await?;
     tracing::info!(
