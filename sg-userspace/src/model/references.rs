@@ -92,7 +92,7 @@ pub(super) fn missing_remote(
 fn close_shared_interfaces(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
     let mut users = BTreeMap::new();
     for interface in inventory.untagged_interfaces() {
-        *users.entry(interface.clone()).or_insert(0) += 1;
+        *users.entry(*interface).or_insert(0) += 1;
     }
     let shared = |port: &Port| port.vlan().is_none() && users[&port.interface] > 1;
     let (closed, kept) = std::mem::take(&mut inventory.ports)
@@ -102,7 +102,7 @@ fn close_shared_interfaces(inventory: &mut Inventory, faults: &mut Vec<Fault>) {
     for port in BTreeMap::into_values(closed) {
         let problem = "is the interface of another port too";
         let advice = "give each port an interface (device) of its own";
-        let problem = Problem::new("device", &port.interface, problem, advice);
+        let problem = Problem::new("device", port.interface, problem, advice);
         faults.push(problem.of(&port.object(), Effect::PortClosed));
         inventory.closed.push(ClosedPort::from(port));
     }

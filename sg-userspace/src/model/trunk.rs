@@ -186,7 +186,7 @@ fn place(
     if port.interface != Interface::tap(port.id) {
         let problem = format!("is its own, but it is a subport of {parents}");
         let advice = "remove device: a subport is on the interface of its parent";
-        return Err(Problem::new("device", &port.interface, problem, advice));
+        return Err(Problem::new("device", port.interface, problem, advice));
     }
     let [claim] = claims else {
         let problem = format!("is a subport more than once: of {parents}");
@@ -203,7 +203,7 @@ fn place(
         return Err(without_parent(&claim.parent.id));
     };
     port.trunk = Some(Trunk::Subport { parent, vlan });
-    port.interface = interface.clone();
+    port.interface = *interface;
     Ok(())
 }
 

@@ -104,7 +104,7 @@ impl Told {
         self.relations.holders.set(read.id, groups.clone());
         let now: BTreeSet<_> = interface.iter().cloned().collect();
         let mut interfaces = self.relations.interfaces.set(read.id, now);
-        interfaces.extend(interface.clone());
+        interfaces.extend(*interface);
         interfaces
     }
 
@@ -213,7 +213,7 @@ fn finish(mut of: Read, object: Object, port: Result<Port, Problem>) -> Read {
         ClosedPort {
             id: object.id,
             name: object.name,
-            interface: of.relation.interface.clone(),
+            interface: of.relation.interface,
             vlan: None,
         }
     }));
