@@ -22,16 +22,8 @@ NOT_OURS = {
     "test_tracked_connection": "writes a flow into a bridge of Open vSwitch",
 }
 
-_ICMPV6 = (
-    "what the VM sends over ICMPv6 needs no rule, as under iptables; the test is of Open vSwitch's driver"
-)
-
 # Tests that fail, and why that is meant: docs/parity.md.
-DEVIATIONS = {
-    "functional.firewall.IPv6.test_icmp_to_specific_address": _ICMPV6,
-    "functional.firewall.IPv6.test_tcp_to_specific_address": _ICMPV6,
-    "functional.firewall.IPv6.test_udp_to_specific_address": _ICMPV6,
-}
+DEVIATIONS = {}
 
 
 class OnABridge:
@@ -40,11 +32,12 @@ class OnABridge:
     initialize = "initialize_ebpf"
     firewall_name = "ebpf"
     scenarios = None
+    settings = ""
 
     def initialize_ebpf(self):
         bridge = ("brq" + self.net_id)[: constants.LINUX_DEV_LEN]
         tester = self.useFixture(conn_testers.LinuxBridgeConnectionTester(self.ip_cidr, bridge_name=bridge))
-        daemon = self.useFixture(Sgd(tester.bridge_namespace))
+        daemon = self.useFixture(Sgd(tester.bridge_namespace, settings=self.settings))
         options.register(cfg.CONF)
         cfg.CONF.set_override("socket", daemon.socket, options.GROUP)
         driver = EbpfFirewallDriver()
@@ -62,7 +55,9 @@ class IPv4(OnABridge, test_firewall.FirewallTestCase):
 
 
 class IPv6(OnABridge, test_firewall.FirewallTestCaseIPv6):
-    """All of them, though they are written for the driver of Open vSwitch."""
+    """All of them, though they are written for the driver of Open vSwitch: ICMPv6 is to need a rule."""
+
+    settings = 'icmpv6 = "rules"'
 
     setUp = test_firewall.BaseFirewallTestCase.setUp
 

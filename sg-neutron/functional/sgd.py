@@ -16,9 +16,10 @@ STARTS_WITHIN = 60.0
 class Sgd(fixtures.Fixture):
     """`sgd run` in a network namespace, at `socket`: told by transactions, or an inventory's text."""
 
-    def __init__(self, namespace, inventory=None):
+    def __init__(self, namespace, inventory=None, settings=""):
         super().__init__()
         self._namespace = namespace
+        self._settings = settings
         self._inventory = inventory
         self._process = None
         self.socket = None
@@ -41,19 +42,13 @@ class Sgd(fixtures.Fixture):
             file = self._folder / "inventory.json"
             file.write_text(self._inventory)
             source = ["--inventory", file]
+        settings = self._folder / "settings.toml"
+        settings.write_text(self._settings)
         # Not `ip netns exec`, which would hide the BPF file system behind a /sys of its own.
         enter = ["nsenter", f"--net=/run/netns/{self._namespace}"]
         with open(self._folder / "sgd.log", "ab") as log:
-            command = [
-                *enter,
-                program,
-                "run",
-                *source,
-                "--bpffs",
-                self._bpffs / "sg",
-                "--socket",
-                self.socket,
-            ]
+            files = ["--bpffs", self._bpffs / "sg", "--socket", self.socket, "--settings", settings]
+            command = [*enter, program, "run", *source, *files]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         client, deadline = Client(self.socket, 5.0), time.monotonic() + STARTS_WITHIN
         while True:

@@ -104,6 +104,8 @@ pub mod switch {
     pub const ANY_NEIGHBOR: u32 = 1 << 7;
     /// Of ARP from the VM only the source MAC of the frame is checked.
     pub const ANY_ARP: u32 = 1 << 8;
+    /// ICMPv6 from the VM that is neither neighbor discovery nor multicast listening needs a rule.
+    pub const ICMPV6_RULES: u32 = 1 << 9;
     /// Somebody asked to be told of something ([`crate::layout::events`]): no setting of the operator's, but
     /// where the filter looks anyway.
     pub const EVENTS: u32 = 1 << 31;

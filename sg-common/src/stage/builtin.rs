@@ -4,6 +4,7 @@
 
 use crate::hook::Hook;
 use crate::layout::port::{flags, kind};
+use crate::layout::settings::switch;
 use crate::packet::Opening;
 use crate::reason::{Accept, DropReason};
 use crate::stage::{Context, source};
@@ -41,7 +42,7 @@ pub fn refuse(opening: &Opening) -> Result<(), DropReason> {
 #[inline(always)]
 pub fn permit<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Option<Accept> {
     match opening.hook {
-        Hook::FromVm => from_vm(opening),
+        Hook::FromVm => from_vm(opening, context.settings.has(switch::ICMPV6_RULES)),
         Hook::ToVm => match opening.key.protocol() {
             protocol::UDP | protocol::ICMPV6 => to_vm(tables, context, opening),
             _ => None,
@@ -49,15 +50,35 @@ pub fn permit<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -
     }
 }
 
-/// Being a DHCP client, and all of ICMPv6 that [`refuse`] has not refused.
+/// Being a DHCP client, and all of ICMPv6 that [`refuse`] has not refused; or, if the rules are to be asked for
+/// the rest, what IPv6 does not work without (Open vSwitch's driver: `ICMPV6_ALLOWED_EGRESS_TYPES` and
+/// `ICMPV6_RESTRICTED_EGRESS_TYPES` of `neutron/agent/firewall.py`, which leave out the reports).
 #[inline(always)]
-fn from_vm(opening: &Opening) -> Option<Accept> {
+fn from_vm(opening: &Opening, asks_rules: bool) -> Option<Accept> {
     match opening.family() {
         Family::V4 if opening.is_udp(68, 67) => Some(Accept::Dhcp),
         Family::V6 if opening.is_udp(546, 547) => Some(Accept::Dhcp),
-        Family::V6 if opening.key.protocol() == protocol::ICMPV6 => Some(Accept::Icmpv6),
+        Family::V6 if opening.key.protocol() == protocol::ICMPV6 => {
+            let permitted = !asks_rules || is_needed(opening.icmp_type());
+            permitted.then_some(Accept::Icmpv6)
+        }
         _ => None,
     }
+}
+
+/// Neighbor discovery and multicast listening.
+#[inline(always)]
+fn is_needed(icmp_type: u8) -> bool {
+    matches!(
+        icmp_type,
+        v6::MLD_QUERY
+            | v6::MLD_REPORT
+            | v6::MLD_DONE
+            | v6::MLD2_REPORT
+            | v6::ROUTER_SOLICITATION
+            | v6::NEIGHBOR_SOLICITATION
+            | v6::NEIGHBOR_ADVERTISEMENT
+    )
 }
 
 /// The answers of DHCP servers to the port's own addresses, neighbor discovery and multicast listener

@@ -77,6 +77,8 @@ pub mod v6 {
     pub const ECHO_REPLY: u8 = 129;
     pub const MLD_QUERY: u8 = 130;
     pub const MLD_REPORT: u8 = 131;
+    pub const MLD_DONE: u8 = 132;
+    pub const ROUTER_SOLICITATION: u8 = 133;
     pub const ROUTER_ADVERTISEMENT: u8 = 134;
     pub const NEIGHBOR_SOLICITATION: u8 = 135;
     pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;

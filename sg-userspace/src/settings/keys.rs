@@ -52,6 +52,13 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Words(switch::ANY_NEIGHBOR, ["check", "pass"]),
     },
     Key {
+        name: "icmpv6",
+        doc: "ICMPv6 from a VM: \"builtin\" permits all but router advertisements, as iptables does; \
+              \"rules\" lets what is neither neighbor discovery nor multicast listening meet the rules, as \
+              Open vSwitch does",
+        kind: Kind::Words(switch::ICMPV6_RULES, ["builtin", "rules"]),
+    },
+    Key {
         name: "arp",
         doc: "The addresses in ARP from a VM: \"check\" that they are its own; \"pass\" looks at the \
               source MAC of the frame only",

@@ -49,6 +49,7 @@ fn a_file_sets_what_it_names() {
         other_family = "pass"
         tagged = "pass"
         neighbor_advertisements = "pass"
+        icmpv6 = "rules"
         arp = "pass"
         ethertypes = ["0x8035", 0x888e, "0x05FF"]
         assured_per_port = 12_345
@@ -70,6 +71,7 @@ fn a_file_sets_what_it_names() {
             | switch::TAGGED
             | switch::ANY_NEIGHBOR
             | switch::ANY_ARP
+            | switch::ICMPV6_RULES
             | switch::TCP_STRICT
             | switch::TCP_IGNORE_INVALID_RST,
         assured_per_port: 12_345,

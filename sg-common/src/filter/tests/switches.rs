@@ -86,6 +86,29 @@ fn the_other_family_still_meets_the_built_ins_and_the_rules() {
 }
 
 #[test]
+fn icmpv6_from_the_vm_meets_the_rules_only_if_switched_and_what_ipv6_needs_never() {
+    let from = link_local_of(VM_MAC);
+    let echo = icmp("2001:db8::5", "2001:db8::1", 128, 0, 0);
+    let needed = [130, 131, 132, 133, 143].map(|kind| icmp(&from, "ff02::2", kind, 0, 0));
+    let mut world = World::new();
+    world.forbid(Direction::Egress);
+    assert_eq!(world.send(&echo), Ok(Accept::Icmpv6));
+
+    let mut world = switched(World::new(), switch::ICMPV6_RULES);
+    world.forbid(Direction::Egress);
+    assert_eq!(world.send(&echo), Err(DropReason::NoRule));
+    for packet in needed {
+        assert_eq!(world.send(&packet), Ok(Accept::Icmpv6));
+    }
+    let asking = neighbor("2001:db8::5", "ff02::1", 135, "2001:db8::1");
+    assert_eq!(world.send(&asking), Ok(Accept::Icmpv6));
+    let advertised = icmp(&from, "ff02::1", 134, 0, 0);
+    assert_eq!(world.send(&advertised), Err(DropReason::RouterAdvertisement));
+    let mut world = switched(World::new().permit_egress(), switch::ICMPV6_RULES);
+    assert_eq!(world.send(&echo), Ok(Accept::New));
+}
+
+#[test]
 fn arp_of_a_port_without_ipv4_is_checked_whatever_the_switch() {
     let mut world = switched(World::bare().permit_egress(), switch::OTHER_FAMILY);
     world.may_send(VM_MAC, "2001:db8::5", 128, kind::FIXED);
