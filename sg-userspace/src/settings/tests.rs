@@ -141,7 +141,7 @@ fn difference(settings: &Settings) -> Vec<(usize, u32)> {
 
 #[test]
 fn every_key_sets_one_thing_and_every_thing_has_a_key() {
-    let values = ["drop", "by_protocol", "pass", "none"].map(Value::from);
+    let values = ["drop", "by_protocol", "pass", "none", "rules"].map(Value::from);
     let values: Vec<_> = values
         .into_iter()
         .chain([true.into(), false.into(), 77.into()])

@@ -50,7 +50,7 @@ fn tracked(zone: u16, client_port: u16) -> KernelFlow {
 
 fn adopt(agent: &mut Agent, flows: &[KernelFlow], zone: Option<u16>) -> AdoptedPort {
     let kernel = KernelFlows::new(flows.to_vec());
-    let adoption = agent.adoption("WEB1").unwrap();
+    let adoption = agent.adopting("WEB1").unwrap();
     adoption.run(&kernel, zone, wall_clock()).unwrap()
 }
 
@@ -223,7 +223,7 @@ fn a_port_without_its_interface_adopts_and_a_closed_one_does_not() {
     agent
         .apply(&inventory(json!({"mac_address": "nonsense"})))
         .unwrap();
-    let refused = agent.adoption("WEB1").err().expect("it is closed");
+    let refused = agent.adopting("WEB1").err().expect("it is closed");
     assert!(
         matches!(refused, Error::NoSlot(_)) && refused.exit() == Exit::Failure,
         "{refused}"

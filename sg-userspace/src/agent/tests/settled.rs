@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    agent::{Digest, FlowImport, Read},
+    agent::{Adoption, Digest, FlowImport, Read},
     flows::FlowDocument,
     settings::Wanted,
     view::TransactionReport,
@@ -68,5 +68,11 @@ impl Agent {
         self.expect_flows(document.port, reference)?;
         self.settle()?;
         self.import(document, reference)
+    }
+
+    pub(crate) fn adopting(&mut self, reference: &str) -> Result<Adoption> {
+        self.expect_adoption(reference)?;
+        self.settle()?;
+        self.adoption(reference)
     }
 }
