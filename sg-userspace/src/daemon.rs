@@ -107,12 +107,12 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     }
 
     let mut end = std::pin::pin!(ended()?);
-    let mut settled = std::pin::pin!(shared.settle_when_due());
+    let due = shared.clone();
+    tokio::spawn(async move { due.settle_when_due().await });
     let mut check = every(CHECK);
     loop {
         let done = tokio::select! {
             () = &mut end => break,
-            () = &mut settled => break,
             news = links.next() => shared.tell(news).await,
             document = desired.changed() => {
                 made(shared.clone(), |change| async move { change.file(document).await });
