@@ -148,7 +148,7 @@ impl Client {
         })
     }
 
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
         method: Method,
         path: &str,

@@ -8,21 +8,33 @@ use axum::{
     extract::State,
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
-    routing::post,
 };
 use futures_util::stream;
 
+use super::{openapi::post, routes::Routes};
 use crate::{
     error::{Error, Result},
     events::{Hub, Wanted},
-    view::EventsRequest,
+    view::{EventLine, EventsRequest},
 };
 
 /// The route, to be merged with the others.
 pub fn routes(hub: Arc<Hub>) -> Router {
-    Router::new()
-        .route("/v1/events", post(events))
-        .with_state(hub)
+    described().router.with_state(hub)
+}
+
+/// It, described.
+pub(super) fn described() -> Routes<Arc<Hub>> {
+    Routes::new().with(
+        post(
+            "/v1/events",
+            "Tells packets as they are refused or open connections, until the reader goes.",
+        )
+        .takes::<EventsRequest>()
+        .answers_lines::<EventLine>()
+        .refuses(&[400]),
+        events,
+    )
 }
 
 /// What is asked for is told from before the answer begins until its reader has gone.

@@ -2,6 +2,7 @@
 //!
 //! | request | answer |
 //! | --- | --- |
+//! | `GET /v1/openapi.json` | this interface, described for programs |
 //! | `PUT /v1/inventory` | [`ApplyReport`](crate::view::ApplyReport) |
 //! | `POST /v1/transactions` | [`TransactionReport`](crate::view::TransactionReport) of a [`Transaction`](crate::model::Transaction) |
 //! | `GET /v1/transactions` | [`TransactionsView`](crate::view::TransactionsView) |
@@ -24,6 +25,8 @@
 
 mod client;
 mod events;
+mod openapi;
+mod routes;
 mod server;
 mod socket;
 #[cfg(test)]

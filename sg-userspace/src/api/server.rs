@@ -9,22 +9,30 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post, put},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
+use super::{
+    events,
+    openapi::{self, delete, get, post, put},
+    routes::Routes,
+};
 use crate::{
     agent::{Shared, beside},
     error::{Error, Result},
-    flows::FlowFilter,
+    flows::{FlowDocument, FlowFilter},
+    model::Transaction,
     store::{Journal, Store},
     view::{
-        ApplyReport, ErrorView, ExplainRequest, ExplainView, GroupView, PortCounters, PortDetail,
-        PortView, SettingsView, StatusView,
+        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, ErrorView, ExplainRequest,
+        ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail, PortView,
+        SettingsView, StatusView, TransactionReport, TransactionsView,
     },
 };
 
@@ -47,30 +55,122 @@ pub enum Source {
     Transactions(Arc<Mutex<Journal>>),
 }
 
-/// Every route of the interface.
+/// Every route of the interface but that of events.
 pub fn router(shared: Shared, source: Source) -> Router {
-    Router::new()
-        .route("/v1/inventory", put(inventory))
-        .route(
-            "/v1/transactions",
-            get(transactions::show).post(transactions::take),
-        )
-        .route("/v1/status", get(status))
-        .route("/v1/settings", get(settings))
-        .route("/v1/ports", get(ports))
-        .route("/v1/ports/{port}", get(port))
-        .route("/v1/groups", get(groups))
-        .route(
-            "/v1/flows",
-            get(flows::list).delete(flows::delete).post(flows::import),
-        )
-        .route("/v1/ports/{port}/flows", get(flows::export))
-        .route("/v1/adoptions", post(adopt::adopt))
-        .route("/v1/counters", get(counters))
-        .route("/v1/explain", post(explain))
+    routes()
+        .router
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST_INVENTORY))
         .with_state(Daemon { shared, source })
+}
+
+fn routes() -> Routes<Daemon> {
+    Routes::new()
+        .with(
+            get("/v1/openapi.json", "Describes this interface."),
+            description,
+        )
+        .with(
+            put("/v1/inventory", "Replaces the inventory.")
+                .takes::<InventoryDocument>()
+                .answers::<ApplyReport>()
+                .refuses(&[409, 422, 500]),
+            inventory,
+        )
+        .with(
+            post("/v1/transactions", "Changes what is to be enforced.")
+                .takes::<Transaction>()
+                .answers::<TransactionReport>()
+                .refuses(&[409, 422, 500]),
+            transactions::take,
+        )
+        .with(
+            get("/v1/transactions", "Says what transactions have told.")
+                .answers::<TransactionsView>()
+                .refuses(&[409]),
+            transactions::show,
+        )
+        .with(
+            get("/v1/status", "Says how the daemon is doing.")
+                .answers::<StatusView>()
+                .refuses(&[500]),
+            status,
+        )
+        .with(
+            get("/v1/settings", "Lists the settings in force.")
+                .answers::<SettingsView>()
+                .refuses(&[500]),
+            settings,
+        )
+        .with(
+            get("/v1/ports", "Lists the ports.").answers::<Vec<PortView>>(),
+            ports,
+        )
+        .with(
+            get("/v1/ports/{port}", "Shows a port with its filter.")
+                .answers::<PortDetail>()
+                .refuses(&[404, 500]),
+            port,
+        )
+        .with(
+            get("/v1/groups", "Lists the security groups.").answers::<Vec<GroupView>>(),
+            groups,
+        )
+        .with(
+            get("/v1/flows", "Lists the connections that meet a filter.")
+                .asks::<FlowFilter>()
+                .answers::<Vec<FlowView>>()
+                .refuses(&[400, 404, 500]),
+            flows::list,
+        )
+        .with(
+            delete("/v1/flows", "Deletes connections, and lists them.")
+                .takes::<DeleteRequest>()
+                .answers::<Vec<FlowView>>()
+                .refuses(&[400, 404, 500]),
+            flows::delete,
+        )
+        .with(
+            get("/v1/ports/{port}/flows", "Exports a port's connections.")
+                .answers::<FlowDocument>()
+                .refuses(&[404, 409, 500]),
+            flows::export,
+        )
+        .with(
+            post("/v1/flows", "Takes over the connections of an export.")
+                .asks::<Which>()
+                .takes::<FlowDocument>()
+                .answers::<ImportReport>()
+                .refuses(&[400, 404, 409, 422, 500]),
+            flows::import,
+        )
+        .with(
+            post("/v1/adoptions", "Takes over connections of nf_conntrack.")
+                .takes::<AdoptRequest>()
+                .answers::<AdoptReport>()
+                .refuses(&[400, 404, 409, 500]),
+            adopt::adopt,
+        )
+        .with(
+            get("/v1/counters", "Lists what was counted at ports.")
+                .asks::<Which>()
+                .answers::<Vec<PortCounters>>()
+                .refuses(&[400, 404, 500]),
+            counters,
+        )
+        .with(
+            post("/v1/explain", "Walks a packet through a port's filter.")
+                .takes::<ExplainRequest>()
+                .answers::<ExplainView>()
+                .refuses(&[400, 404, 409, 500]),
+            explain,
+        )
+}
+
+async fn description() -> Json<Value> {
+    let mut operations = routes().operations;
+    operations.extend(events::described().operations);
+    Json(openapi::document(&operations))
 }
 
 async fn inventory(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<ApplyReport>> {
@@ -115,15 +215,40 @@ async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {
     Json(daemon.shared.agent().await.groups())
 }
 
-#[derive(Deserialize)]
+/// The parameters, or why they are not understood.
+type Asked<T> = std::result::Result<Query<T>, QueryRejection>;
+
+impl From<QueryRejection> for Error {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::Usage(rejection.body_text())
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
 struct Which {
+    /// Of this port, by id, interface, MAC, IP address or name; of the one that the document names, or of
+    /// all, if none is named.
     port: Option<String>,
+}
+
+/// Lists of objects in the shape of Neutron's API.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the model reads objects one by one")]
+struct InventoryDocument {
+    /// The ports of the whole cloud, or of what this node has to know.
+    ports: Vec<Map<String, Value>>,
+    /// The security groups, with their rules.
+    security_groups: Vec<Map<String, Value>>,
+    /// The address groups.
+    #[schemars(default)]
+    address_groups: Vec<Map<String, Value>>,
 }
 
 async fn counters(
     State(daemon): State<Daemon>,
-    Query(which): Query<Which>,
+    which: Asked<Which>,
 ) -> Result<Json<Vec<PortCounters>>> {
+    let Query(which) = which?;
     let mut agent = daemon.shared.agent().await;
     agent.counters(which.port.as_deref()).map(Json)
 }

@@ -1,23 +1,28 @@
 //! The interface from end to end: a client, a socket, the routes, an agent on a pretended kernel.
 
-use std::path::Path;
+mod openapi;
+mod schema;
+
+use std::{path::Path, sync::Arc};
 
 use clap::Parser;
 use serde_json::json;
 use sg_common::hook::Hook;
+use tokio::sync::Mutex;
 
 use super::*;
 use crate::{
     agent::{
-        Shared,
+        Agent, Shared,
         double::Double,
         tests::{LINK, WEB1, agent, flow, inventory},
     },
     cli::Sgctl,
     exit::Exit,
     flows::FlowFilter,
+    model::Step,
     netlink::LinkEvent,
-    store::Store,
+    store::{Journal, Store},
 };
 
 /// A daemon in a directory of its own, which lives as long as the test.
@@ -28,13 +33,27 @@ struct Daemon {
 }
 
 impl Daemon {
+    /// One that follows an inventory.
     fn start() -> Self {
+        Self::of(|_, directory| Source::Inventory(Store::new(&directory.join("inventory.json"))))
+    }
+
+    /// One that transactions tell.
+    fn told() -> Self {
+        Self::of(|agent, directory| {
+            let (journal, steps) = Journal::open::<Step>(&directory.join("state")).unwrap();
+            agent.recall(steps).unwrap();
+            Source::Transactions(Arc::new(Mutex::new(journal)))
+        })
+    }
+
+    fn of(source: impl FnOnce(&mut Agent, &Path) -> Source) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (listener, socket) = bind(&directory.path().join("sgd.sock")).unwrap();
         let (mut agent, kernel) = agent();
         agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
-        let store = Store::new(&directory.path().join("inventory.json"));
-        let router = router(Shared::new(agent), Source::Inventory(store));
+        let source = source(&mut agent, directory.path());
+        let router = router(Shared::new(agent), source);
         tokio::spawn(async { axum::serve(listener, router).await });
         Self {
             directory,

@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sg_common::{
     conntrack::{self, sctp, tcp},
@@ -25,7 +26,7 @@ const FORMAT: &str = "security-group-flows";
 pub const VERSION: u32 = 1;
 
 /// The connections of a port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlowDocument {
     /// `security-group-flows`.
@@ -44,7 +45,7 @@ pub struct FlowDocument {
 
 /// A connection. What the filter remembers of it keeps the filter's own form; moments are counted from
 /// the export on, in [`Ticks`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(
     missing_docs,

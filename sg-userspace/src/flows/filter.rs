@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sg_common::{
     layout::flow::{Flow, FlowKey},
@@ -13,7 +14,7 @@ use crate::model::{PortProtocol, protocol};
 
 /// What a connection must be. The addresses and ports are those of its first packet, as conntrack's
 /// are; a filter that is not given is met by every connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowFilter {
     /// Of a port, by id, interface, MAC, IP address or name
@@ -23,10 +24,12 @@ pub struct FlowFilter {
     /// From an address or a CIDR
     #[arg(short, long, visible_alias = "orig-src", value_name = "ADDRESS", value_parser = net)]
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", description = "From a CIDR")]
     pub src: Option<IpNet>,
     /// To an address or a CIDR
     #[arg(short, long, visible_alias = "orig-dst", value_name = "ADDRESS", value_parser = net)]
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", description = "To a CIDR")]
     pub dst: Option<IpNet>,
     /// Of a protocol, by name or number
     #[arg(
@@ -37,6 +40,7 @@ pub struct FlowFilter {
         value_parser = protocol_number
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(description = "Of a protocol, by number")]
     pub protocol: Option<u8>,
     /// From a port number
     #[arg(long, visible_alias = "orig-port-src", value_name = "NUMBER")]
@@ -61,7 +65,7 @@ pub struct FlowFilter {
 }
 
 /// A family, as conntrack names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IpVersion {
     /// IPv4.
@@ -71,7 +75,7 @@ pub enum IpVersion {
 }
 
 /// What can be asked of a connection beside its state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// No packet can evict it.

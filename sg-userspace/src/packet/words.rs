@@ -3,12 +3,13 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use clap::ValueEnum;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Mac;
 
-/// A packet, understood: what [`super::frame`] builds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A packet, understood: a frame can be built of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PacketWords {
     /// Source MAC, if it is not the expected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +29,7 @@ pub struct PacketWords {
 }
 
 /// A fragment of a datagram.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FragmentPart {
     /// The first, which has the transport header
@@ -40,7 +41,7 @@ pub enum FragmentPart {
 }
 
 /// What an Ethernet frame carries. Both addresses are of one family by their type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "ethertype", rename_all = "lowercase")]
 pub enum Network {
     /// ARP for IPv4 over Ethernet, RFC 826.
@@ -76,7 +77,7 @@ pub enum Network {
 }
 
 /// What an IP packet carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "protocol", rename_all = "lowercase")]
 pub enum Transport {
     /// TCP.
@@ -118,7 +119,7 @@ pub enum Transport {
 }
 
 /// The two ports of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ports {
     /// Source port.
     pub source_port: u16,
@@ -127,7 +128,7 @@ pub struct Ports {
 }
 
 /// A flag of the TCP header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "RFC 9293's own names")]
 pub enum TcpFlag {
@@ -142,7 +143,7 @@ pub enum TcpFlag {
 }
 
 /// The operation of an ARP packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ArpOperation {
     /// Who has the target's address?

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RefusedFlow;
 
 /// Which connections ports are to take over from nf_conntrack.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdoptRequest {
     /// Of this port, by id, interface, MAC, IP address or name; of every port that has an interface here if
@@ -20,7 +21,7 @@ pub struct AdoptRequest {
 }
 
 /// What ports have taken over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AdoptReport {
     /// How many connections nf_conntrack has in each of its zones, whoever's they are.
     pub zones: BTreeMap<u16, u64>,
@@ -31,7 +32,7 @@ pub struct AdoptReport {
 }
 
 /// What a port has taken over.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AdoptedPort {
     /// Id of the port.
     pub port: String,
@@ -65,7 +66,7 @@ pub struct AdoptedPort {
 }
 
 /// A connection that was not understood.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StrangeFlow {
     /// What it is, in words.
     pub flow: String,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sg_common::layout::counter::Counter;
 
 /// Packets and bytes. A GSO super-packet counts once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Count {
     /// Packets.
     pub packets: u64,
@@ -31,7 +32,7 @@ impl std::ops::AddAssign for Count {
 }
 
 /// What was counted, by direction and then by reason. Every reason is there, counted or not.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counters {
     /// Packets from the VM.
     pub egress: BTreeMap<String, Count>,
@@ -40,7 +41,7 @@ pub struct Counters {
 }
 
 /// What was counted at a port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortCounters {
     /// Id of the port.
     pub port: String,

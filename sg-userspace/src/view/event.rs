@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sg_common::layout::events::Action;
 
 /// Asks to be told. The answer goes on for as long as it is read: lines, each an [`EventLine`] in JSON.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventsRequest {
     /// What is asked for of which ports, by id. A port that is not there yet is asked for as soon as it is.
@@ -23,8 +24,8 @@ pub struct EventsRequest {
     pub burst: Option<u32>,
 }
 
-/// What can be asked for: Neutron's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What can be asked for: Neutron's words, in requests also in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EventAction {
     /// Each connection that a rule permits, by its first packet.
     #[serde(rename = "ACCEPT", alias = "accept")]
@@ -53,7 +54,7 @@ impl From<Action> for EventAction {
 }
 
 /// A line of the answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum EventLine {
     /// Something was not told.
@@ -63,7 +64,7 @@ pub enum EventLine {
 }
 
 /// A packet that was refused, or that opened a connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PacketView {
     /// When, by the clock of the node (RFC 3339, UTC).
     pub time: String,
@@ -111,7 +112,7 @@ pub struct PacketView {
 }
 
 /// So much was not told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LostView {
     /// When that was noticed (RFC 3339, UTC).
     pub time: String,
@@ -126,7 +127,9 @@ pub struct LostView {
 }
 
 /// Why something was not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LostWhy {
     /// There were more than the rate lets through, or the kernel's ring was full.

@@ -1,12 +1,13 @@
 //! A packet and its walk.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, PortView, RuleView, Way};
 use crate::packet::PacketWords;
 
 /// A packet to walk through a port's filter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainRequest {
     /// The port, by id, interface, MAC, IP address or name.
     pub port: String,
@@ -17,7 +18,7 @@ pub struct ExplainRequest {
 }
 
 /// The walk of a packet through a port's filter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainView {
     /// The port.
     pub port: PortView,
@@ -40,7 +41,7 @@ pub struct ExplainView {
 }
 
 /// One stage of a walk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// The stage.
     pub stage: String,

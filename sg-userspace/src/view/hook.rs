@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The filter's program at a hook of an interface, by what bpftool and tc know it by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HookView {
     /// `from_vm` or `to_vm`.
     pub hook: String,
@@ -16,7 +17,7 @@ pub struct HookView {
 }
 
 /// A program.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProgramView {
     /// The kernel's number of it.
     pub id: u32,
@@ -27,7 +28,7 @@ pub struct ProgramView {
 }
 
 /// How a program hangs at a hook.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "way", rename_all = "snake_case")]
 pub enum LinkView {
     /// By a link: `bpftool link show id ID`.

@@ -17,6 +17,7 @@ mod trouble;
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use adopt::{AdoptReport, AdoptRequest, AdoptedPort, StrangeFlow};
@@ -35,7 +36,7 @@ pub use trouble::TroubleView;
 use crate::model::Fault;
 
 /// How a daemon is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusView {
     /// Version of the daemon.
     pub version: String,
@@ -77,7 +78,7 @@ pub struct StatusView {
 }
 
 /// The inventory in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InventoryView {
     /// Its file.
     pub path: PathBuf,
@@ -92,7 +93,7 @@ pub struct InventoryView {
 }
 
 /// Fill of a table of the kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TableView {
     /// Name of the map.
     pub name: String,
@@ -106,7 +107,7 @@ pub struct TableView {
 }
 
 /// The sweep of expired connections.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SweepView {
     /// Whether it goes on without a daemon.
     pub in_kernel: bool,
@@ -117,7 +118,7 @@ pub struct SweepView {
 }
 
 /// What an inventory did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApplyReport {
     /// Entries written to and removed from the kernel's tables.
     pub changes: usize,
@@ -128,7 +129,7 @@ pub struct ApplyReport {
 }
 
 /// A security group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupView {
     /// UUID.
     pub id: String,

@@ -1,12 +1,13 @@
 //! Ports and their filters.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Count, Counters, HookView, PortState, TableView, TroubleView};
 use crate::model::Mac;
 
 /// A port, in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortView {
     /// UUID; for a port whose id is not one, what is written there; empty for a filtered interface
     /// whose port has left the inventory.
@@ -39,7 +40,7 @@ pub struct PortView {
 }
 
 /// A port with its filter, in the order in which a packet meets it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortDetail {
     /// The port.
     #[serde(flatten)]
@@ -59,7 +60,7 @@ pub struct PortDetail {
 }
 
 /// One stage of a port's filter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageView {
     /// Its name for programs, in snake case.
     pub stage: String,
@@ -80,7 +81,7 @@ pub struct StageView {
 }
 
 /// What happens to a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It passes.
@@ -92,7 +93,7 @@ pub enum Outcome {
 }
 
 /// A security group rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleView {
     /// UUID.
     pub id: String,

@@ -1,9 +1,12 @@
 //! The states of ports.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a port's filter does at this moment, as the kernel says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PortState {
     /// Its security groups are applied to every frame.
@@ -59,7 +62,7 @@ impl PortState {
 }
 
 /// How many ports are in each state. Together they are the rows of the list of ports.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortTally {
     /// [`PortState::Enforcing`].
     pub enforcing: usize,

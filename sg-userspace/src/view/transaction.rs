@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use super::PortState;
 use crate::model::{Fault, PortId};
 
 /// What a transaction did. It is answered when the kernel enforces it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TransactionReport {
     /// The revision that it has made, for the next one to build on.
     pub revision: u64,
@@ -22,7 +23,7 @@ pub struct TransactionReport {
 }
 
 /// What became of a port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortOutcome {
     /// What its filter does.
     pub state: PortState,
@@ -32,7 +33,7 @@ pub struct PortOutcome {
 }
 
 /// What was told by transactions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TransactionsView {
     /// The revision in force; 0 before the first.
     pub revision: u64,
@@ -43,7 +44,7 @@ pub struct TransactionsView {
 }
 
 /// How many objects were told, by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of a transaction")]
 pub struct Objects {
     pub ports: usize,

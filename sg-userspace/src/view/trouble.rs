@@ -1,9 +1,10 @@
 //! What is wrong at interfaces.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Something wrong at an interface, and what mends it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TroubleView {
     /// The interface; `?` if it has no name here any more.
     pub interface: String,

@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, Query, State},
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
 use tokio::{sync::mpsc, task};
 
-use super::{Daemon, Which};
+use super::{Asked, Daemon, Which};
 use crate::{
     agent::beside,
     error::{Error, Result},
@@ -31,11 +31,8 @@ type Show<'a> = dyn FnMut(Vec<FlowView>) -> ControlFlow<()> + 'a;
 
 /// A list that is written while the tables are walked: however many connections there are, only some pages
 /// of them are in memory.
-pub async fn list(
-    State(daemon): State<Daemon>,
-    filter: std::result::Result<Query<FlowFilter>, QueryRejection>,
-) -> Result<Response> {
-    let Query(filter) = filter.map_err(|error| Error::Usage(error.body_text()))?;
+pub async fn list(State(daemon): State<Daemon>, filter: Asked<FlowFilter>) -> Result<Response> {
+    let Query(filter) = filter?;
     let reader = daemon.shared.agent().await.flows(filter)?;
     Ok(answer(move |pages| write(pages, |show| reader.views(show))))
 }
@@ -86,12 +83,12 @@ pub async fn export(
 
 pub async fn import(
     State(daemon): State<Daemon>,
-    Query(which): Query<Which>,
+    which: Asked<Which>,
     body: Bytes,
 ) -> Result<Json<ImportReport>> {
+    let Query(Which { port }) = which?;
     let document =
         beside(move || FlowDocument::parse(&body).map_err(Error::MalformedFlows)).await?;
-    let Which { port } = which;
     let import = daemon
         .shared
         .change(|change| async move { change.import(document, port.as_deref()).await });

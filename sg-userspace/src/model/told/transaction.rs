@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::JsonSchema;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize as Read, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 use uuid::Uuid;
 
 use super::super::id::{GroupId, PortId};
 
 /// What a writer tells at once. The value of an object replaces the whole object; null takes it away.
-#[derive(Debug, Read)]
+#[derive(Debug, Read, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transaction {
     /// The writer's run, as a UUID that it has made for it.
@@ -28,18 +29,44 @@ pub struct Transaction {
     pub reap: bool,
     /// Ports by their ids, with the fields of an inventory's port.
     #[serde(default)]
+    #[schemars(with = "Neutrons<PortId>")]
     pub ports: Objects<PortId>,
     /// Ports of which no more is known than the id, and `device` where it is not the port's tap. They pass
     /// everything.
     #[serde(default)]
+    #[schemars(with = "Neutrons<PortId>")]
     pub trusted: Objects<PortId>,
     /// Security groups by their ids, with the fields of an inventory's group.
     #[serde(default)]
+    #[schemars(with = "Neutrons<GroupId>")]
     pub security_groups: Objects<GroupId>,
     /// Members by the id of their security group or address group: a list of addresses and CIDRs; or an
     /// object with the lists `added` and `removed`, for what has changed.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<Uuid, Option<Members>>")]
     pub members: Objects<Uuid>,
+}
+
+/// The form of objects in the shape of Neutron's API.
+type Neutrons<K> = BTreeMap<K, Option<Map<String, Value>>>;
+
+/// The members of one group.
+#[derive(JsonSchema)]
+#[schemars(untagged, deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "it is described here, and read by the parser of members"
+)]
+enum Members {
+    /// All members, as addresses and CIDRs.
+    Whole(Vec<String>),
+    /// What has changed of them.
+    Changed {
+        #[schemars(default)]
+        added: Vec<String>,
+        #[schemars(default)]
+        removed: Vec<String>,
+    },
 }
 
 impl Transaction {
