@@ -93,14 +93,13 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     // What the kernel refuses is logged by the agent, shown by `sgctl status` and tried again.
     let first = agent.burst(known).and_then(|()| match kept {
         Kept::Document(document) => take(&mut agent, &document),
-        Kept::Steps(steps) => agent.recall(steps),
+        Kept::Steps(steps) => agent.recall(steps).and_then(|()| agent.settle().map(drop)),
     });
-    let first = first.and_then(|()| agent.settle());
     let shared = Shared::new(agent);
     let router = api::router(shared.clone(), desired.source()).merge(api::event_routes(hub));
     let server = tokio::spawn(async { axum::serve(listener, router).await });
     match first {
-        Ok(_) => tracing::info!(socket = %args.socket.display(), "ready"),
+        Ok(()) => tracing::info!(socket = %args.socket.display(), "ready"),
         Err(_) => {
             tracing::error!(socket = %args.socket.display(), "running, but not all is in force")
         }
@@ -188,11 +187,14 @@ impl Desired {
     }
 }
 
-/// Takes the first document.
+/// Takes the first document, and says in the log what became of it.
 fn take(agent: &mut Agent, document: &[u8]) -> Result<()> {
     let in_force = agent.inventory()?;
     let read = Read::new(document, &in_force)?;
-    agent.take(read).map(drop)
+    agent.take(read)?;
+    let changes = agent.settle()?;
+    agent.apply_report(changes);
+    Ok(())
 }
 
 /// Has a change made, when its turn has come; nobody waits for it.

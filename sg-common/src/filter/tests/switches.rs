@@ -103,7 +103,10 @@ fn icmpv6_from_the_vm_meets_the_rules_only_if_switched_and_what_ipv6_needs_never
     let asking = neighbor("2001:db8::5", "ff02::1", 135, "2001:db8::1");
     assert_eq!(world.send(&asking), Ok(Accept::Icmpv6));
     let advertised = icmp(&from, "ff02::1", 134, 0, 0);
-    assert_eq!(world.send(&advertised), Err(DropReason::RouterAdvertisement));
+    assert_eq!(
+        world.send(&advertised),
+        Err(DropReason::RouterAdvertisement)
+    );
     let mut world = switched(World::new().permit_egress(), switch::ICMPV6_RULES);
     assert_eq!(world.send(&echo), Ok(Accept::New));
 }
