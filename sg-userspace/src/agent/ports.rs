@@ -114,15 +114,14 @@ impl Agent {
                 link: Some(link),
             })
         });
+        let here: Vec<_> = here.collect();
+        // Most of a hundred thousand ports are elsewhere, and need not be looked at.
+        let elsewhere = inventory.ports.len() - here.len();
         let closed = inventory.closed.iter().map(AnyPort::Closed);
         let closed = closed.map(|port| self.spot_of(port));
-        let spots = here.chain(closed).chain(self.left_behind());
+        let spots = here.into_iter().chain(closed).chain(self.left_behind());
         let mut tally: PortTally = spots.map(|spot| self.state(spot)).collect();
-        let here = self.links.all();
-        let here: usize = here
-            .map(|link| inventory.ports_at(&link.name).count())
-            .sum();
-        tally.elsewhere += inventory.ports.len() - here;
+        tally.elsewhere += elsewhere;
         tally
     }
 

@@ -50,7 +50,8 @@ pub struct ClosedPort {
 
 impl Inventory {
     /// Every interface to attach to if it is on this host: those of the closed ports too.
-    pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
+    #[cfg(test)]
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = &Interface> {
         self.places().map(|(interface, _)| interface)
     }
 
