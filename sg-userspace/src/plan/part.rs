@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::assign::free_slots;
-use super::state::State;
+use super::state::{Change, State};
 use super::{Plan, Room, Way, try_plan};
 use crate::compile::{Image, Limits, Reach, Rows, Table};
 
@@ -21,13 +21,17 @@ pub fn plan_part(
     next_generation: u32,
 ) -> Option<Plan> {
     let next_generation = next_generation.max(1);
-    let part = Part::around(old, new, reach);
-    let plan = part.plan(old, new, limits, next_generation)?;
-    match plan.is_staged {
+    let mut part = Part::around(old, new, reach);
+    let mut plan = part.plan(old, new, limits, next_generation)?;
+    if plan.is_staged {
         // A policy of its own is made of all the rows of others.
-        true => part.whole(old, new).plan(old, new, limits, next_generation),
-        false => Some(plan),
+        part = part.whole(old, new);
+        plan = part.plan(old, new, limits, next_generation)?;
     }
+    if part.share_with(&plan, old) {
+        plan = part.plan(old, new, limits, next_generation)?;
+    }
+    Some(plan)
 }
 
 /// The keys of a part.
@@ -131,6 +135,25 @@ impl Part {
         }
         self.keys.port_sets.extend(&ports);
         self.keys.port_pairs.extend(ports);
+    }
+
+    /// Takes in the sets of ports that a plan writes for the way alone and that policies outside have: such
+    /// sets are named after what is in them, and one that is not seen here would be removed at the end.
+    /// Says whether there are any.
+    fn share_with(&mut self, plan: &Plan, old: &State) -> bool {
+        let mut shared = false;
+        for change in &plan.changes {
+            shared |= match change {
+                Change::PortSet(id, _) => {
+                    old.rows.port_sets.contains_key(id) && self.keys.port_sets.insert(*id)
+                }
+                Change::PortPairs(id, _) => {
+                    old.rows.port_pairs.contains_key(id) && self.keys.port_pairs.insert(*id)
+                }
+                _ => false,
+            };
+        }
+        shared
     }
 
     fn plan(

@@ -1,6 +1,7 @@
 //! A plan of the part that an update reaches does what a plan of everything does.
 
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+use serde_json::{Value, json};
 
 use super::between::check_scene;
 use super::*;
@@ -14,6 +15,65 @@ fn followed(scene: &Scene) -> (Image, Reach) {
     let mut compilation = Compilation::new(one, &places(one), &limits);
     let reach = compilation.update(other, &places(other), &touched(one, other), &limits);
     (compilation.image().clone(), reach.unwrap())
+}
+
+/// Two ports of this host, each in a group of its own, whose rules permit these TCP ports, from anywhere and
+/// from as high a source port.
+fn two_groups(ports: [&[u16]; 2]) -> Inventory {
+    let id = |kind: u32, number: usize| format!("{number:08x}-0000-4000-8000-{kind:012x}");
+    let rules = |(number, port): (usize, &u16)| {
+        let rule = |of: usize, port: u16, source: Value| {
+            json!({"id": id(1, number * 2 + of), "direction": "ingress", "protocol": "tcp",
+                   "port_range_min": port, "port_range_max": port,
+                   "source_port_range_min": source, "source_port_range_max": source})
+        };
+        [
+            rule(0, *port, Value::Null),
+            rule(1, port + 1, json!(port + 1)),
+        ]
+    };
+    let group = |(number, ports): (usize, &&[u16])| -> Value {
+        let numbered = ports
+            .iter()
+            .enumerate()
+            .map(|(n, port)| (number * 100 + n, port));
+        json!({"id": id(2, number), "security_group_rules": numbered.flat_map(rules).collect::<Vec<_>>()})
+    };
+    let port = |number: usize| {
+        json!({"id": id(3, number), "device": format!("tap{number}"),
+               "mac_address": "fa:16:3e:00:00:05", "fixed_ips": [],
+               "security_groups": [id(2, number)]})
+    };
+    let groups: Vec<_> = ports.iter().enumerate().map(group).collect();
+    let document = json!({"ports": [port(0), port(1)], "security_groups": groups});
+    let parsed = crate::model::parse(document.to_string().as_bytes()).unwrap();
+    assert_eq!(parsed.faults, []);
+    parsed.inventory
+}
+
+/// The sets of ports are named after what is in them: the union that one group passes through may be what
+/// another has.
+#[test]
+fn a_set_of_ports_that_others_have_outlives_a_policy_that_passes_through_it() {
+    let all: &[u16] = &[22, 80, 443, 8080];
+    let scene = Scene {
+        one: two_groups([&all[..2], all]),
+        other: two_groups([&all[2..], all]),
+        openings: Vec::new(),
+        sources: Vec::new(),
+    };
+    let before = first(&image(&scene.one));
+    let (other, reach) = followed(&scene);
+    let limits = Limits::default();
+    let after = plan_part(
+        &before.state,
+        &other,
+        &reach,
+        &limits,
+        before.next_generation,
+    );
+    let states = states(&before.state, &after.unwrap());
+    assert_eq!(image_of(states.last().unwrap()), other);
 }
 
 proptest! {
