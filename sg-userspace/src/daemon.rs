@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     agent::{About, Agent, Change, Read, Shared},
     api,
-    cli::{AttachMode, DetachArgs, RunArgs, SweepMode},
+    cli::{AdoptMode, AttachMode, DetachArgs, RunArgs, SweepMode},
     datapath::{EventRing, Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
     events::Hub,
@@ -67,9 +67,9 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         unproven: args.sizes.max_unproven,
         fragments: args.sizes.max_fragments,
     };
-    let (mut kernel, policy, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
+    let (mut kernel, policy, logs) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
     kernel.keep_locked(lock);
-    if let Some(log) = log {
+    for log in logs {
         tokio::spawn(pass_on(log));
     }
     if let Some(sweeper) = kernel.start_sweep(args.sweep == SweepMode::Auto)? {
@@ -83,6 +83,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     }
     let mut agent = Agent::new(Box::new(kernel), Box::new(policy), about);
     agent.set(wanted)?;
+    agent.adopt_at_first(args.adopt == AdoptMode::First);
     // Interfaces that were filtered before would be taken for gone as long as none is known.
     let known = loop {
         match links.next().await {

@@ -20,6 +20,7 @@ use super::{Reader, Trouble};
 use crate::{
     compile::Limits,
     error::Result,
+    flows::kernel::KernelFlow,
     netlink::Link,
     plan::{Change, State},
 };
@@ -159,6 +160,9 @@ pub trait Datapath: Send {
     /// The flow tables, to be used beside the agent: a walk through them takes its time.
     fn flow_tables(&self) -> Arc<dyn FlowTables>;
 
+    /// What another filter has tracked here, to be asked beside the agent.
+    fn tracker(&self) -> Arc<dyn Tracker>;
+
     /// Room for assured connections of IPv4.
     fn flow_capacity(&self) -> u32;
 
@@ -236,6 +240,16 @@ pub trait FlowTables: Send + Sync {
 
     /// The clock that flows expire by.
     fn now(&self) -> Ticks;
+}
+
+/// The kernel's own tracker of connections, nf_conntrack.
+pub trait Tracker: Send + Sync {
+    /// Every connection that it has here.
+    ///
+    /// # Errors
+    ///
+    /// It tells nothing, with what helps.
+    fn dump(&self) -> Result<Vec<KernelFlow>>;
 }
 
 /// Sees a page of entries, and says whether to go on.

@@ -15,11 +15,12 @@ use sg_common::{
 
 use super::{
     Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables, PortCounts,
-    Reader, SweptBy, TableFill, Trouble, Visit,
+    Reader, SweptBy, TableFill, Tracker, Trouble, Visit,
 };
 use crate::{
     compile::Limits,
     error::{Error, Result},
+    flows::kernel::KernelFlow,
     netlink::Link,
     plan::{Change, State},
 };
@@ -55,6 +56,8 @@ pub struct Kernel {
     pub counts: BTreeMap<u32, PortCounts>,
     /// The flow tables.
     pub flows: BTreeMap<FlowKey, Flow>,
+    /// What nf_conntrack has.
+    pub tracked: Vec<KernelFlow>,
     /// How many assured connections there is room for; 0 for any number.
     pub flow_room: usize,
     /// The settings.
@@ -160,6 +163,10 @@ impl Datapath for Double {
         Arc::new(self.clone())
     }
 
+    fn tracker(&self) -> Arc<dyn Tracker> {
+        Arc::new(self.clone())
+    }
+
     fn flow_capacity(&self) -> u32 {
         sg_common::layout::capacity::FLOWS4
     }
@@ -244,6 +251,14 @@ impl PolicyTables for Double {
         kernel.calls.dedup();
         kernel.counts.retain(|slot, _| !newcomers.contains(slot));
         Ok(())
+    }
+}
+
+impl Tracker for Double {
+    fn dump(&self) -> Result<Vec<KernelFlow>> {
+        let mut kernel = self.kernel();
+        kernel.calls.push("dump".into());
+        Ok(kernel.tracked.clone())
     }
 }
 

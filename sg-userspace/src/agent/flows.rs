@@ -24,6 +24,7 @@ use crate::{
     model::{Port, PortId, RuleId},
 };
 
+pub(super) use adopt::Adopting;
 pub use adopt::Adoption;
 pub use import::FlowImport;
 pub use reader::FlowReader;

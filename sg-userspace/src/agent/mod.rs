@@ -28,6 +28,7 @@ mod reconcile;
 mod settings;
 mod shared;
 mod stages;
+mod standing;
 mod state;
 mod tell;
 #[cfg(test)]
@@ -42,7 +43,7 @@ use std::{path::PathBuf, sync::Arc};
 use contest::Contests;
 pub use datapath::{
     Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables, PortCounts,
-    SweptBy, TableFill, Visit,
+    SweptBy, TableFill, Tracker, Visit,
 };
 use enforce::{Enforced, Holding, Places, Tables};
 pub use flows::{Adoption, FlowImport, FlowReader, wall_clock};
@@ -54,6 +55,7 @@ use reconcile::Occasion;
 use settings::Operator;
 pub use shared::{Change, Shared, beside};
 use siphasher::sip128::SipHasher24;
+use standing::Standing;
 use trouble::Troubles;
 pub use trouble::{Other, Trouble};
 use work::Due;
@@ -80,6 +82,9 @@ pub struct Agent {
     about: About,
     desired: Desired,
     links: Interfaces,
+    standing: Standing,
+    /// Connections that were taken over from nf_conntrack when the filter came to this node.
+    adopted: u64,
     /// Where ports are whose interfaces have our programs, as of the last time this was asked.
     places: Places,
     enforced: Enforced,
@@ -195,6 +200,8 @@ impl Agent {
             about,
             desired: Desired::default(),
             links: Interfaces::default(),
+            standing: Standing::default(),
+            adopted: 0,
             places: Places::default(),
             enforced: Enforced::default(),
             operator: Operator::default(),
@@ -297,8 +304,8 @@ impl Agent {
         }
     }
 
-    /// Takes note of what happened to interfaces, and closes those that are to be filtered; what else follows
-    /// is due.
+    /// Takes note of what happened to interfaces, and closes those that are to be filtered, unless they stood
+    /// open when the filter came to this node; what else follows is due.
     ///
     /// # Errors
     ///
@@ -308,6 +315,7 @@ impl Agent {
         let (mut changed, mut stirred) = (false, false);
         for event in events {
             stirred |= matches!(event, LinkEvent::Stirred);
+            self.note_standing(&event);
             changed |= self.links.note(event);
         }
         match (changed, stirred) {

@@ -25,7 +25,7 @@ pub enum Occasion {
 
 impl Agent {
     /// Closes; what is to be enforced is due then, and what is to be forgotten after that: an interface is
-    /// never open in between.
+    /// never open in between, unless it was so before (see [`super::standing`]).
     ///
     /// # Errors
     ///
@@ -63,6 +63,9 @@ impl Agent {
 
     fn places_are_due(&mut self, attached: Attached) {
         self.places = self.places(&attached);
+        if self.standing.adopts {
+            self.due.adopt = self.standing_ports().collect();
+        }
         self.due.attached = Some(attached);
         self.due.enforce = true;
     }
@@ -106,7 +109,7 @@ impl Agent {
     /// Attaches to the interface of every port of the inventory, also of those that are closed; and puts
     /// back, and before all others, what somebody has taken off or got before, also where the port has left
     /// the inventory.
-    fn close_interfaces(&mut self, occasion: Occasion) -> Result<Attached> {
+    pub(super) fn close_interfaces(&mut self, occasion: Occasion) -> Result<Attached> {
         use Attachment::{Behind, Gone, InForce, Lost, Moved};
         let look = self.datapath.look()?;
         self.tell_pins(&look);
@@ -119,6 +122,10 @@ impl Agent {
         let lost = self.links.all().filter(|link| is_lost(link));
         let links: BTreeSet<_> = lost.chain(self.wanted_links()).cloned().collect();
         for link in links {
+            if self.stands(&link) {
+                continue;
+            }
+            self.standing.leave(link.ifindex);
             let before = attached.get(&link.ifindex).copied();
             let is = look.modes.get(&link.ifindex).copied();
             let mode = match (&readers, is) {
@@ -189,11 +196,12 @@ impl Agent {
     }
 
     /// Where the open ports are. A port whose interface has no program is not enforced, and so has
-    /// no place.
+    /// no place, unless it is written before it gets one.
     fn places(&self, attached: &Attached) -> Places {
         let is_filtered = |link: &&Link| {
             let there = attached.get(&link.ifindex);
             matches!(there, Some(Attachment::InForce | Attachment::Behind))
+                || self.standing.has(link)
         };
         let links = self.links.all().filter(is_filtered);
         let places = links.flat_map(|link| {

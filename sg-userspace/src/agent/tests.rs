@@ -8,6 +8,7 @@ mod flows;
 mod settings;
 mod settled;
 mod show;
+mod standing;
 mod tally;
 mod transact;
 pub(crate) mod trunk;
@@ -34,16 +35,6 @@ fn state(agent: &Agent, port: &str) -> PortState {
         .find(|view| view.name == port)
         .expect(port)
         .state
-}
-
-#[test]
-fn an_interface_that_is_there_is_closed_before_its_port_is_written() {
-    let (mut agent, kernel) = agent();
-    agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
-    let report = agent.apply(&inventory(json!({}))).unwrap();
-    assert_eq!(kernel.calls(), ["attach 7 tapweb1", "write port at 7"]);
-    assert_eq!((report.ports.enforcing, report.ports.elsewhere), (1, 1));
-    assert!(report.faults.is_empty());
 }
 
 #[test]

@@ -63,6 +63,7 @@ impl Agent {
             restored: self.put_back.filters,
             retaken: self.put_back.places,
             pinned_again: self.put_back.pins,
+            adopted: self.adopted,
             troubles: self.failed(),
             interfaces: self.troubled(),
             ports: self.tally(),

@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -14,11 +14,13 @@ use std::{
 use super::{
     Agent, Attachment,
     enforce::{Enforced, Holding, Places, Tables},
+    flows::Adopting,
 };
 use crate::{
     error::{Error, Result},
     model::{Inventory, PortId, Touched},
     plan::State,
+    view::AdoptedPort,
 };
 
 /// Interfaces that were attached to, and what became of it.
@@ -37,6 +39,8 @@ pub(super) struct Due {
     pub touched: Touched,
     /// It is not known what has changed.
     pub anew: bool,
+    /// The ports whose connections are taken over from nf_conntrack, once they are written.
+    pub adopt: BTreeSet<PortId>,
     /// The interfaces as they were found, if ports may have other places.
     pub attached: Option<Attached>,
 }
@@ -47,6 +51,8 @@ pub struct Work {
     inventory: Arc<Inventory>,
     places: Places,
     due: Due,
+    /// What takes connections over, if that is due.
+    adopting: Option<Adopting>,
 }
 
 /// What became of work.
@@ -56,6 +62,7 @@ pub struct Done {
     enforced: Result<Option<Enforced>>,
     holding: Result<Holding>,
     due: Due,
+    adopted: Result<Vec<AdoptedPort>>,
 }
 
 impl Agent {
@@ -66,11 +73,13 @@ impl Agent {
 
     /// What is due, if anything is and nobody is at work.
     pub fn work(&mut self) -> Option<Work> {
-        if !self.due.enforce && !self.due.judge {
+        if !self.due.enforce && !self.due.judge && self.due.adopt.is_empty() {
             return None;
         }
+        let tables = self.tables.take()?;
         Some(Work {
-            tables: self.tables.take()?,
+            tables,
+            adopting: self.due_adoptions(),
             inventory: self.desired.inventory.clone(),
             places: self.places.clone(),
             due: std::mem::take(&mut self.due),
@@ -102,6 +111,12 @@ impl Agent {
         let attached = done.due.attached;
         let is_about_places = attached.is_some();
         let closed = self.enforced.closed.clone();
+        match done.adopted {
+            Ok(adopted) => self.note_adopted(adopted),
+            Err(error) => {
+                tracing::info!("no connections are taken over from nf_conntrack: {error}")
+            }
+        }
         let changes = match done.enforced {
             Ok(None) => Ok(0),
             Ok(Some(enforced)) => {
@@ -114,6 +129,9 @@ impl Agent {
                 self.note_enforced(Err(error))
             }
         };
+        if let Err(error) = self.enter(changes.is_ok()) {
+            tracing::error!("{error}");
+        }
         if is_about_places || changes.is_err() || closed != self.enforced.closed {
             self.look();
         }
@@ -139,8 +157,7 @@ impl Work {
     pub fn run(mut self) -> Done {
         let tables = &mut self.tables;
         let (inventory, places, due) = (&self.inventory, &self.places, &self.due);
-        // Whoever waits for the tables would wait for ever if they were lost.
-        let enforced = catch_unwind(AssertUnwindSafe(|| {
+        let enforced = caught(|| {
             if due.anew {
                 tables.forget_compiled();
             }
@@ -153,19 +170,29 @@ impl Work {
                     .map(Some),
                 false => Ok(None),
             }
-        }));
-        let enforced = enforced.unwrap_or_else(|_| {
-            let what = "the work was not finished: the standard error says where it stopped";
-            Err(Error::Datapath(what.into()))
         });
         if enforced.is_err() {
             tables.forget();
         }
+        let adopting = self.adopting.filter(|_| enforced.is_ok());
+        let adopted = adopting.map_or(Ok(Vec::new()), |adopting| {
+            let tables = &mut self.tables;
+            caught(|| adopting.run(tables.state()?, &self.inventory, &self.due.adopt))
+        });
         Done {
             enforced,
+            adopted,
             holding: self.tables.holding(),
             tables: self.tables,
             due: self.due,
         }
     }
+}
+
+/// Whoever waits for the tables would wait for ever if they were lost.
+fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let what = "the work was not finished: the standard error says where it stopped";
+        Err(Error::Datapath(what.into()))
+    })
 }

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use sgd::{AttachMode, DetachArgs, RunArgs, Sgd, SgdCommand, SweepMode};
+pub use sgd::{AdoptMode, AttachMode, DetachArgs, RunArgs, Sgd, SgdCommand, SweepMode};
 
 use crate::{
     api::Client,

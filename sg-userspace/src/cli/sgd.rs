@@ -72,6 +72,10 @@ pub struct RunArgs {
     /// Who removes expired connections
     #[arg(long, value_name = "WHO", default_value = "auto")]
     pub sweep: SweepMode,
+    /// Whether the connections that nf_conntrack has tracked are taken over when the filter comes to a node
+    /// that ran without it
+    #[arg(long, value_name = "WHEN", default_value = "first")]
+    pub adopt: AdoptMode,
     /// How much the tables hold.
     #[command(flatten)]
     pub sizes: SizeArgs,
@@ -152,6 +156,15 @@ pub enum AttachMode {
     Tcx,
     /// A qdisc of tc
     Clsact,
+}
+
+/// When the connections of nf_conntrack are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AdoptMode {
+    /// At the first start on a node: of the interfaces that are there and that no filter of ours is on
+    First,
+    /// Not by itself: `sgctl flows adopt` does it
+    Never,
 }
 
 /// Who removes expired connections.

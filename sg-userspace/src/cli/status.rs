@@ -50,6 +50,10 @@ fn text(status: &StatusView) -> String {
             status.retaken,
         ),
         ("times that removed pins were put back", status.pinned_again),
+        (
+            "connections taken over from nf_conntrack at the start",
+            status.adopted,
+        ),
     ];
     for (what, times) in put_back.iter().filter(|(_, times)| *times > 0) {
         text.push_str(&format!("{what}: {times}\n"));

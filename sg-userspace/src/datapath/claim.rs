@@ -81,7 +81,9 @@ fn is_in_force(pins: &Pins) -> Result<bool> {
     if !has_filters(pins)? {
         return Ok(false);
     }
-    // A filter in another namespace cannot be asked for, but it keeps its program.
+    // A filter in another namespace cannot be asked for, but it keeps its program, which then is nobody
+    // else's.
+    pins.remove_programs()?;
     Ok(is_program_loaded(pins))
 }
 

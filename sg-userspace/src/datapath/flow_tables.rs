@@ -24,7 +24,7 @@ use super::error::{Error, Result};
 use super::occupancy::Occupancy;
 use super::removal;
 use super::shares::Slotted;
-use super::sweep;
+use super::stock::Stock;
 use super::tables::{Maps, Raw, room};
 use crate::agent::{Added, FlowTables, TableFill, Visit};
 
@@ -47,10 +47,10 @@ pub struct KernelFlows {
 
 impl KernelFlows {
     /// Takes the maps out of the loaded object.
-    pub fn open(object: &mut Ebpf, others: Arc<[Slotted; 3]>) -> Result<Self> {
+    pub fn open(stock: &mut Stock, others: Arc<[Slotted; 3]>) -> Result<Self> {
         let (v4, v6) = (
-            Table::open(object, name::FLOWS4)?,
-            Table::open(object, name::FLOWS6)?,
+            Table::open(&mut stock.object, name::FLOWS4)?,
+            Table::open(&mut stock.object, name::FLOWS6)?,
         );
         let capacity = [v4.room, v6.room];
         let capacity = capacity.map(|room| u32::try_from(room).unwrap_or(u32::MAX));
@@ -58,9 +58,9 @@ impl KernelFlows {
             v4,
             v6,
             others,
-            occupancy: Occupancy::open(object, capacity)?,
-            adopt: sweep::load(object, ADOPT).map_err(refused(ADOPT))?,
-            dismiss: sweep::load(object, DISMISS).map_err(refused(DISMISS))?,
+            occupancy: Occupancy::open(&mut stock.object, capacity)?,
+            adopt: stock.tc(ADOPT).map_err(refused(ADOPT))?,
+            dismiss: stock.tc(DISMISS).map_err(refused(DISMISS))?,
         })
     }
 

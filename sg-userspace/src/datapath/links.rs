@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aya::Ebpf;
 use sg_common::hook::Hook;
 
 use super::attached::attached;
@@ -13,6 +12,7 @@ use super::order::{self, Place};
 use super::pins::{Pins, Spot, Way};
 use super::place::interface;
 use super::programs::{Programs, Role};
+use super::stock::Stock;
 use super::{clsact, sys, tcx};
 use crate::agent::Trouble;
 
@@ -43,8 +43,8 @@ pub struct Links {
 impl Links {
     /// Loads the programs, and puts them in the place of those that a former process has attached: each
     /// replacement is atomic.
-    pub fn open(pins: Pins, way: Option<Way>, object: Ebpf) -> Result<Links> {
-        let programs = Programs::load(object)?;
+    pub fn open(pins: Pins, way: Option<Way>, stock: Stock) -> Result<Links> {
+        let programs = Programs::load(stock)?;
         let (held, marked) = (pins.held()?, pins.marked()?);
         let mut links = Links {
             away: Away::open(&pins)?,
@@ -58,6 +58,7 @@ impl Links {
             refused: BTreeMap::new(),
         };
         links.replace_all();
+        links.programs.forget_others();
         Ok(links)
     }
 

@@ -32,6 +32,7 @@ mod readers;
 mod removal;
 mod settings_table;
 mod shares;
+mod stock;
 mod sweep;
 mod sys;
 mod tables;
@@ -57,8 +58,11 @@ pub use policy::Policy;
 pub use sweep::Sweeper;
 
 use crate::agent::{
-    Attachment, Datapath, FlowTables, Hooked, Look, Mode, PortCounts, Reader, SweptBy, Trouble,
+    Attachment, Datapath, FlowTables, Hooked, Look, Mode, PortCounts, Reader, SweptBy, Tracker,
+    Trouble,
 };
+use crate::ctnetlink;
+use crate::flows::kernel::KernelFlow;
 use crate::host::Lock;
 use crate::netlink::Link;
 use crate::plan::State;
@@ -71,6 +75,7 @@ use pins::Pins;
 use readers::Owners;
 use settings_table::SettingsTable;
 use shares::Shares;
+use stock::Stock;
 use sweep::Sweeping;
 use tables::Tables;
 
@@ -104,24 +109,19 @@ impl Kernel {
         root: &Path,
         way: Option<Way>,
         sizes: Sizes,
-    ) -> Result<(Kernel, Policy, Option<KernelLog>)> {
+    ) -> Result<(Kernel, Policy, Vec<KernelLog>)> {
         let mut pins = Pins::open(root)?;
-        let mut object = object::load(&pins, sizes)?;
-        let log = match EbpfLogger::init(&mut object) {
-            Ok(log) => Some(log),
-            Err(error) => {
-                tracing::warn!("what the kernel programs log is not shown: {error}");
-                None
-            }
-        };
-        let mut memory = MapMemory::open(&object)?;
-        let sweeping = Sweeping::open(&mut object)?;
-        let settings = Arc::new(SettingsTable::open(&mut object)?);
-        let events = Arc::new(EventTables::open(&mut object, settings.clone())?);
-        let mut tables = Tables::open(&mut object)?;
+        let mut stock = Stock::new(object::load(&pins, sizes)?, &pins);
+        let logs = logs(&mut stock);
+        let sweeping = Sweeping::open(&mut stock)?;
+        let object = &mut stock.object;
+        let mut memory = MapMemory::open(object)?;
+        let settings = Arc::new(SettingsTable::open(object)?);
+        let events = Arc::new(EventTables::open(object, settings.clone())?);
+        let mut tables = Tables::open(object)?;
         claim::claim(&mut tables, &pins)?;
-        let shares = Shares::open(&mut object, sizes)?;
-        let flows = Arc::new(KernelFlows::open(&mut object, shares.slotted())?);
+        let shares = Shares::open(object, sizes)?;
+        let flows = Arc::new(KernelFlows::open(&mut stock, shares.slotted())?);
         // A restart leaves in force what was set; a map that was just made has nothing yet.
         if settings.get()? == Settings::zeroed() {
             settings.set(&Settings::DEFAULT)?;
@@ -129,7 +129,7 @@ impl Kernel {
         for (slot, uuid) in tables.owners()? {
             events.owned(slot, uuid)?;
         }
-        let ring = Some(EventRing::open(&mut object)?);
+        let ring = Some(EventRing::open(&mut stock.object)?);
         let keeper = Keeper::open(root, &pins)?;
         let policy = Policy {
             tables,
@@ -138,7 +138,7 @@ impl Kernel {
             events: events.clone(),
         };
         let tables = Tables::open(&mut pins)?;
-        let links = Links::open(pins, way, object)?;
+        let links = Links::open(pins, way, stock)?;
         memory.find_others();
         let kernel = Kernel {
             tables,
@@ -153,7 +153,7 @@ impl Kernel {
             keeper,
             ring,
         };
-        Ok((kernel, policy, log))
+        Ok((kernel, policy, logs))
     }
 
     /// Keeps the directory of the pins locked, also when somebody has removed it and it is made again.
@@ -208,6 +208,17 @@ impl Kernel {
     }
 }
 
+/// What reads the logs of the programs: of those that are loaded now, and of those of former processes.
+fn logs(stock: &mut Stock) -> Vec<KernelLog> {
+    let former = stock.loggers().into_iter().map(EbpfLogger::init_from_id);
+    let former: Vec<_> = former.collect();
+    let all = [EbpfLogger::init(&mut stock.object)]
+        .into_iter()
+        .chain(former);
+    let told = |error: &_| tracing::warn!("what the kernel programs log is not shown: {error}");
+    all.filter_map(|log| log.inspect_err(told).ok()).collect()
+}
+
 impl Datapath for Kernel {
     fn attach_mode(&self) -> &'static str {
         self.links.way().as_str()
@@ -255,6 +266,10 @@ impl Datapath for Kernel {
         self.flows.clone()
     }
 
+    fn tracker(&self) -> Arc<dyn Tracker> {
+        Arc::new(Conntrack)
+    }
+
     fn flow_capacity(&self) -> u32 {
         self.flows.room()
     }
@@ -290,6 +305,15 @@ impl Datapath for Kernel {
 
     fn now(&self) -> Ticks {
         clock::now()
+    }
+}
+
+/// The kernel's own tracker, asked over netlink.
+struct Conntrack;
+
+impl Tracker for Conntrack {
+    fn dump(&self) -> crate::error::Result<Vec<KernelFlow>> {
+        Ok(ctnetlink::dump()?.flows)
     }
 }
 

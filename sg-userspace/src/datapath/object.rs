@@ -18,7 +18,7 @@ use super::sys;
 use crate::compile::{Limits, Table};
 
 /// The object of `sg-ebpf`, as it was when this program was built; empty if there was none.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SG_EBPF_OBJECT"));
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SG_EBPF_OBJECT"));
 
 /// Entries of the maps whose size the operator sets.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,5 @@
 //! Where maps and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/links/IFINDEX-HOOK` (with `-xdp` or
-//! `-clsact` at the end), and `DIR/v<ABI>/away/LINK-INTERFACE` for links whose interface is in another
+//! `-clsact` at the end), `DIR/v<ABI>/programs/OBJECT/NAME`, and `DIR/v<ABI>/away/LINK-INTERFACE` for links whose interface is in another
 //! namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,9 @@ use super::held::Held;
 
 /// How the name of a pin ends that is to take the place of another.
 const FRESH: &str = "-fresh";
+
+/// The directory of programs.
+const PROGRAMS: &str = "programs";
 
 /// The directory of links whose interfaces are in another namespace.
 const AWAY: &str = "away";
@@ -149,6 +152,22 @@ impl Pins {
     /// Removes every pin of this version, and nothing else: the directory above may be shared with others.
     pub fn remove_all(&self) -> Result<()> {
         fs::remove_dir_all(&self.directory).map_err(Error::directory("remove", &self.directory))
+    }
+
+    /// Where the programs of an object are pinned.
+    pub fn programs(&self, object: u64) -> PathBuf {
+        self.directory.join(PROGRAMS).join(format!("{object:016x}"))
+    }
+
+    /// Removes the pins of all programs: the next start has to load them.
+    pub fn remove_programs(&self) -> Result<()> {
+        let programs = self.directory.join(PROGRAMS);
+        match fs::remove_dir_all(&programs) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::directory("remove", &programs)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn maps(&self) -> PathBuf {

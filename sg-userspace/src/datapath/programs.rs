@@ -1,15 +1,16 @@
 //! The programs of the object that go to interfaces.
 
+use std::collections::BTreeMap;
+
 use aya::maps::{MapData, ProgramArray};
-use aya::programs::{ProgramError, ProgramFd, ProgramInfo, SchedClassifier, Xdp};
-use aya::{Ebpf, programs::Program};
+use aya::programs::{ProgramFd, ProgramInfo, SchedClassifier, Xdp};
 use sg_common::hook::Hook;
 use sg_common::layout::maps::name;
 
 use super::error::{Error, Result};
 use super::pins::Way;
+use super::stock::Stock;
 use super::tables::take;
-use super::verify;
 
 /// The second programs of the filter, by hook, which the first ones call.
 const WHOLE: [&str; 2] = ["whole_from_vm", "whole_to_vm"];
@@ -66,9 +67,10 @@ impl Role {
 
 /// The loaded programs. The kernel gives their numbers to no others.
 pub struct Programs {
-    object: Ebpf,
+    stock: Stock,
+    tc: BTreeMap<&'static str, SchedClassifier>,
     /// Those of XDP, which are loaded when they are wanted first.
-    has_xdp: bool,
+    xdp: BTreeMap<&'static str, Xdp>,
 }
 
 impl Programs {
@@ -77,18 +79,21 @@ impl Programs {
     /// # Errors
     ///
     /// [`Error::Program`]
-    pub fn load(mut object: Ebpf) -> Result<Programs> {
+    pub fn load(mut stock: Stock) -> Result<Programs> {
         let filters = Hook::ALL.map(Role::Filter).map(Role::name);
-        for name in filters
+        let names = filters
             .into_iter()
             .chain(WHOLE)
-            .chain([Role::Closed.name()])
-        {
-            let loaded = load::<SchedClassifier>(&mut object, name, SchedClassifier::load);
-            loaded.map_err(|source| Error::Program { name, source })?;
-        }
-        let has_xdp = false;
-        let mut programs = Programs { object, has_xdp };
+            .chain([Role::Closed.name()]);
+        let load = |name| {
+            let loaded = stock
+                .tc(name)
+                .map_err(|source| Error::Program { name, source });
+            Ok((name, loaded?))
+        };
+        let tc = names.map(load).collect::<Result<_>>()?;
+        let xdp = BTreeMap::new();
+        let mut programs = Programs { stock, tc, xdp };
         programs.join(name::WHOLE, &WHOLE)?;
         Ok(programs)
     }
@@ -99,22 +104,30 @@ impl Programs {
     ///
     /// [`Error::Program`]
     pub fn load_xdp(&mut self) -> Result<()> {
-        if self.has_xdp {
+        if !self.xdp.is_empty() {
             return Ok(());
         }
-        for name in Role::AT_XDP.map(Role::name).into_iter().chain([WHOLE_XDP]) {
-            let loaded = load::<Xdp>(&mut self.object, name, Xdp::load);
-            loaded.map_err(|source| Error::Program { name, source })?;
-        }
-        self.join(name::WHOLE_XDP, &[WHOLE_XDP])?;
-        self.has_xdp = true;
-        Ok(())
+        let names = Role::AT_XDP.map(Role::name).into_iter().chain([WHOLE_XDP]);
+        let load = |name| {
+            let loaded = self
+                .stock
+                .xdp(name)
+                .map_err(|source| Error::Program { name, source });
+            Ok((name, loaded?))
+        };
+        self.xdp = names.map(load).collect::<Result<_>>()?;
+        self.join(name::WHOLE_XDP, &[WHOLE_XDP])
+    }
+
+    /// Removes the pins of other objects' programs.
+    pub fn forget_others(&self) {
+        self.stock.forget_others();
     }
 
     /// Lets first programs find second ones: those that a former process has attached, too, for they are of
     /// the same layout.
     fn join(&mut self, array: &'static str, programs: &[&'static str]) -> Result<()> {
-        let mut array_of_programs: ProgramArray<MapData> = take(&mut self.object, array)?;
+        let mut array_of_programs: ProgramArray<MapData> = take(&mut self.stock.object, array)?;
         for (index, name) in (0..).zip(programs) {
             array_of_programs
                 .set(index, self.fd_of(name)?, 0)
@@ -125,11 +138,8 @@ impl Programs {
 
     /// The filter of a hook, to be attached by aya.
     pub fn filter_mut(&mut self, hook: Hook) -> Result<&mut SchedClassifier> {
-        let name = Role::Filter(hook).name();
-        let program = self.object.program_mut(name).ok_or(Error::NoObject)?;
-        program
-            .try_into()
-            .map_err(|source| Error::Program { name, source })
+        let program = self.tc.get_mut(Role::Filter(hook).name());
+        program.ok_or(Error::NoObject)
     }
 
     /// What is to hang at links.
@@ -140,7 +150,11 @@ impl Programs {
     /// What the kernel says of a program.
     pub fn info(&self, role: Role) -> Result<ProgramInfo> {
         let name = role.name();
-        let info = self.program(name)?.info();
+        let info = match (self.tc.get(name), self.xdp.get(name)) {
+            (Some(program), _) => program.info(),
+            (None, Some(program)) => program.info(),
+            (None, None) => return Err(Error::NoObject),
+        };
         info.map_err(|source| Error::Program { name, source })
     }
 
@@ -150,26 +164,11 @@ impl Programs {
     }
 
     fn fd_of(&self, name: &'static str) -> Result<&ProgramFd> {
-        let fd = self.program(name)?.fd();
+        let fd = match (self.tc.get(name), self.xdp.get(name)) {
+            (Some(program), _) => program.fd(),
+            (None, Some(program)) => program.fd(),
+            (None, None) => return Err(Error::NoObject),
+        };
         fd.map_err(|source| Error::Program { name, source })
     }
-
-    fn program(&self, name: &str) -> Result<&Program> {
-        self.object.program(name).ok_or(Error::NoObject)
-    }
-}
-
-fn load<'a, P: 'a>(
-    object: &'a mut Ebpf,
-    name: &str,
-    load: impl Fn(&mut P) -> std::result::Result<(), ProgramError>,
-) -> std::result::Result<(), ProgramError>
-where
-    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
-{
-    let Some(program) = object.program_mut(name) else {
-        return Err(ProgramError::NotLoaded);
-    };
-    let program: &mut P = program.try_into()?;
-    verify::asked_again(|| load(program))
 }

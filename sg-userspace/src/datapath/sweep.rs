@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use aya::Ebpf;
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{TestRun, TestRunOptions};
 
 use super::error::{Error, Result};
-use super::verify;
+use super::stock::Stock;
 
 /// The program that starts the timer, and the one that takes a step.
 const START: &str = "sweep_start";
@@ -26,11 +25,13 @@ pub struct Sweeping {
 
 impl Sweeping {
     /// Loads the programs.
-    pub fn open(object: &mut Ebpf) -> Result<Self> {
-        let start = load(object, START).map_err(|source| {
+    pub fn open(stock: &mut Stock) -> Result<Self> {
+        let start = stock.tc(START).map_err(|source| {
             tracing::debug!("no timer for the sweep: {source}");
         });
-        let step = load(object, STEP).map_err(|source| Error::Program { name: STEP, source })?;
+        let step = stock
+            .tc(STEP)
+            .map_err(|source| Error::Program { name: STEP, source })?;
         Ok(Sweeping {
             start: start.ok(),
             step,
@@ -76,17 +77,6 @@ impl Sweeper {
             }
         }
     }
-}
-
-/// Loads a program, to be run by this process.
-pub(super) fn load(
-    object: &mut Ebpf,
-    name: &str,
-) -> std::result::Result<SchedClassifier, ProgramError> {
-    let program = object.program_mut(name).ok_or(ProgramError::NotLoaded)?;
-    let program: &mut SchedClassifier = program.try_into()?;
-    verify::load(program)?;
-    again(program, name)
 }
 
 /// The program once more, to keep.

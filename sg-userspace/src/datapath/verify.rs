@@ -2,18 +2,13 @@
 
 use std::io;
 
-use aya::programs::{ProgramError, SchedClassifier};
+use aya::programs::ProgramError;
 
 /// How often an interrupted verifier is asked again, as often as libbpf does.
 const ATTEMPTS: u32 = 5;
 
 /// Loads a program. The verifier gives up with `EAGAIN` when a signal comes for the thread
 /// (`kernel/bpf/verifier.c`, `do_check`): that says nothing of the program, so it is asked again.
-pub fn load(program: &mut SchedClassifier) -> Result<(), ProgramError> {
-    asked_again(|| program.load())
-}
-
-/// As [`load`], for a program of whatever type.
 pub fn asked_again(mut load: impl FnMut() -> Result<(), ProgramError>) -> Result<(), ProgramError> {
     for _ in 1..ATTEMPTS {
         match load() {

@@ -55,6 +55,9 @@ pub struct StatusView {
     /// How many times pins were put back that somebody else had removed.
     #[serde(default)]
     pub pinned_again: u64,
+    /// How many connections were taken over from nf_conntrack when the filter came to the node.
+    #[serde(default)]
+    pub adopted: u64,
     /// What is not as it should be with the node and is tried again, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub troubles: Vec<String>,

@@ -1,16 +1,22 @@
 //! Taking over the connections of a port from the kernel's own tracker.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::FlowImport;
+use sg_common::layout::settings::Settings;
+
+use super::{FlowImport, wall_clock};
 use crate::{
-    agent::{Agent, FlowTables, lookup},
+    agent::{Agent, FlowTables, Tracker, lookup},
     error::{Error, Result},
     flows::{
         FlowDocument, Gate,
         kernel::{AtEnd, KernelFlows, Zone, zone_of, zones},
     },
-    model::{PortId, Security},
+    model::{Inventory, PortId, Security},
+    plan::State,
     view::{AdoptedPort, ImportReport, StrangeFlow},
 };
 
@@ -22,7 +28,29 @@ pub struct Adoption {
     name: String,
 }
 
+/// Takes over the connections of ports that have just been written, beside the agent.
+pub struct Adopting {
+    settings: Settings,
+    tables: Arc<dyn FlowTables>,
+    tracker: Arc<dyn Tracker>,
+}
+
 impl Agent {
+    /// What takes over the connections of ports, if that is due.
+    pub(in crate::agent) fn due_adoptions(&self) -> Option<Adopting> {
+        if self.due.adopt.is_empty() {
+            return None;
+        }
+        let settings = self.datapath.settings();
+        let settings =
+            settings.inspect_err(|error| tracing::warn!("no connections are taken over: {error}"));
+        Some(Adopting {
+            settings: settings.ok()?,
+            tables: self.datapath.flow_tables(),
+            tracker: self.datapath.tracker(),
+        })
+    }
+
     /// The ports whose connections another filter may have tracked here: those that are filtered and have an
     /// interface.
     pub fn adopters(&self) -> Vec<String> {
@@ -61,6 +89,40 @@ impl Agent {
             port,
             name,
         })
+    }
+}
+
+impl Adopting {
+    /// Takes over what the kernel has of these ports now, as the tables judge it.
+    ///
+    /// # Errors
+    ///
+    /// The kernel tells nothing, or the tables are not to be written.
+    pub fn run(
+        &self,
+        state: &State,
+        inventory: &Inventory,
+        ports: &BTreeSet<PortId>,
+    ) -> Result<Vec<AdoptedPort>> {
+        let read_at = wall_clock();
+        let kernel = KernelFlows::new(self.tracker.dump()?);
+        let entries = state.ports.values().filter_map(|entry| {
+            let id = PortId(uuid::Uuid::from_bytes(entry.uuid));
+            Some((
+                entry,
+                inventory.ports.get(&id).filter(|_| ports.contains(&id))?,
+            ))
+        });
+        let adopted = entries.map(|(entry, port)| {
+            let adoption = Adoption {
+                tables: self.tables.clone(),
+                gate: Gate::new(state, entry, &self.settings),
+                port: port.id,
+                name: port.name.clone(),
+            };
+            adoption.run(&kernel, None, read_at)
+        });
+        adopted.collect()
     }
 }
 

@@ -22,7 +22,7 @@ fn node() -> (Agent, double::Double) {
 }
 
 /// A TCP connection of WEB1's port 80 in a zone, with the client's port, which tells it from others.
-fn tracked(zone: u16, client_port: u16) -> KernelFlow {
+pub(super) fn tracked(zone: u16, client_port: u16) -> KernelFlow {
     let [server, client] = ["10.0.0.5", "198.51.100.7"].map(|address| address.parse().unwrap());
     let tuple = |source, destination, numbers| Tuple {
         source,

@@ -65,7 +65,7 @@ fn a_port_that_is_told_is_enforced_when_it_is_answered() {
     let (mut agent, kernel) = writer();
     assert!(kernel.calls().is_empty());
     let report = tell(&mut agent, site()).unwrap();
-    assert_eq!(kernel.calls(), ["attach 7 tapweb1", "write port at 7"]);
+    assert_eq!(kernel.calls(), ["write port at 7", "attach 7 tapweb1"]);
     let outcome = &report.ports[&WEB1.parse().unwrap()];
     assert_eq!((outcome.state, &outcome.why), (PortState::Enforcing, &None));
     assert_eq!((report.revision, report.faults.len()), (1, 0));

@@ -1,0 +1,171 @@
+//! The object's programs. What a former process has loaded of the same object is pinned, and is used as it is:
+//! the verifier takes seconds for all of them, and has seen them.
+//!
+//! They are pinned as `DIR/v<ABI>/programs/<digest of the object>/NAME`, so that another object's are never
+//! taken for ours.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::Hasher;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use aya::Ebpf;
+use aya::maps::MapInfo;
+use aya::programs::{Program, ProgramType};
+use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, Xdp};
+use aya_obj::programs::XdpAttachType;
+use sg_common::layout::maps::LAYOUTS;
+use siphasher::sip::SipHasher24;
+
+use super::held::Held;
+use super::pins::Pins;
+use super::{object, verify};
+
+/// The loaded object with its maps, and what is pinned of its programs.
+pub struct Stock {
+    /// The object; of its programs only those are loaded that were not pinned.
+    pub object: Ebpf,
+    directory: PathBuf,
+    /// The numbers of the maps that are pinned, by name.
+    maps: BTreeMap<&'static str, u32>,
+}
+
+/// The ring that a program logs to (`aya-log`).
+const LOG: &str = "AYA_LOGS";
+
+impl Stock {
+    /// Of a loaded object, all whose maps are pinned.
+    pub fn new(object: Ebpf, pins: &Pins) -> Self {
+        let number = |name| Some((name, MapInfo::from_pin(pins.map(name)).ok()?.id()));
+        Self {
+            object,
+            directory: pins.programs(digest()),
+            maps: LAYOUTS
+                .iter()
+                .filter_map(|layout| number(layout.name))
+                .collect(),
+        }
+    }
+
+    /// A program of tc.
+    ///
+    /// # Errors
+    ///
+    /// What the verifier says.
+    pub fn tc(&mut self, name: &'static str) -> Result<SchedClassifier, ProgramError> {
+        if self.has(name, ProgramType::SchedClassifier) {
+            return SchedClassifier::from_pin(self.pin(name));
+        }
+        let program: &mut SchedClassifier = self.of_object(name)?.try_into()?;
+        verify::asked_again(|| program.load())?;
+        let again = SchedClassifier::from_program_info(program.info()?, name.into())?;
+        self.keep(name, &again.info()?);
+        Ok(again)
+    }
+
+    /// A program of XDP.
+    ///
+    /// # Errors
+    ///
+    /// What the verifier says.
+    pub fn xdp(&mut self, name: &'static str) -> Result<Xdp, ProgramError> {
+        const INTERFACE: XdpAttachType = XdpAttachType::Interface;
+        if self.has(name, ProgramType::Xdp) {
+            return Xdp::from_pin(self.pin(name), INTERFACE);
+        }
+        let program: &mut Xdp = self.of_object(name)?.try_into()?;
+        verify::asked_again(|| program.load())?;
+        let again = Xdp::from_program_info(program.info()?, name.into(), INTERFACE)?;
+        self.keep(name, &again.info()?);
+        Ok(again)
+    }
+
+    /// One program of each former process that goes on logging to a ring of its own.
+    pub fn loggers(&self) -> Vec<u32> {
+        let pins = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let programs = pins.filter_map(|pin| ProgramInfo::from_pin(pin.path()).ok());
+        let rings: BTreeMap<u32, u32> = programs
+            .filter_map(|program| Some((ring(&program)?, program.id())))
+            .collect();
+        rings.into_values().collect()
+    }
+
+    /// Removes the pins of other objects' programs; those that hang on interfaces go on.
+    pub fn forget_others(&self) {
+        let Some(all) = self.directory.parent() else {
+            return;
+        };
+        for other in fs::read_dir(all).into_iter().flatten().flatten() {
+            if other.path() != self.directory
+                && let Err(error) = fs::remove_dir_all(other.path())
+            {
+                tracing::debug!("cannot remove {}: {error}", other.path().display());
+            }
+        }
+    }
+
+    /// Whether a program of this name is pinned that works on the maps that are.
+    fn has(&self, name: &str, kind: ProgramType) -> bool {
+        let Ok(program) = ProgramInfo::from_pin(self.pin(name)) else {
+            return false;
+        };
+        let maps = program.map_ids().ok().flatten();
+        let are_ours = |maps: Vec<u32>| maps.into_iter().all(|id| self.is_ours(id));
+        let is_it = program.name_as_str() == Some(shortened(name));
+        is_it && program.program_type() == kind.into() && maps.is_some_and(are_ours)
+    }
+
+    /// Whether a map is pinned, or none that is.
+    fn is_ours(&self, id: u32) -> bool {
+        let info = MapInfo::from_id(id).ok();
+        let name = info.as_ref().and_then(|info| info.name_as_str());
+        name.is_some_and(|name| self.maps.get(name).is_none_or(|pinned| *pinned == id))
+    }
+
+    fn of_object(&mut self, name: &str) -> Result<&mut Program, ProgramError> {
+        self.object.program_mut(name).ok_or(ProgramError::NotLoaded)
+    }
+
+    /// Pins a program for the next process, which can do without.
+    fn keep(&self, name: &str, program: &ProgramInfo) {
+        let pinned = || -> Result<(), Box<dyn std::error::Error>> {
+            fs::create_dir_all(&self.directory)?;
+            let program = program.fd()?.as_fd().try_clone_to_owned()?;
+            Held::new(self.pin(name), program).pin()?;
+            Ok(())
+        };
+        if let Err(error) = pinned() {
+            tracing::debug!(
+                "the program {name} is not pinned, and loaded again at the next start: {error}"
+            );
+        }
+    }
+
+    fn pin(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+/// What tells objects apart: their bytes, and the version of what loads them.
+fn digest() -> u64 {
+    let mut hasher = SipHasher24::new();
+    hasher.write(object::OBJECT);
+    hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
+    hasher.finish()
+}
+
+/// The ring that a program logs to.
+fn ring(program: &ProgramInfo) -> Option<u32> {
+    let maps = program.map_ids().ok().flatten()?;
+    let is_ring = |id: &u32| MapInfo::from_id(*id).is_ok_and(|map| map.name_as_str() == Some(LOG));
+    maps.into_iter().find(is_ring)
+}
+
+/// A name as the kernel keeps it (`BPF_OBJ_NAME_LEN`).
+fn shortened(name: &str) -> &str {
+    &name[..name.len().min(15)]
+}
