@@ -67,9 +67,9 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         unproven: args.sizes.max_unproven,
         fragments: args.sizes.max_fragments,
     };
-    let (mut kernel, policy, logs) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
+    let (mut kernel, policy, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
     kernel.keep_locked(lock);
-    for log in logs {
+    if let Some(log) = log {
         tokio::spawn(pass_on(log));
     }
     if let Some(sweeper) = kernel.start_sweep(args.sweep == SweepMode::Auto)? {

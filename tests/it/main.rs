@@ -12,6 +12,7 @@ mod explain;
 mod flows;
 mod foreign_text;
 mod frames;
+mod gaps;
 mod harness;
 mod hosts;
 mod lane;

@@ -112,8 +112,11 @@ fn a_filter_that_has_lost_its_second_program_lets_nothing_new_pass_until_the_nex
     site_.node.kill();
     assert_eq!(site_.ask(80), Outcome::Answered, "no process is needed");
 
-    // The kernel empties an array of programs that neither a pin nor a process holds.
+    // The kernel empties an array of programs that neither a pin nor a process holds, when it has the time
+    // (`prog_array_map_clear_deferred` of `kernel/bpf/arraymap.c`).
     fs::remove_file(site_.node.map(name::WHOLE)).unwrap();
+    let is_empty = (0..50).any(|_| site_.ask(80) == Outcome::Silence);
+    assert!(is_empty, "still permitted by the second program");
     assert_eq!(site_.ask(80), Outcome::Silence);
 
     site_.node.start_again();

@@ -1,29 +1,14 @@
 //! A node of Neutron's hybrid iptables driver is switched to this filter in place, and back, under traffic.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recv, sendto,
-    setsockopt, socket, sockopt::ReceiveTimeout,
-};
-use nix::sys::time::{TimeVal, TimeValLike};
 use sg_tests::hybrid::{self, Chains, Fabric};
 use sg_tests::inventory::{Inventory, Port, group, port};
-use sg_tests::netns::Netns;
 use sg_tests::node::Node;
+use sg_tests::streams::{Ends, Pair, Pinger, SILENCE, Traffic, datagram, datagrams};
 use sg_tests::vm::Vm;
-
-/// Longer than any retransmission of a few lost segments.
-const PATIENCE: Duration = Duration::from_secs(8);
-/// Long enough for what passes to have come.
-const SILENCE: Duration = Duration::from_millis(400);
-/// How often each stream sends.
-const BEAT: Duration = Duration::from_millis(5);
 
 const FABRIC: &str = "10.0.0.1";
 /// Where nothing may come through.
@@ -67,189 +52,6 @@ fn chains<'a>(web: &'a Port, database: &'a Port) -> [Chains<'a>; 2] {
             egress: &[],
         },
     ]
-}
-
-/// Both ends of an open TCP connection.
-struct Pair {
-    client: TcpStream,
-    server: TcpStream,
-}
-
-impl Pair {
-    fn open(client: &Netns, server: &Netns, address: &str) -> Self {
-        let address: SocketAddr = address.parse().unwrap();
-        let listener = server.run(|| TcpListener::bind(address)).unwrap();
-        let client = client.run(|| TcpStream::connect_timeout(&address, PATIENCE));
-        let client = client.unwrap_or_else(|e| panic!("{address}: {e}"));
-        let (server, _) = listener.accept().unwrap();
-        for end in [&client, &server] {
-            end.set_nodelay(true).unwrap();
-            end.set_read_timeout(Some(PATIENCE)).unwrap();
-        }
-        let mut pair = Self { client, server };
-        pair.client_first("the opening");
-        pair.server_first("the opening");
-        pair
-    }
-
-    #[track_caller]
-    fn client_first(&mut self, when: &str) {
-        say(&mut self.client, &mut self.server).unwrap_or_else(|e| panic!("{when}: {e}"));
-    }
-
-    #[track_caller]
-    fn server_first(&mut self, when: &str) {
-        say(&mut self.server, &mut self.client).unwrap_or_else(|e| panic!("{when}: {e}"));
-    }
-
-    /// Whether what the server says does not get to its client.
-    fn is_cut(&mut self) -> bool {
-        self.client.set_read_timeout(Some(SILENCE)).unwrap();
-        say(&mut self.server, &mut self.client).is_err()
-    }
-}
-
-/// One end speaks, and the other hears it.
-fn say(from: &mut TcpStream, to: &mut TcpStream) -> io::Result<()> {
-    from.write_all(b"hello")?;
-    to.read_exact(&mut [0; 5])
-}
-
-fn datagrams(netns: &Netns, address: &str) -> UdpSocket {
-    let bound = netns.run(|| UdpSocket::bind(address));
-    let bound = bound.unwrap_or_else(|e| panic!("{address}: {e}"));
-    bound.set_read_timeout(Some(SILENCE)).unwrap();
-    bound
-}
-
-/// One end sends a datagram, and the other gets it.
-#[track_caller]
-fn datagram(from: &UdpSocket, to: &UdpSocket) {
-    from.send_to(b"hello", to.local_addr().unwrap()).unwrap();
-    to.recv(&mut [0; 16]).expect("the datagram has come");
-}
-
-/// A socket that pings.
-struct Pinger(OwnedFd);
-
-impl Pinger {
-    fn new(netns: &Netns) -> Self {
-        netns.set("ipv4/ping_group_range", "0 0");
-        let (family, kind) = (AddressFamily::Inet, SockType::Datagram);
-        let open = || socket(family, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::Icmp);
-        let pinger = netns.run(open).unwrap();
-        let timeout = TimeVal::milliseconds(SILENCE.as_millis() as i64);
-        setsockopt(&pinger, ReceiveTimeout, &timeout).unwrap();
-        Self(pinger)
-    }
-
-    /// Whether an echo is answered.
-    fn ping(&self, [a, b, c, d]: [u8; 4]) -> bool {
-        let echo = [8, 0, 0, 0, 0, 0, 0, 1];
-        let (socket, to) = (self.0.as_raw_fd(), SockaddrIn::new(a, b, c, d, 0));
-        sendto(socket, &echo, &to, MsgFlags::empty()).unwrap();
-        matches!(recv(socket, &mut [0; 64], MsgFlags::empty()), Ok(8))
-    }
-}
-
-/// What goes on all the time, and what came of it.
-#[derive(Default)]
-struct Traffic {
-    ended: AtomicBool,
-    /// Exchanges over TCP and over UDP, and pings.
-    answered: [AtomicU64; 3],
-    lost: [AtomicU64; 3],
-    /// The longest that TCP has waited for an answer, in milliseconds.
-    longest: AtomicU64,
-    /// Datagrams that no filter permits.
-    sent: AtomicU64,
-    passed: AtomicU64,
-}
-
-impl Traffic {
-    fn goes_on(&self) -> bool {
-        thread::sleep(BEAT);
-        !self.ended.load(Relaxed)
-    }
-
-    fn note(&self, kind: usize, answered: bool) {
-        let of = if answered { &self.answered } else { &self.lost };
-        of[kind].fetch_add(1, Relaxed);
-    }
-
-    /// A client that never rests.
-    fn busy(&self, mut pair: Pair) {
-        while self.goes_on() {
-            let begun = Instant::now();
-            pair.client_first("a busy client");
-            pair.server_first("a busy server");
-            self.note(0, true);
-            self.longest
-                .fetch_max(begun.elapsed().as_millis() as u64, Relaxed);
-        }
-    }
-
-    /// A VM that asks a server.
-    fn asks(&self, vm: &UdpSocket, server: &UdpSocket) {
-        let to = server.local_addr().unwrap();
-        while self.goes_on() {
-            vm.send_to(b"ask", to).unwrap();
-            let answered = server
-                .recv_from(&mut [0; 16])
-                .and_then(|(_, from)| server.send_to(b"answer", from))
-                .and_then(|_| vm.recv(&mut [0; 16]));
-            self.note(1, answered.is_ok());
-        }
-    }
-
-    fn pings(&self, pinger: &Pinger) {
-        while self.goes_on() {
-            self.note(2, pinger.ping([10, 0, 0, 5]));
-        }
-    }
-
-    /// Sends what is refused, each way, and counts what comes.
-    fn refused(&self, ways: [(&UdpSocket, &UdpSocket); 2]) {
-        for (_, to) in ways {
-            to.set_nonblocking(true).unwrap();
-        }
-        while self.goes_on() {
-            for (from, to) in ways {
-                from.send_to(b"let me in", to.local_addr().unwrap())
-                    .unwrap();
-                self.sent.fetch_add(1, Relaxed);
-                while to.recv(&mut [0; 16]).is_ok() {
-                    self.passed.fetch_add(1, Relaxed);
-                }
-            }
-        }
-    }
-
-    /// Waits until all has been answered again, and then many times without a loss.
-    #[track_caller]
-    fn flows(&self, when: &str) {
-        // What was lost before is known to be by then.
-        self.answers(1, when);
-        let lost = || self.lost.each_ref().map(|count| count.load(Relaxed));
-        let before = lost();
-        self.answers(10, when);
-        assert_eq!(before, lost(), "{when}: lost");
-    }
-
-    /// Waits until each of them has been answered so many times more.
-    #[track_caller]
-    fn answers(&self, times: u64, when: &str) {
-        let answered = || self.answered.each_ref().map(|count| count.load(Relaxed));
-        let (before, deadline) = (answered(), Instant::now() + PATIENCE);
-        while answered()
-            .iter()
-            .zip(before)
-            .any(|(now, before)| *now < before + times)
-        {
-            assert!(Instant::now() < deadline, "{when}: {:?}", answered());
-            thread::sleep(BEAT);
-        }
-    }
 }
 
 #[test]
@@ -306,7 +108,10 @@ fn a_node_is_switched_and_back_and_no_connection_notices() {
         datagrams(outside, "10.0.0.1:53"),
         datagrams(inside, "10.0.0.5:5000"),
     );
-    let (idle, pinger) = (datagrams(inside, "10.0.0.5:5001"), Pinger::new(outside));
+    let (idle, pinger) = (
+        datagrams(inside, "10.0.0.5:5001"),
+        Pinger::new(outside, SILENCE),
+    );
     let (other, resolver_) = (datagrams(inside, "10.0.0.5:5002"), &resolver);
     for quiet in [&idle, &other] {
         datagram(quiet, resolver_);
@@ -320,7 +125,7 @@ fn a_node_is_switched_and_back_and_no_connection_notices() {
         let forbidden = [&forbidden[0], &forbidden[1]].map(|(from, to)| (from, to));
         scope.spawn(move || traffic.busy(busy));
         scope.spawn(|| traffic.asks(&asker, &resolver));
-        scope.spawn(|| traffic.pings(&pinger));
+        scope.spawn(|| traffic.pings(&pinger, [10, 0, 0, 5]));
         scope.spawn(move || traffic.refused(forbidden));
         traffic.flows("under iptables");
 
@@ -391,13 +196,4 @@ fn a_node_is_switched_and_back_and_no_connection_notices() {
     );
     assert!(count(&traffic.sent) > 100);
     assert_eq!(count(&traffic.passed), 0, "what is refused has passed");
-}
-
-/// Ends the traffic, also if the test fails: its threads are waited for.
-struct Ends<'a>(&'a Traffic);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.ended.store(true, Relaxed);
-    }
 }

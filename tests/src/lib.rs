@@ -27,6 +27,7 @@ pub mod ovs;
 pub mod packet;
 pub mod parity;
 pub mod pinned;
+pub mod streams;
 pub mod tap;
 pub mod testrun;
 pub mod traffic;

@@ -88,6 +88,11 @@ impl Node {
         self
     }
 
+    /// From the next start on the programs of another build are run, or those of this one again.
+    pub fn change_programs(&mut self, directory: Option<&Path>) {
+        self.programs = directory.map(Path::to_owned);
+    }
+
     /// The same, but its daemon is run by this command, which changes what it may and becomes it.
     #[must_use]
     pub fn with_prefix(mut self, command: &[&str]) -> Self {
@@ -153,7 +158,12 @@ impl Node {
         self.run(command);
     }
 
-    fn run(&mut self, mut command: Command) {
+    fn run(&mut self, command: Command) {
+        self.spawn(command);
+        self.wait_until_ready();
+    }
+
+    fn spawn(&mut self, mut command: Command) {
         let log = self.log_path();
         let log = File::create(&log).unwrap_or_else(|e| panic!("cannot create {log:?}: {e}"));
         let stdout = log
@@ -161,7 +171,12 @@ impl Node {
             .unwrap_or_else(|e| panic!("cannot share the log: {e}"));
         command.stdout(stdout).stderr(log);
         self.daemon = Some(Daemon::start(&self.netns, command));
-        self.wait_until_ready();
+    }
+
+    /// Starts the daemon with the inventory that is there, and does not wait for it.
+    pub fn begin(&mut self) {
+        let command = self.run_command(&[]);
+        self.spawn(command);
     }
 
     /// Starts a daemon that is told by transactions; returns when it answers.
@@ -354,7 +369,8 @@ impl Node {
         self.sgd_command("detach")
     }
 
-    fn wait_until_ready(&mut self) {
+    /// Waits until the daemon answers.
+    pub fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while ![0, LEAKY].contains(&self.sgctl("status").code) {
             let daemon = self.daemon.as_mut();

@@ -13,6 +13,7 @@ use crate::layout::settings::Settings;
 use crate::layout::share::Share;
 use crate::layout::shared::shared;
 use crate::layout::sweep::{Room, Sweep};
+use crate::scratch::Run;
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
@@ -55,6 +56,11 @@ pub mod name {
     pub const EVENTS: &str = "events";
     pub const WHOLE: &str = "whole";
     pub const WHOLE_XDP: &str = "whole_xdp";
+    pub const SCRATCH: &str = "scratch";
+    pub const OUTER: &str = "outer";
+    pub const LOGGED: &str = "logged";
+    /// `aya-log`'s own name for it.
+    pub const LOG: &str = "AYA_LOGS";
 }
 
 /// What a pinned map must look like to be used.
@@ -83,8 +89,9 @@ pub const INNER: [Layout; 3] = [
     of::<FragmentKey, FragmentValue>(name::FRAGMENTS),
 ];
 
-/// The layouts of all pinned maps.
-pub const LAYOUTS: [Layout; 31] = {
+/// The layouts of all pinned maps: all there are, because programs of several processes work together, and what
+/// one leaves for the next is to be found where that looks.
+pub const LAYOUTS: [Layout; 35] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn trie<K, V>(name: &'static str) -> Layout {
@@ -125,6 +132,10 @@ pub const LAYOUTS: [Layout; 31] = {
         of::<(), ()>(name::EVENTS),
         of::<u32, u32>(name::WHOLE),
         of::<u32, u32>(name::WHOLE_XDP),
+        of::<u32, Run>(name::SCRATCH),
+        of::<u32, [u32; 2]>(name::OUTER),
+        of::<u32, u32>(name::LOGGED),
+        of::<(), ()>(name::LOG),
     ]
 };
 

@@ -109,10 +109,16 @@ impl Kernel {
         root: &Path,
         way: Option<Way>,
         sizes: Sizes,
-    ) -> Result<(Kernel, Policy, Vec<KernelLog>)> {
+    ) -> Result<(Kernel, Policy, Option<KernelLog>)> {
         let mut pins = Pins::open(root)?;
         let mut stock = Stock::new(object::load(&pins, sizes)?, &pins);
-        let logs = logs(&mut stock);
+        let log = match EbpfLogger::init(&mut stock.object) {
+            Ok(log) => Some(log),
+            Err(error) => {
+                tracing::warn!("what the kernel programs log is not shown: {error}");
+                None
+            }
+        };
         let sweeping = Sweeping::open(&mut stock)?;
         let object = &mut stock.object;
         let mut memory = MapMemory::open(object)?;
@@ -153,7 +159,7 @@ impl Kernel {
             keeper,
             ring,
         };
-        Ok((kernel, policy, logs))
+        Ok((kernel, policy, log))
     }
 
     /// Keeps the directory of the pins locked, also when somebody has removed it and it is made again.
@@ -206,17 +212,6 @@ impl Kernel {
         let _ = std::fs::remove_dir(root);
         Ok(())
     }
-}
-
-/// What reads the logs of the programs: of those that are loaded now, and of those of former processes.
-fn logs(stock: &mut Stock) -> Vec<KernelLog> {
-    let former = stock.loggers().into_iter().map(EbpfLogger::init_from_id);
-    let former: Vec<_> = former.collect();
-    let all = [EbpfLogger::init(&mut stock.object)]
-        .into_iter()
-        .chain(former);
-    let told = |error: &_| tracing::warn!("what the kernel programs log is not shown: {error}");
-    all.filter_map(|log| log.inspect_err(told).ok()).collect()
 }
 
 impl Datapath for Kernel {

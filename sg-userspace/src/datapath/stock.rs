@@ -31,9 +31,6 @@ pub struct Stock {
     maps: BTreeMap<&'static str, u32>,
 }
 
-/// The ring that a program logs to (`aya-log`).
-const LOG: &str = "AYA_LOGS";
-
 impl Stock {
     /// Of a loaded object, all whose maps are pinned.
     pub fn new(object: Ebpf, pins: &Pins) -> Self {
@@ -79,19 +76,6 @@ impl Stock {
         let again = Xdp::from_program_info(program.info()?, name.into(), INTERFACE)?;
         self.keep(name, &again.info()?);
         Ok(again)
-    }
-
-    /// One program of each former process that goes on logging to a ring of its own.
-    pub fn loggers(&self) -> Vec<u32> {
-        let pins = fs::read_dir(&self.directory)
-            .into_iter()
-            .flatten()
-            .flatten();
-        let programs = pins.filter_map(|pin| ProgramInfo::from_pin(pin.path()).ok());
-        let rings: BTreeMap<u32, u32> = programs
-            .filter_map(|program| Some((ring(&program)?, program.id())))
-            .collect();
-        rings.into_values().collect()
     }
 
     /// Removes the pins of other objects' programs; those that hang on interfaces go on.
@@ -156,13 +140,6 @@ fn digest() -> u64 {
     hasher.write(object::OBJECT);
     hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.finish()
-}
-
-/// The ring that a program logs to.
-fn ring(program: &ProgramInfo) -> Option<u32> {
-    let maps = program.map_ids().ok().flatten()?;
-    let is_ring = |id: &u32| MapInfo::from_id(*id).is_ok_and(|map| map.name_as_str() == Some(LOG));
-    maps.into_iter().find(is_ring)
 }
 
 /// A name as the kernel keeps it (`BPF_OBJ_NAME_LEN`).

@@ -45,7 +45,7 @@ pub struct World {
     // In the order of dropping.
     kernel: Kernel,
     policy: Policy,
-    log: KernelLog,
+    log: Option<KernelLog>,
     /// By hook, in the order in which they are asked.
     programs: [Vec<Program>; 2],
     mode: Mode,
@@ -106,7 +106,7 @@ impl World {
             flows,
             ..Sizes::default()
         };
-        let (mut kernel, policy, logs) = Kernel::open(bpffs.path(), None, sizes)
+        let (mut kernel, policy, log) = Kernel::open(bpffs.path(), None, sizes)
             .unwrap_or_else(|e| panic!("cannot open the kernel side: {e}"));
         // A new map holds none; the daemon sets them as well.
         let set = kernel.set_settings(&Settings::DEFAULT);
@@ -117,10 +117,7 @@ impl World {
         Self {
             kernel,
             policy,
-            log: logs
-                .into_iter()
-                .next()
-                .expect("the ring of the kernel's log"),
+            log,
             programs,
             mode,
             stored: Stored::open(bpffs.path()),
@@ -157,7 +154,8 @@ impl World {
 
     /// What the programs log.
     pub fn log(&mut self) -> &mut KernelLog {
-        &mut self.log
+        let log = self.log.as_mut();
+        log.unwrap_or_else(|| panic!("the ring of the kernel's log was not opened"))
     }
 
     /// Sends a frame through the kernel's programs at a hook, in the namespace that this thread is in.

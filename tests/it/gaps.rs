@@ -1,0 +1,330 @@
+//! Whatever is done to the daemon: nothing of what is permitted is lost, and nothing of what is refused passes.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use sg_tests::inventory::{Inventory, port};
+use sg_tests::node::{Node, program};
+use sg_tests::streams::{
+    Delivery, Ends, PATIENCE, Pair, Pinger, Stream, Traffic, datagram, datagrams,
+};
+use sg_tests::tap::Tap;
+use sg_tests::vm::Vm;
+
+use crate::site::{client, site, web1};
+
+/// What WEB1 lets in: connections, questions, pings, and a stream.
+const RULES: [&str; 4] = [
+    "ingress IPv4 tcp 22 from 0.0.0.0/0",
+    "ingress IPv4 udp 53 from 0.0.0.0/0",
+    "ingress IPv4 udp 7000 from 0.0.0.0/0",
+    "ingress IPv4 icmp from 0.0.0.0/0",
+];
+
+/// Where neither machine lets anything in.
+const REFUSED: u16 = 9999;
+
+/// Two machines that talk all the time, through both of their filters.
+struct World {
+    node: Node,
+    web: Vm,
+    client: Vm,
+}
+
+/// What became of the traffic.
+struct Outcome {
+    traffic: Traffic,
+    stream: Delivery,
+    /// A connection on which nobody has spoken since the beginning.
+    idle: Pair,
+}
+
+impl World {
+    /// The daemon is not started yet.
+    fn new(label: &str) -> Self {
+        let node = Node::new(label);
+        let [web, client] = [web1(), client()].map(|port| {
+            let vm = Vm::new(&node, &port);
+            // What waits for a thread of this process, on a busy machine, is not to be lost for want of room.
+            let long = |interface: &str| format!("link set {interface} txqueuelen 50000");
+            node.netns().ip(&long(&port.interface()));
+            vm.netns().ip(&long("eth0"));
+            vm
+        });
+        Self { node, web, client }
+    }
+
+    fn with_the_daemon(label: &str) -> Self {
+        let mut world = Self::new(label);
+        world.node.start(&site(&RULES));
+        world
+    }
+
+    /// Has traffic go on while something is done to the node, and for a moment before and after.
+    fn during(&mut self, work: impl FnOnce(&mut Node)) -> Outcome {
+        let (inside, outside) = (self.web.netns(), self.client.netns());
+        let (busy, idle) = (
+            Pair::open(outside, inside, "10.0.0.5:22"),
+            Pair::open(outside, inside, "10.0.0.5:22"),
+        );
+        let (server, asker) = (
+            datagrams(inside, "10.0.0.5:53"),
+            datagrams(outside, "10.0.0.7:5000"),
+        );
+        for end in [&server, &asker] {
+            end.set_read_timeout(Some(PATIENCE)).unwrap();
+        }
+        let pinger = Pinger::new(outside, PATIENCE);
+        let stream = Stream::new(
+            datagrams(outside, "10.0.0.7:7000"),
+            datagrams(inside, "10.0.0.5:7000"),
+        );
+        let forbidden = [
+            (outside, "10.0.0.7:0", inside, format!("10.0.0.5:{REFUSED}")),
+            (inside, "10.0.0.5:0", outside, format!("10.0.0.7:{REFUSED}")),
+        ];
+        let forbidden = forbidden.map(|(from, source, to, destination)| {
+            (datagrams(from, source), datagrams(to, &destination))
+        });
+        let traffic = Traffic::default();
+        let stream = thread::scope(|scope| {
+            let ends = Ends(&traffic);
+            let (traffic, stream) = (&traffic, &stream);
+            let stream = scope.spawn(move || stream.run(traffic));
+            scope.spawn(move || traffic.busy(busy));
+            scope.spawn(|| traffic.asks(&asker, &server));
+            scope.spawn(|| traffic.pings(&pinger, [10, 0, 0, 5]));
+            traffic.answers(5, "before");
+            let ways = forbidden.each_ref().map(|(from, to)| (from, to));
+            scope.spawn(move || traffic.refused(ways));
+            work(&mut self.node);
+            traffic.answers(5, "after");
+            drop(ends);
+            stream.join().unwrap()
+        });
+        let outcome = Outcome {
+            traffic,
+            stream,
+            idle,
+        };
+        outcome.tell();
+        outcome
+    }
+}
+
+impl Outcome {
+    fn counts(of: &[AtomicU64; 3]) -> [u64; 3] {
+        of.each_ref().map(|count| count.load(Relaxed))
+    }
+
+    fn tell(&self) {
+        let Self {
+            traffic, stream, ..
+        } = self;
+        eprintln!(
+            "{stream:?}; TCP, UDP, pings: {:?} answered, {:?} lost, TCP waited {} ms; {} of {} refused passed",
+            Self::counts(&traffic.answered),
+            Self::counts(&traffic.lost),
+            traffic.longest.load(Relaxed),
+            traffic.passed.load(Relaxed),
+            traffic.sent.load(Relaxed),
+        );
+    }
+
+    fn expect_no_gap(mut self) {
+        self.idle
+            .server_first("an idle connection, the server first");
+        let Self {
+            traffic, stream, ..
+        } = &self;
+        assert_eq!(stream.came, stream.sent, "of the stream");
+        assert_eq!(
+            Self::counts(&traffic.lost),
+            [0; 3],
+            "connections, questions, pings"
+        );
+        self.expect_nothing_passed();
+    }
+
+    fn expect_nothing_passed(&self) {
+        assert!(self.traffic.sent.load(Relaxed) > 0);
+        assert_eq!(
+            self.traffic.passed.load(Relaxed),
+            0,
+            "what is refused has passed"
+        );
+    }
+}
+
+/// Numbers that look random and are the same in each run.
+fn numbers() -> impl FnMut(u64) -> u64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move |below| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % below
+    }
+}
+
+#[test]
+fn the_daemon_may_be_killed_at_any_instant_of_its_start_of_its_work_and_of_an_apply() {
+    let kills = env::var("SG_KILLS").map_or(30, |kills| kills.parse().unwrap());
+    let mut world = World::with_the_daemon("kills");
+    let outcome = world.during(|node| {
+        let mut number = numbers();
+        node.kill();
+        for kill in 0..kills {
+            node.begin();
+            sleep(Duration::from_millis(number(400)));
+            if kill % 2 == 0 {
+                // It follows the file, and may be in the middle of writing this.
+                let more = format!("ingress IPv4 tcp {} from 10.9.0.0/16", 2000 + kill);
+                let rules: Vec<_> = RULES.into_iter().chain([more.as_str()]).collect();
+                node.write(&site(&rules));
+                sleep(Duration::from_millis(number(60)));
+            }
+            node.kill();
+        }
+        node.begin();
+        node.wait_until_ready();
+    });
+    outcome.expect_no_gap();
+}
+
+#[test]
+fn the_daemon_may_be_stopped_and_started_again() {
+    let mut world = World::with_the_daemon("restarts");
+    let outcome = world.during(|node| {
+        for _ in 0..3 {
+            node.terminate();
+            node.start_again();
+        }
+    });
+    outcome.expect_no_gap();
+}
+
+#[test]
+fn an_upgrade_to_another_object_of_the_same_layout_and_back_is_not_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    another_object(directory.path());
+    let mut world = World::with_the_daemon("upgrade");
+    let tags = |node: &Node| {
+        let port = node.query("show port WEB1");
+        port["hooks"].to_string()
+    };
+    let before = tags(&world.node);
+    let outcome = world.during(|node| {
+        node.terminate();
+        node.change_programs(Some(directory.path()));
+        node.start_again();
+        assert_ne!(before, tags(node), "these are other programs");
+        node.terminate();
+        node.change_programs(None);
+        node.start_again();
+    });
+    outcome.expect_no_gap();
+}
+
+#[test]
+fn pins_may_be_removed_half_of_them_or_all() {
+    let mut world = World::with_the_daemon("pins-gone");
+    let outcome = world.during(|node| {
+        let mut files = Vec::new();
+        pinned(&node.pins(), &mut files);
+        for pin in files.iter().step_by(2) {
+            fs::remove_file(pin).unwrap();
+        }
+        node.terminate();
+        node.start_again();
+        fs::remove_dir_all(node.pins()).unwrap();
+        node.terminate();
+        node.start_again();
+    });
+    outcome.expect_no_gap();
+}
+
+#[test]
+fn the_first_start_on_a_node_in_use_is_not_noticed() {
+    let mut world = World::new("first");
+    // So many that the tables and the taps take their time.
+    let others: Vec<_> = (0..60)
+        .map(|number| {
+            port(&format!("OTHER{number}"))
+                .ip(&format!("10.0.1.{number}"))
+                .groups(&["CLIENTS"])
+        })
+        .collect();
+    let taps: Vec<_> = others
+        .iter()
+        .map(|other| world.node.tap(&other.interface()))
+        .collect();
+    let inventory = others.iter().cloned().fold(site(&RULES), Inventory::port);
+    let (from, to) = (
+        datagrams(world.client.netns(), "10.0.0.7:0"),
+        datagrams(world.web.netns(), &format!("10.0.0.5:{}", REFUSED + 1)),
+    );
+    datagram(&from, &to);
+    let begun = Instant::now();
+    let mut outcome = world.during(|node| node.start(&inventory));
+    eprintln!("in force after {:?}", begun.elapsed());
+    // The filter knows it since the client has spoken: nobody has tracked it before.
+    outcome.idle.client_first("an idle connection");
+    outcome.idle.server_first("and back");
+    let Outcome {
+        traffic, stream, ..
+    } = &outcome;
+    assert_eq!(stream.came, stream.sent, "of the stream");
+    let [_, questions, pings] = Outcome::counts(&traffic.lost);
+    // An answer that is under way when the filter comes, which has not seen the question.
+    assert!(
+        questions <= 1 && pings <= 1,
+        "{questions} questions, {pings} pings lost"
+    );
+    assert_eq!(
+        world.node.query("status")["ports"]["enforcing"],
+        2 + others.len()
+    );
+    from.send_to(b"let me in", to.local_addr().unwrap())
+        .unwrap();
+    assert!(to.recv(&mut [0; 16]).is_err(), "what is refused has passed");
+    drop::<Vec<Tap>>(taps);
+}
+
+/// What is pinned below a directory.
+fn pinned(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => pinned(&path, files),
+            false => files.push(path),
+        }
+    }
+}
+
+/// Puts programs into a directory whose kernel object is another one to the loader, and the same to the kernel:
+/// a byte of its header differs that nobody reads (`EI_PAD` of `elf(5)`).
+fn another_object(directory: &Path) {
+    const ELF64: [u8; 9] = *b"\x7fELF\x02\x01\x01\x00\x00";
+    /// `e_machine` of BPF.
+    const BPF: [u8; 2] = 247_u16.to_le_bytes();
+    fs::copy(program("sgctl"), directory.join("sgctl")).unwrap();
+    let mut sgd = fs::read(program("sgd")).unwrap();
+    let is_object = |at: &usize| sgd[*at..].starts_with(&ELF64) && sgd[at + 18..].starts_with(&BPF);
+    let objects: Vec<_> = (0..sgd.len() - 64).filter(is_object).collect();
+    let [object] = objects[..] else {
+        panic!("one object, not {objects:?}");
+    };
+    sgd[object + 12] = 1;
+    let changed = directory.join("sgd");
+    fs::write(&changed, sgd).unwrap();
+    fs::set_permissions(
+        &changed,
+        fs::metadata(program("sgd")).unwrap().permissions(),
+    )
+    .unwrap();
+}
