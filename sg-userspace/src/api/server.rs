@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// A hundred thousand ports with their groups are well below this.
-const LARGEST_INVENTORY: usize = 512 << 20;
+pub(super) const LARGEST_BODY: usize = 512 << 20;
 
 /// What the routes work on.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ pub fn router(shared: Shared, source: Source) -> Router {
     routes()
         .router
         .fallback(unknown)
-        .layer(DefaultBodyLimit::max(LARGEST_INVENTORY))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(Daemon { shared, source })
 }
 

@@ -1,6 +1,7 @@
 //! Inventories and packets for the properties: valid by construction, from a world so small that CIDRs
 //! nest, groups overlap and packets hit the edges.
 
+mod fuzz;
 mod packets;
 mod world;
 
