@@ -1,4 +1,4 @@
-//! Everything a person runs: `cargo xtask build|load|demo|bench|test|parity|guests|neutron|dist|lint|doctor`.
+//! Everything a person runs: `cargo xtask build|load|demo|bench|test|fuzz|parity|guests|neutron|dist|lint|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -11,6 +11,7 @@ mod dist;
 mod doctor;
 mod driver;
 mod environment;
+mod fuzz;
 mod guests;
 mod host;
 mod lint;
@@ -48,6 +49,8 @@ enum Verb {
     Bench(bench::Options),
     /// Run every layer of the tests, or the host's layers alone with `--host`.
     Test(test::Options),
+    /// Run the properties of all that reads what others write, for long.
+    Fuzz(fuzz::Options),
     /// Compare every verdict with Neutron's own iptables rules, in two labs side by side (root).
     Parity(parity::Options),
     /// Boot real guests behind the filter and behind Neutron's iptables, and compare what fell (root).
@@ -88,6 +91,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         // Its code says more than whether it ran.
         Verb::Bench(options) => return bench::run(&workspace, &options),
         Verb::Test(options) => test::run(&workspace, &options),
+        Verb::Fuzz(options) => fuzz::run(&workspace, &options),
         Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Guests(options) => guests::run(&workspace, &options),
         Verb::Neutron(options) => driver::run(&workspace, &options),

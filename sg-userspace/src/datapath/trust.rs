@@ -122,14 +122,14 @@ mod tests {
         let root = directory.path().join("sg");
         fs::create_dir_all(root.join("v1/maps")).unwrap();
         fs::write(root.join("v1/maps/ports"), "").unwrap();
-        for path in ["v1/maps/ports", "v1/maps", "v1", ""] {
-            let path = root.join(path);
-            let kept = fs::metadata(&path).unwrap().mode();
-            mode(&path, 0o777);
+        let within = ["v1/maps/ports", "v1/maps", "v1"].map(|path| root.join(path));
+        for path in within.iter().chain([&root]) {
+            let kept = fs::metadata(path).unwrap().mode();
+            mode(path, 0o777);
             let refused = refusal(&root);
             assert!(refused.contains("has mode 0777"), "{refused}");
             assert!(refused.contains(path.to_str().unwrap()), "{refused}");
-            mode(&path, kept);
+            mode(path, kept);
         }
         check(&root).unwrap();
     }
