@@ -1,4 +1,4 @@
-//! Everything a person runs: `cargo xtask build|load|demo|bench|test|fuzz|parity|guests|neutron|dist|lint|doctor`.
+//! Everything a person runs: `cargo xtask build|load|demo|bench|test|fuzz|parity|guests|neutron|dist|lint|deny|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -7,6 +7,7 @@
 mod bench;
 mod build;
 mod debian;
+mod deny;
 mod dist;
 mod doctor;
 mod driver;
@@ -61,6 +62,8 @@ enum Verb {
     Dist,
     /// Check formatting, clippy and the house rules.
     Lint,
+    /// Check licences, sources and known faults of the crates that this is built from.
+    Deny(deny::Options),
     /// Check the house rules alone.
     Tidy,
     /// Say what this machine has and lacks for building and running the filter.
@@ -97,6 +100,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Neutron(options) => driver::run(&workspace, &options),
         Verb::Dist => dist::run(&workspace),
         Verb::Lint => lint::run(&workspace),
+        Verb::Deny(options) => deny::run(&workspace, &options),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Doctor(options) => doctor::run(&workspace, &options),
     };

@@ -2,6 +2,7 @@
 //! nest, groups overlap and packets hit the edges.
 
 mod fuzz;
+mod large;
 mod packets;
 mod world;
 

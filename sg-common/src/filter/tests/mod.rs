@@ -14,6 +14,7 @@ mod ipv6;
 mod lookups;
 mod policy;
 mod property;
+mod reload;
 mod revocation;
 mod source;
 mod switches;
