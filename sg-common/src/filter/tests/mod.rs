@@ -11,6 +11,7 @@ mod full;
 mod icmp;
 mod invalid;
 mod ipv6;
+mod lent;
 mod lookups;
 mod policy;
 mod property;
