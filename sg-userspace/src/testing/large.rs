@@ -126,3 +126,18 @@ fn rules_within_the_cidrs_of_many_others_add_up() {
     let rows = compiled(&parsed, &Limits::default()).image.rows;
     assert_eq!((rows.prefixes.len(), rows.port_sets.len()), (501, 2));
 }
+
+#[test]
+fn of_thousands_of_source_ports_those_without_room_are_each_named_once() {
+    let ports = |n: u16| {
+        json!({
+            "protocol": "udp", "source_port_range_min": 2 * n, "source_port_range_max": 2 * n,
+            "port_range_min": 2 * n, "port_range_max": 2 * n,
+        })
+    };
+    let parsed = with_rules((1..=2000).map(ports));
+    assert_eq!(parsed.faults, []);
+    let compiled = compiled(&parsed, &Limits::default());
+    let left_out = soon(|| compiled.left_out());
+    assert_eq!(left_out.len(), 2000 - sg_common::layout::policy::PAIRS);
+}
