@@ -12,7 +12,7 @@ use crate::model::{Parsed, parse};
 const GROUP: &str = "5a000000-0000-4000-8000-000000000001";
 
 /// Much longer than it takes on a busy machine, without optimisation.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(300);
 
 fn soon<T>(work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
