@@ -189,6 +189,12 @@ impl Tables for Memory {
         self.clock.get()
     }
 
+    fn is_still(&self, key: &FlowKey, flow: &Flow) -> bool {
+        let nonce = flow.word().nonce();
+        let has_it = |entry: Self::Entry| entry.load().word().nonce() == nonce;
+        self.embryo(key).is_some_and(has_it) || self.assured(key).is_some_and(has_it)
+    }
+
     fn random(&self) -> u32 {
         0x5eed
     }

@@ -126,6 +126,14 @@ mod tests {
     }
 
     #[test]
+    fn every_table_is_walked_to_its_end_long_before_an_expiry_looks_like_one_to_come() {
+        // A walk is at one slot at least, however much is in it.
+        let slots = 100_000;
+        let longest = u64::from(ROUNDS_TO_END) * slots * u64::from(WALK);
+        assert!(longest < i32::MAX as u64, "{longest} ticks");
+    }
+
+    #[test]
     fn an_empty_table_is_looked_at_once_in_a_second() {
         assert_eq!(pause(&[EMPTY; 2], false), SLOWEST);
     }

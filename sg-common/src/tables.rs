@@ -24,6 +24,11 @@ pub trait Tables {
     /// Looks among the others.
     fn embryo(&self, key: &FlowKey) -> Option<Self::Entry>;
 
+    /// Whether what was loaded under this key is the key's still. An LRU may give the memory of an entry to
+    /// another connection after it was found and before it was loaded: to be asked before something is made of
+    /// it that lasts.
+    fn is_still(&self, key: &FlowKey, flow: &Flow) -> bool;
+
     /// Stores a new connection among the others, in the place of one that is over. If another CPU has
     /// just stored one of this key, that one stands. False if neither is so.
     fn create(&self, key: &FlowKey, flow: &Flow) -> bool;

@@ -182,6 +182,18 @@ enum Seized {
     Others,
 }
 
+/// See [`Tables::is_still`].
+///
+/// A subprogram of its own in the kernel: few packets need it.
+#[inline(never)]
+pub fn is_still(key: &FlowKey, nonce: u32) -> bool {
+    let has_it = |entry: Option<Entry>| match entry {
+        Some(entry) => Word(entry.word()).nonce() == nonce,
+        None => false,
+    };
+    has_it(KernelTables.embryo(key)) || has_it(KernelTables.assured(key))
+}
+
 /// See [`Tables::create`].
 ///
 /// A subprogram of its own in the kernel: it writes to four maps.

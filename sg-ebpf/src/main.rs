@@ -36,8 +36,6 @@ mod tables;
 
 #[cfg(target_arch = "bpf")]
 mod programs {
-    use core::mem::offset_of;
-
     use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
     use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
     use aya_ebpf::helpers::bpf_skb_load_bytes;
@@ -49,7 +47,7 @@ mod programs {
     use sg_common::hook::Hook;
     use sg_common::layout::sweep::{Adoption, adopted};
     use sg_common::reason::Verdict;
-    use sg_common::scratch::{Run, Scratch};
+    use sg_common::scratch::Run;
 
     use crate::frame::{Outer, TcFrame, XdpFrame};
     use crate::tables::KernelTables;
@@ -126,37 +124,36 @@ mod programs {
     /// Returns one of [`adopted`].
     #[classifier]
     pub fn adopt(ctx: TcContext) -> i32 {
-        let Some(run) = room() else {
+        let Some(Adoption { key, flow, .. }) = given(&ctx) else {
             return adopted::NO_ROOM as i32;
         };
-        let Scratch { opening, flow, .. } = &mut run.scratch;
-        let read = read(&ctx, offset_of!(Adoption, key), &mut opening.key)
-            && read(&ctx, offset_of!(Adoption, flow), flow);
-        match read {
-            true => flows::adopt(&opening.key, flow) as i32,
-            false => adopted::NO_ROOM as i32,
-        }
+        flows::adopt(key, flow) as i32
     }
 
     /// Removes the connection whose key is in its packet, an [`Adoption`], from those that are not
     /// assured. Returns 1 if it was there.
     #[classifier]
     pub fn dismiss(ctx: TcContext) -> i32 {
-        let Some(run) = room() else {
-            return 0;
-        };
-        let key = &mut run.scratch.opening.key;
-        let removed = read(&ctx, offset_of!(Adoption, key), key) && flows::dismiss(key);
-        removed as i32
+        given(&ctx).is_some_and(|Adoption { key, .. }| flows::dismiss(key)) as i32
     }
 
-    /// Reads bytes of a packet into their place: there is no room on the stack.
+    /// The connection in a packet. It has room of its own, not that of the filter: the loader runs these
+    /// programs with `BPF_PROG_TEST_RUN`, which before Linux 6.11 leaves bottom halves on
+    /// (`net/bpf/test_run.c`), so that packets are judged in between.
     #[inline(always)]
-    fn read<T: AnyBitPattern>(ctx: &TcContext, offset: usize, into: &mut T) -> bool {
+    fn given(ctx: &TcContext) -> Option<&'static Adoption> {
+        let adoption = maps::ADOPTION.get_ptr_mut(0)?;
+        // SAFETY: the loader runs one of these programs at a time, and no other uses the element.
+        let adoption = unsafe { &mut *adoption };
+        read(ctx, adoption).then_some(adoption)
+    }
+
+    /// Reads a packet into its place: there is no room on the stack.
+    #[inline(always)]
+    fn read<T: AnyBitPattern>(ctx: &TcContext, into: &mut T) -> bool {
         let (skb, size) = (ctx.skb.skb.cast(), size_of::<T>() as u32);
         // SAFETY: `into` has so many bytes, and any bytes are a `T`.
-        let error =
-            unsafe { bpf_skb_load_bytes(skb, offset as u32, (&raw mut *into).cast(), size) };
+        let error = unsafe { bpf_skb_load_bytes(skb, 0, (&raw mut *into).cast(), size) };
         error == 0
     }
 

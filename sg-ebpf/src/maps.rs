@@ -19,7 +19,7 @@ use sg_common::layout::policy::{
 use sg_common::layout::port::{AddressKey, PortKey, SlotPorts};
 use sg_common::layout::settings::Settings;
 use sg_common::layout::share::Share;
-use sg_common::layout::sweep::{Room, Sweep};
+use sg_common::layout::sweep::{Adoption, Room, Sweep};
 use sg_common::scratch::Run;
 
 use crate::frame::Outer;
@@ -170,6 +170,10 @@ pub static WHOLE_XDP: ProgramArray<1> = ProgramArray::new();
 /// Room for what does not fit on the stack.
 #[btf_map(name = "scratch")]
 pub static SCRATCH: PerCpuArray<Run, 1> = PerCpuArray::new();
+
+/// Room for a connection that the loader gives.
+#[btf_map(name = "adoption")]
+pub static ADOPTION: PerCpuArray<Adoption, 1> = PerCpuArray::new();
 
 /// Room for the outermost tag of a packet at XDP.
 #[btf_map(name = "outer")]

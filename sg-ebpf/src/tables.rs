@@ -92,6 +92,11 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn is_still(&self, key: &FlowKey, flow: &Flow) -> bool {
+        flows::is_still(key, flow.word().nonce())
+    }
+
+    #[inline(always)]
     fn create(&self, key: &FlowKey, flow: &Flow) -> bool {
         flows::create(key, flow)
     }

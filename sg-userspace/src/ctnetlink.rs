@@ -98,7 +98,7 @@ fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
 const NETLINK_HEADER: usize = 16;
 
 /// Reads the messages of an answer; says whether the last one was among them.
-fn read(mut answer: &[u8], dump: &mut Dump) -> io::Result<bool> {
+pub(crate) fn read(mut answer: &[u8], dump: &mut Dump) -> io::Result<bool> {
     while !answer.is_empty() {
         let message = NetlinkBuffer::new_checked(answer).map_err(io::Error::other)?;
         let payload = message.payload();

@@ -50,6 +50,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let wanted = settings.read()?;
     let (mut desired, kept) = Desired::read(args)?;
     host::check_capabilities()?;
+    host::check_preemption()?;
     host::raise_open_files(args.sizes.limits().ports);
     host::check_bpffs(&args.bpffs)?;
     let lock = host::lock(&args.bpffs)?;
@@ -98,7 +99,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     });
     let shared = Shared::new(agent);
     let router = api::router(shared.clone(), desired.source()).merge(api::event_routes(hub));
-    let server = tokio::spawn(async { axum::serve(listener, router).await });
+    let server = tokio::spawn(api::serve(listener, router));
     match first {
         Ok(()) => tracing::info!(socket = %args.socket.display(), "ready"),
         Err(_) => {

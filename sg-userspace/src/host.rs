@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -43,6 +44,13 @@ pub enum HostError {
     /// Another daemon answers on the socket.
     #[error("another sgd answers on {path} (stop it first, or give this one a socket of its own with --socket)", path = .0.display())]
     SocketInUse(PathBuf),
+    /// The kernel may stop one program and run another on the same CPU.
+    #[error(
+        "this kernel ({0}) is built with PREEMPT_RT: there the filter at one interface may be interrupted by that \
+         at another on the same CPU, and both work in the same memory, so a packet could be judged as another. \
+         Boot a kernel without PREEMPT_RT"
+    )]
+    Realtime(String),
     /// The kernel is too old, or was built without something.
     #[error("{0}")]
     Kernel(String),
@@ -66,6 +74,21 @@ pub fn check_capabilities() -> Result<(), HostError> {
     } else {
         Err(HostError::Capabilities(missing))
     }
+}
+
+/// Whether programs have a CPU to themselves until they end, which is what makes memory that each CPU has
+/// once safe to work in.
+pub fn check_preemption() -> Result<(), HostError> {
+    let version = fs::read_to_string("/proc/sys/kernel/version").unwrap_or_default();
+    match is_realtime(&version) {
+        true => Err(HostError::Realtime(version.trim().into())),
+        false => Ok(()),
+    }
+}
+
+/// Whether a kernel's version says so (`scripts/mkcompile_h`, `init/Makefile`).
+fn is_realtime(version: &str) -> bool {
+    version.split_whitespace().any(|word| word == "PREEMPT_RT")
 }
 
 /// Lets this process open as many files as it may: it holds two links for each interface, and some for each
@@ -109,13 +132,20 @@ pub fn lock(directory: &Path) -> Result<Lock, HostError> {
         path: directory.into(),
         source,
     };
-    fs::create_dir_all(directory).map_err(wrong)?;
+    make_private(directory).map_err(wrong)?;
     let opened = fs::File::open(directory).map_err(wrong)?;
     match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(lock),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(HostError::Locked(directory.into())),
         Err((_, errno)) => Err(wrong(errno.into())),
     }
+}
+
+/// Makes a directory, and those above it, that only its owner can enter: who can open one can also lock it,
+/// and keep the daemon from starting.
+pub fn make_private(directory: &Path) -> io::Result<()> {
+    let mut private = fs::DirBuilder::new();
+    private.recursive(true).mode(0o700).create(directory)
 }
 
 /// Room for assured IPv4 connections by the memory of this host, see [`flows_for`].
@@ -170,6 +200,35 @@ mod tests {
             error.starts_with("missing capability: CAP_SYS_ADMIN (run as root"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_kernel_with_preempt_rt_is_refused_with_its_version_and_no_other() {
+        for other in [
+            "#1 SMP PREEMPT_DYNAMIC Debian 6.12.38-1 (2025-07-16)",
+            "#1 SMP PREEMPT Tue Mar 4",
+            "#1 SMP",
+            "",
+        ] {
+            assert!(!is_realtime(other), "{other}");
+        }
+        let version = "#1 SMP PREEMPT_RT Debian 6.1.140-1 (2025-05-22)";
+        assert!(is_realtime(version));
+        let error = HostError::Realtime(version.into()).to_string();
+        assert!(error.contains(version), "{error}");
+    }
+
+    #[test]
+    fn what_is_made_for_pins_is_closed_to_others() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let pins = directory.path().join("sg/v1");
+        make_private(&pins).unwrap();
+        make_private(&pins).unwrap();
+        for made in [pins.as_path(), pins.parent().unwrap()] {
+            let mode = fs::metadata(made).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", made.display());
+        }
     }
 
     #[test]

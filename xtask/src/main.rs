@@ -1,4 +1,4 @@
-//! Everything a person runs: `cargo xtask build|load|demo|bench|test|parity|guests|neutron|dist|lint|doctor`.
+//! Everything a person runs: `cargo xtask build|load|demo|bench|test|fuzz|parity|guests|neutron|dist|lint|deny|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -7,10 +7,12 @@
 mod bench;
 mod build;
 mod debian;
+mod deny;
 mod dist;
 mod doctor;
 mod driver;
 mod environment;
+mod fuzz;
 mod guests;
 mod host;
 mod lint;
@@ -48,6 +50,8 @@ enum Verb {
     Bench(bench::Options),
     /// Run every layer of the tests, or the host's layers alone with `--host`.
     Test(test::Options),
+    /// Run the properties of all that reads what others write, for long.
+    Fuzz(fuzz::Options),
     /// Compare every verdict with Neutron's own iptables rules, in two labs side by side (root).
     Parity(parity::Options),
     /// Boot real guests behind the filter and behind Neutron's iptables, and compare what fell (root).
@@ -58,6 +62,8 @@ enum Verb {
     Dist,
     /// Check formatting, clippy and the house rules.
     Lint,
+    /// Check licences, sources and known faults of the crates that this is built from.
+    Deny(deny::Options),
     /// Check the house rules alone.
     Tidy,
     /// Say what this machine has and lacks for building and running the filter.
@@ -88,11 +94,13 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         // Its code says more than whether it ran.
         Verb::Bench(options) => return bench::run(&workspace, &options),
         Verb::Test(options) => test::run(&workspace, &options),
+        Verb::Fuzz(options) => fuzz::run(&workspace, &options),
         Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Guests(options) => guests::run(&workspace, &options),
         Verb::Neutron(options) => driver::run(&workspace, &options),
         Verb::Dist => dist::run(&workspace),
         Verb::Lint => lint::run(&workspace),
+        Verb::Deny(options) => deny::run(&workspace, &options),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Doctor(options) => doctor::run(&workspace, &options),
     };

@@ -12,7 +12,7 @@ use crate::layout::port::{AddressKey, PortKey, SlotPorts};
 use crate::layout::settings::Settings;
 use crate::layout::share::Share;
 use crate::layout::shared::shared;
-use crate::layout::sweep::{Room, Sweep};
+use crate::layout::sweep::{Adoption, Room, Sweep};
 use crate::scratch::Run;
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
@@ -58,6 +58,7 @@ pub mod name {
     pub const WHOLE_XDP: &str = "whole_xdp";
     pub const SCRATCH: &str = "scratch";
     pub const OUTER: &str = "outer";
+    pub const ADOPTION: &str = "adoption";
     pub const LOGGED: &str = "logged";
     /// `aya-log`'s own name for it.
     pub const LOG: &str = "AYA_LOGS";
@@ -91,7 +92,7 @@ pub const INNER: [Layout; 3] = [
 
 /// The layouts of all pinned maps: all there are, because programs of several processes work together, and what
 /// one leaves for the next is to be found where that looks.
-pub const LAYOUTS: [Layout; 35] = {
+pub const LAYOUTS: [Layout; 36] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn trie<K, V>(name: &'static str) -> Layout {
@@ -134,6 +135,7 @@ pub const LAYOUTS: [Layout; 35] = {
         of::<u32, u32>(name::WHOLE_XDP),
         of::<u32, Run>(name::SCRATCH),
         of::<u32, [u32; 2]>(name::OUTER),
+        of::<u32, Adoption>(name::ADOPTION),
         of::<u32, u32>(name::LOGGED),
         of::<(), ()>(name::LOG),
     ]

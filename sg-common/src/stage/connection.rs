@@ -148,6 +148,10 @@ where
     }
     flow.change(|word| seen(word, context, side));
     if flow.word().assured() && !before.word().assured() {
+        if !tables.is_still(&opening.key, before) {
+            // It was another's, or has just been moved or evicted.
+            return Ok(Some(Accept::Established));
+        }
         match tables.promote(&opening.key, flow) {
             Ok(()) => return Ok(Some(Accept::Established)),
             Err(condition) => {
@@ -311,7 +315,9 @@ fn judge_again<T: Tables>(
         word.set_revoked(!permitted);
         word.set_source_vouched(source_kept);
     });
-    entry.store(before, flow);
+    if tables.is_still(key, before) {
+        entry.store(before, flow);
+    }
     permitted
 }
 

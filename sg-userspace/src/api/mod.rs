@@ -27,6 +27,7 @@ mod client;
 mod events;
 mod openapi;
 mod routes;
+mod serve;
 mod server;
 mod socket;
 #[cfg(test)]
@@ -34,5 +35,6 @@ mod tests;
 
 pub use client::Client;
 pub use events::routes as event_routes;
+pub use serve::serve;
 pub use server::{Source, router};
 pub use socket::{Socket, bind};

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State, rejection::QueryRejection},
+    extract::{
+        DefaultBodyLimit, Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -37,7 +40,7 @@ use crate::{
 };
 
 /// A hundred thousand ports with their groups are well below this.
-const LARGEST_INVENTORY: usize = 512 << 20;
+pub(super) const LARGEST_BODY: usize = 512 << 20;
 
 /// What the routes work on.
 #[derive(Clone)]
@@ -60,7 +63,7 @@ pub fn router(shared: Shared, source: Source) -> Router {
     routes()
         .router
         .fallback(unknown)
-        .layer(DefaultBodyLimit::max(LARGEST_INVENTORY))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(Daemon { shared, source })
 }
 
@@ -109,7 +112,7 @@ fn routes() -> Routes<Daemon> {
         .with(
             get("/v1/ports/{port}", "Shows a port with its filter.")
                 .answers::<PortDetail>()
-                .refuses(&[404, 500]),
+                .refuses(&[400, 404, 500]),
             port,
         )
         .with(
@@ -133,7 +136,7 @@ fn routes() -> Routes<Daemon> {
         .with(
             get("/v1/ports/{port}/flows", "Exports a port's connections.")
                 .answers::<FlowDocument>()
-                .refuses(&[404, 409, 500]),
+                .refuses(&[400, 404, 409, 500]),
             flows::export,
         )
         .with(
@@ -201,7 +204,8 @@ async fn ports(State(daemon): State<Daemon>) -> Json<Vec<PortView>> {
 }
 
 /// Reads the port's connections beside the agent.
-async fn port(State(daemon): State<Daemon>, Path(port): Path<String>) -> Result<Json<PortDetail>> {
+async fn port(State(daemon): State<Daemon>, named: Named) -> Result<Json<PortDetail>> {
+    let Path(port) = named?;
     let filter = FlowFilter {
         port: Some(port.clone()),
         ..FlowFilter::default()
@@ -217,6 +221,15 @@ async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {
 
 /// The parameters, or why they are not understood.
 type Asked<T> = std::result::Result<Query<T>, QueryRejection>;
+
+/// A part of the path, or why it is not understood.
+type Named = std::result::Result<Path<String>, PathRejection>;
+
+impl From<PathRejection> for Error {
+    fn from(rejection: PathRejection) -> Self {
+        Self::Usage(rejection.body_text())
+    }
+}
 
 impl From<QueryRejection> for Error {
     fn from(rejection: QueryRejection) -> Self {

@@ -1,5 +1,6 @@
 //! The interface from end to end: a client, a socket, the routes, an agent on a pretended kernel.
 
+mod crowd;
 mod openapi;
 mod schema;
 
@@ -54,7 +55,7 @@ impl Daemon {
         agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
         let source = source(&mut agent, directory.path());
         let router = router(Shared::new(agent), source);
-        tokio::spawn(async { axum::serve(listener, router).await });
+        tokio::spawn(serve(listener, router));
         Self {
             directory,
             kernel,

@@ -17,7 +17,7 @@ mod ranges;
 mod reach;
 mod services;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sg_common::hook::Direction;
 use sg_common::layout::policy::PAIRS;
@@ -53,13 +53,12 @@ pub struct Compiled {
 impl Compiled {
     /// All that was left out, each once.
     pub fn left_out(&self) -> Vec<Fault> {
-        let mut faults = self.faults.clone();
-        for fault in self.surplus.values().flatten() {
-            if !faults.contains(fault) {
-                faults.push(fault.clone());
-            }
-        }
+        let mut seen = HashSet::new();
+        let faults = self.faults.iter().chain(self.surplus.values().flatten());
         faults
+            .filter(|fault| seen.insert(*fault))
+            .cloned()
+            .collect()
     }
 }
 

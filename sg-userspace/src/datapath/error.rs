@@ -32,6 +32,19 @@ pub enum Error {
         /// What the kernel said.
         source: MapError,
     },
+    /// Others can write where the pins are.
+    #[error(
+        "{} {why}: whoever can write there decides what is enforced. Look at who made it; then remove it, or \
+         give --bpffs another directory, that root alone can write to (`chmod 700 /sys/fs/bpf` keeps others \
+         out of all of it)",
+        .pin.display()
+    )]
+    Foreign {
+        /// What is not trusted.
+        pin: PathBuf,
+        /// What it has that it should not have.
+        why: String,
+    },
     /// Something of another layout is pinned.
     #[error(
         "{} is of another layout ({found}; this sgd wants {wanted}): its filters go on as they are; \

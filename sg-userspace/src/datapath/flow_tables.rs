@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aya::maps::{HashMap, Map, MapData, MapError};
 use aya::programs::{ProgramError, SchedClassifier};
@@ -43,6 +43,8 @@ pub struct KernelFlows {
     occupancy: Occupancy,
     adopt: SchedClassifier,
     dismiss: SchedClassifier,
+    /// Either runs alone: both take what they are given from the same memory.
+    alone: Mutex<()>,
 }
 
 impl KernelFlows {
@@ -61,6 +63,7 @@ impl KernelFlows {
             occupancy: Occupancy::open(&mut stock.object, capacity)?,
             adopt: stock.tc(ADOPT).map_err(refused(ADOPT))?,
             dismiss: stock.tc(DISMISS).map_err(refused(DISMISS))?,
+            alone: Mutex::default(),
         })
     }
 
@@ -168,8 +171,28 @@ impl KernelFlows {
 
     /// Removes a connection that is not assured; says whether it was there.
     fn dismiss(&self, key: &FlowKey) -> Result<bool> {
-        let done = run(&self.dismiss, key, &bytemuck::Zeroable::zeroed());
+        let done = self.run(&self.dismiss, key, &bytemuck::Zeroable::zeroed());
         done.map(|answer| answer == 1).map_err(refused(DISMISS))
+    }
+
+    /// Runs a program over a connection; returns its answer.
+    fn run(
+        &self,
+        program: &SchedClassifier,
+        key: &FlowKey,
+        flow: &Flow,
+    ) -> std::result::Result<u32, ProgramError> {
+        let adoption = Adoption {
+            header: [0; 16],
+            key: *key,
+            flow: *flow,
+        };
+        let options = TestRunOptions {
+            data_in: Some(bytemuck::bytes_of(&adoption)),
+            ..TestRunOptions::default()
+        };
+        let _alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        program.test_run(options).map(|done| done.return_value)
     }
 }
 
@@ -204,7 +227,7 @@ impl FlowTables for KernelFlows {
     }
 
     fn add(&self, key: &FlowKey, flow: &Flow) -> crate::error::Result<Added> {
-        let answer = run(&self.adopt, key, flow).map_err(refused(ADOPT))?;
+        let answer = self.run(&self.adopt, key, flow).map_err(refused(ADOPT))?;
         Ok(match answer {
             adopted::STORED => Added::Stored,
             adopted::EXISTS => Added::Exists,
@@ -337,24 +360,6 @@ fn find<K: Pod>(name: &'static str, map: &Connections<K>, key: &K) -> Result<Opt
 fn opened<K: Pod>(name: &'static str, table: MapData) -> Result<Connections<K>> {
     let map = Map::from_map_data(table).and_then(HashMap::try_from);
     map.map_err(Error::map("open", name))
-}
-
-/// Runs a program over a connection; returns its answer.
-fn run(
-    program: &SchedClassifier,
-    key: &FlowKey,
-    flow: &Flow,
-) -> std::result::Result<u32, ProgramError> {
-    let adoption = Adoption {
-        header: [0; 16],
-        key: *key,
-        flow: *flow,
-    };
-    let options = TestRunOptions {
-        data_in: Some(bytemuck::bytes_of(&adoption)),
-        ..TestRunOptions::default()
-    };
-    program.test_run(options).map(|done| done.return_value)
 }
 
 fn refused(name: &'static str) -> impl Fn(ProgramError) -> Error {

@@ -10,6 +10,7 @@ use super::error::{Error, Result};
 use super::held::Held;
 use super::links::Links;
 use super::pins::Pins;
+use super::trust;
 use crate::host::{self, Lock};
 
 /// The maps of a daemon, its lock, and where both are.
@@ -49,7 +50,7 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// Those of [`host::check_bpffs`] and [`host::lock`], and of pinning. All is in force nevertheless, as
+    /// Those of [`host::check_bpffs`], [`trust::check`] and [`host::lock`], and of pinning. All is in force nevertheless, as
     /// long as this process runs.
     pub fn pin_again(&mut self, links: &Links) -> crate::error::Result<usize> {
         let maps: Vec<_> = self.maps.iter().filter(|map| !map.is_pinned()).collect();
@@ -59,6 +60,8 @@ impl Keeper {
             return Ok(0);
         }
         host::check_bpffs(&self.root)?;
+        // Between its removal and now somebody else may have made it.
+        trust::check(&self.root)?;
         if let Some(lock) = &self.lock
             && !is_same(lock, &self.root)
         {

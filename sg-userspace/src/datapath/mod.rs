@@ -37,6 +37,7 @@ mod sweep;
 mod sys;
 mod tables;
 mod tcx;
+mod trust;
 mod verify;
 mod xdp;
 
@@ -54,6 +55,8 @@ pub use error::Error;
 pub use events::{EventRing, EventTables};
 pub use object::Sizes;
 pub use pins::Way;
+#[cfg(test)]
+pub(crate) use pins::named_by;
 pub use policy::Policy;
 pub use sweep::Sweeper;
 
@@ -192,8 +195,10 @@ impl Kernel {
     /// # Errors
     ///
     /// [`Error::OtherNamespace`] if there are filters that only another namespace can take off;
+    /// [`Error::Foreign`] if pins are somebody else's;
     /// [`Error::Directory`] if a pin cannot be removed.
     pub fn remove(root: &Path) -> Result<()> {
+        trust::check(root)?;
         for pins in Pins::all(root)? {
             claim::check_removal(&pins)?;
             for ifindex in pins.interfaces()? {
@@ -319,6 +324,7 @@ impl From<Error> for crate::error::Error {
             | Error::Load(_)
             | Error::Program { .. }
             | Error::Pin { .. }
+            | Error::Foreign { .. }
             | Error::OtherLayout { .. }
             | Error::OtherSize { .. }
             | Error::OtherNamespace { .. }

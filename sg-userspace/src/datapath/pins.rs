@@ -3,6 +3,7 @@
 //! namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use sg_common::layout::maps::ABI;
 
 use super::error::{Error, Result};
 use super::held::Held;
+use super::trust;
+use crate::host;
 
 /// How the name of a pin ends that is to take the place of another.
 const FRESH: &str = "-fresh";
@@ -31,8 +34,9 @@ pub struct Pins {
 
 impl Pins {
     /// The pins below a directory. Pins of another layout there are not touched but refused: their
-    /// programs would go on filtering beside ours.
+    /// programs would go on filtering beside ours. So are those that others can write to.
     pub fn open(root: &Path) -> Result<Pins> {
+        trust::check(root)?;
         let ours = Pins {
             directory: root.join(format!("v{ABI}")),
         };
@@ -53,7 +57,7 @@ impl Pins {
         [self.maps(), self.links(), self.directory.join(AWAY)]
             .iter()
             .try_for_each(|directory| {
-                fs::create_dir_all(directory).map_err(Error::directory("make", directory))
+                host::make_private(directory).map_err(Error::directory("make", directory))
             })
     }
 
@@ -75,9 +79,7 @@ impl Pins {
 
     /// The pin of a link, or the mark that stands for one that cannot be pinned.
     pub fn link(&self, spot: Spot) -> PathBuf {
-        let Spot { ifindex, hook, way } = spot;
-        let (hook, suffix) = (hook.as_str(), way.suffix());
-        self.links().join(format!("{ifindex}-{hook}{suffix}"))
+        self.links().join(spot.to_string())
     }
 
     /// The pin of a link of this number whose interface is in another namespace, and had this name here. A
@@ -186,18 +188,19 @@ pub fn fresh(pin: &Path) -> PathBuf {
     fresh.into()
 }
 
-/// What a pin or a mark names.
+/// What a pin or a mark names, if it has the name that we give.
 fn spot(pin: &Path) -> Option<Spot> {
     let name = pin.file_name()?.to_str()?;
     let (ifindex, rest) = name.split_once('-')?;
     let mut hooks = Hook::ALL.into_iter();
     let hook = hooks.find(|hook| rest.starts_with(hook.as_str()))?;
     let suffix = rest.strip_prefix(hook.as_str())?;
-    Some(Spot {
+    let spot = Spot {
         ifindex: ifindex.parse().ok()?,
         hook,
         way: Way::ALL.into_iter().find(|way| way.suffix() == suffix)?,
-    })
+    };
+    (spot.to_string() == name).then_some(spot)
 }
 
 fn open(pin: PathBuf) -> Option<Held> {
@@ -240,6 +243,19 @@ pub struct Spot {
     pub hook: Hook,
     /// How.
     pub way: Way,
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Spot { ifindex, hook, way } = self;
+        write!(f, "{ifindex}-{}{}", hook.as_str(), way.suffix())
+    }
+}
+
+/// The name of the spot that a file's name names, for tests outside of here.
+#[cfg(test)]
+pub(crate) fn named_by(name: &str) -> Option<String> {
+    spot(Path::new(name)).map(|spot| spot.to_string())
 }
 
 impl Spot {

@@ -21,6 +21,7 @@ use siphasher::sip::SipHasher24;
 use super::held::Held;
 use super::pins::Pins;
 use super::{object, verify};
+use crate::host;
 
 /// The loaded object with its maps, and what is pinned of its programs.
 pub struct Stock {
@@ -117,7 +118,7 @@ impl Stock {
     /// Pins a program for the next process, which can do without.
     fn keep(&self, name: &str, program: &ProgramInfo) {
         let pinned = || -> Result<(), Box<dyn std::error::Error>> {
-            fs::create_dir_all(&self.directory)?;
+            host::make_private(&self.directory)?;
             let program = program.fd()?.as_fd().try_clone_to_owned()?;
             Held::new(self.pin(name), program).pin()?;
             Ok(())

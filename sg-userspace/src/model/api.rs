@@ -22,6 +22,9 @@ pub(super) struct Shape {
     ignored: &'static [&'static str],
 }
 
+/// How much of a name may be a slip of a field's, in characters: twice the longest of them.
+const LONGEST_SLIP: usize = 64;
+
 /// The document: saved answers of the API, one beside the other. The collections that are ignored are
 /// those that people save along with the others, and the links of pages.
 pub(super) const DOCUMENT: Shape = Shape {
@@ -228,8 +231,11 @@ impl Shape {
         Problem::new(field, value, problem, advice)
     }
 
-    /// The field that is likest to a name which none has.
+    /// The field that is likest to a name which none has. Of a long name the beginning counts: what takes
+    /// longer to compare was not meant as any of them.
     fn nearest(&self, name: &str) -> &'static str {
+        let end = name.char_indices().nth(LONGEST_SLIP);
+        let name = end.map_or(name, |(end, _)| &name[..end]);
         let likeness = |field: &&&str| strsim::jaro_winkler(field, name);
         self.advised()
             .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))

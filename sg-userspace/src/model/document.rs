@@ -1,6 +1,7 @@
 //! A document, taken apart: its lists are read one object after the other, so that of a hundred thousand only
 //! one is in memory as JSON.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -102,9 +103,9 @@ impl<'de> Visitor<'de> for Fields {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Self::Value::new();
+        let (mut fields, mut seen) = (Self::Value::new(), HashSet::new());
         while let Some(entry) = entries.next_entry::<String, _>()? {
-            if fields.iter().any(|(field, _)| *field == entry.0) {
+            if !seen.insert(entry.0.clone()) {
                 return Err(A::Error::custom(format_args!("{:?}", entry.0)));
             }
             fields.push(entry);

@@ -1,6 +1,8 @@
 //! Inventories and packets for the properties: valid by construction, from a world so small that CIDRs
 //! nest, groups overlap and packets hit the edges.
 
+mod fuzz;
+mod large;
 mod packets;
 mod world;
 

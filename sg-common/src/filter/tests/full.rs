@@ -5,7 +5,7 @@ use crate::hook::{Direction, Hook};
 use crate::layout::counter::counter_index;
 use crate::reason::{Accept, Condition, Verdict, condition_counter};
 use crate::scratch::Run;
-use crate::testing::full::Full;
+use crate::testing::odd::Odd;
 use crate::testing::packet::{Packet, tcp, udp};
 use crate::testing::world::{VM_MAC, World};
 
@@ -14,7 +14,7 @@ const OUT: (&str, &str) = ("10.0.0.5:40000", "192.0.2.1:80");
 /// The VM sends, while the tables are full.
 fn send(world: &World, packet: &Packet) -> Verdict {
     let frame = packet.frame(VM_MAC);
-    let tables = Full(&world.memory);
+    let tables = Odd::full(&world.memory);
     filter(
         Hook::FromVm,
         7,

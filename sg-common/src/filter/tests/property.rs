@@ -15,7 +15,7 @@ use crate::testing::world::{Service, VM, VM_MAC, VM6, World};
 use crate::wire::addr::Family;
 
 /// Whole frames of every kind.
-fn frames() -> Vec<Vec<u8>> {
+pub(super) fn frames() -> Vec<Vec<u8>> {
     let six = udp("[2001:db8::5]:1", "[2001:db8::1]:2").data(64);
     let four = udp("10.0.0.5:1", "192.0.2.1:2").data(64);
     let mut frames: Vec<_> = [
@@ -92,7 +92,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![vec(any::<u8>(), 0..200), broken, typed]
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::new()
         .permit_egress()
         .permit(Direction::Ingress, Family::V4, Service::Ports(17, 0, 1000))

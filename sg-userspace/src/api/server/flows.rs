@@ -12,7 +12,7 @@ use axum::{
 use futures_util::stream;
 use tokio::{sync::mpsc, task};
 
-use super::{Asked, Daemon, Which};
+use super::{Asked, Daemon, Named, Which};
 use crate::{
     agent::beside,
     error::{Error, Result},
@@ -69,10 +69,8 @@ pub async fn delete(State(daemon): State<Daemon>, body: Bytes) -> Result<Respons
     }))
 }
 
-pub async fn export(
-    State(daemon): State<Daemon>,
-    Path(port): Path<String>,
-) -> Result<Json<FlowDocument>> {
+pub async fn export(State(daemon): State<Daemon>, named: Named) -> Result<Json<FlowDocument>> {
+    let Path(port) = named?;
     let filter = FlowFilter {
         port: Some(port),
         ..FlowFilter::default()
