@@ -1,5 +1,7 @@
 //! What a host must offer before the daemon can start, checked early and said clearly.
 
+mod bpffs;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -9,11 +11,9 @@ use caps::{CapSet, Capability};
 use nix::{
     fcntl::{Flock, FlockArg},
     sys::resource::{Resource, getrlimit, setrlimit},
-    sys::statfs::{self, FsType},
 };
 
-/// The type of the BPF file system (`BPF_FS_MAGIC`, `include/uapi/linux/magic.h`).
-const BPF_FS: FsType = FsType(0xcafe_4a11u32 as _);
+pub use bpffs::{check_bpffs, provide_bpffs};
 
 /// What the kernel asks for. Loading and attaching would do with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; but
 /// what stands at a hook, and the maps within maps, are told by number, and only CAP_SYS_ADMIN opens a program
@@ -29,6 +29,22 @@ pub enum HostError {
     /// Maps and links cannot be pinned there.
     #[error("{path} is not on a BPF file system (mount one with `mount -t bpf bpf /sys/fs/bpf`, or name another directory with --bpffs)", path = .0.display())]
     NoBpffs(PathBuf),
+    /// What is mounted here would not outlive this process.
+    #[error("nothing is mounted on {path}, and this process has mounts of its own, with which all filters would end (mount a BPF file system before: `sgd prepare`, or `mount -t bpf bpf {path}`)", path = .0.display())]
+    PrivateMounts(PathBuf),
+    /// The kernel refuses the BPF file system.
+    #[error("cannot mount a BPF file system on {path}: {source} (mount one with `mount -t bpf bpf {path}`, or name another directory with --bpffs)", path = .path.display())]
+    Mount {
+        /// The place.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no such group of users.
+    #[error(
+        "there is no group {0:?} for the socket (make it with `groupadd --system {0}`, or name another one as group under [socket] of the configuration, or with --socket-group)"
+    )]
+    NoGroup(String),
     /// The directory for the pins cannot be made or opened.
     #[error("cannot open {path} for the pinned maps: {source}", path = .path.display())]
     Directory {
@@ -88,16 +104,6 @@ pub fn raise_open_files(ports: u32) {
     }
 }
 
-/// Whether a directory is, or will be when it is made, on a BPF file system.
-pub fn check_bpffs(directory: &Path) -> Result<(), HostError> {
-    let existing = directory.ancestors().find(|path| path.exists());
-    let kind = existing.and_then(|path| statfs::statfs(path).ok());
-    match kind {
-        Some(kind) if kind.filesystem_type() == BPF_FS => Ok(()),
-        _ => Err(HostError::NoBpffs(directory.into())),
-    }
-}
-
 /// Makes a directory ours alone as long as it lives.
 pub type Lock = Flock<fs::File>;
 
@@ -143,14 +149,6 @@ pub fn flows_for(memory: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_ordinary_directory_is_no_place_for_pins() {
-        let directory = tempfile::tempdir().unwrap();
-        let pins = directory.path().join("not/yet/there");
-        let error = check_bpffs(&pins).unwrap_err().to_string();
-        assert!(error.contains("mount -t bpf bpf /sys/fs/bpf"), "{error}");
-    }
 
     #[test]
     fn the_second_daemon_on_a_directory_is_refused_until_the_first_is_gone() {

@@ -20,6 +20,7 @@ pub mod netlink;
 pub mod packet;
 pub mod plain;
 pub mod plan;
+mod service;
 pub mod settings;
 pub mod store;
 #[cfg(test)]

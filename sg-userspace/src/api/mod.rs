@@ -26,6 +26,7 @@
 mod client;
 mod events;
 mod openapi;
+mod peer;
 mod routes;
 mod server;
 mod socket;
@@ -34,5 +35,6 @@ mod tests;
 
 pub use client::Client;
 pub use events::routes as event_routes;
+pub use peer::named;
 pub use server::{Source, router};
 pub use socket::{Socket, bind};
