@@ -5,6 +5,8 @@ mod bpffs;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use caps::{CapSet, Capability};
@@ -111,16 +113,44 @@ pub type Lock = Flock<fs::File>;
 ///
 /// Files on a BPF file system cannot be opened, but its directories can, and locked.
 pub fn lock(directory: &Path) -> Result<Lock, HostError> {
-    let wrong = |source| HostError::Directory {
-        path: directory.into(),
-        source,
-    };
-    fs::create_dir_all(directory).map_err(wrong)?;
-    let opened = fs::File::open(directory).map_err(wrong)?;
-    match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
+    // `sgd close` has it for moments.
+    const TRIES: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(25);
+    fs::create_dir_all(directory).map_err(unopened(directory))?;
+    for _ in 1..TRIES {
+        match locked(directory, FlockArg::LockExclusiveNonblock) {
+            Err(HostError::Locked(_)) => thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+    locked(directory, FlockArg::LockExclusiveNonblock)
+}
+
+/// Keeps daemons from starting on a directory of pins, as long as the lock is held; none if it is not there.
+///
+/// # Errors
+///
+/// [`HostError::Locked`] if one runs.
+pub fn lock_out(directory: &Path) -> Result<Option<Lock>, HostError> {
+    match directory.exists() {
+        true => locked(directory, FlockArg::LockSharedNonblock).map(Some),
+        false => Ok(None),
+    }
+}
+
+fn locked(directory: &Path, how: FlockArg) -> Result<Lock, HostError> {
+    let opened = fs::File::open(directory).map_err(unopened(directory))?;
+    match Flock::lock(opened, how) {
         Ok(lock) => Ok(lock),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(HostError::Locked(directory.into())),
-        Err((_, errno)) => Err(wrong(errno.into())),
+        Err((_, errno)) => Err(unopened(directory)(errno.into())),
+    }
+}
+
+fn unopened(directory: &Path) -> impl Fn(io::Error) -> HostError {
+    move |source| HostError::Directory {
+        path: directory.into(),
+        source,
     }
 }
 
@@ -159,6 +189,25 @@ mod tests {
         assert!(matches!(refused, HostError::Locked(_)), "{refused}");
         drop(first);
         lock(&pins).unwrap();
+    }
+
+    #[test]
+    fn several_may_close_at_a_time_and_none_beside_a_daemon() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = directory.path().join("sg");
+        assert!(lock_out(&pins).unwrap().is_none(), "no daemon has ever run");
+        let daemon = lock(&pins).unwrap();
+        let refused = lock_out(&pins).unwrap_err();
+        assert!(matches!(refused, HostError::Locked(_)), "{refused}");
+        drop(daemon);
+        let both = [lock_out(&pins).unwrap(), lock_out(&pins).unwrap()];
+        assert!(both.iter().all(Option::is_some));
+        let first = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            drop(both);
+        });
+        lock(&pins).expect("a daemon waits for those that close");
+        first.join().unwrap();
     }
 
     #[test]

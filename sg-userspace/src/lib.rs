@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod api;
 pub mod cli;
+pub mod close;
 pub mod compile;
 pub mod ctnetlink;
 pub mod daemon;

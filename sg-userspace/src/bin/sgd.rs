@@ -4,7 +4,7 @@ use std::{env, io::IsTerminal};
 
 use sg_userspace::{
     cli::{self, SgdCommand},
-    daemon,
+    close, daemon,
     exit::Exit,
     plain,
 };
@@ -22,6 +22,7 @@ async fn main() -> Exit {
         Ok(SgdCommand::Run(args)) => daemon::run(&args).await.map(|()| Exit::Ok),
         Ok(SgdCommand::Detach(args)) => daemon::detach(&args).map(|()| Exit::Ok),
         Ok(SgdCommand::Prepare(args)) => daemon::prepare(&args).map(|()| Exit::Ok),
+        Ok(SgdCommand::Close(args)) => close::run(&args).map(|()| Exit::Ok),
         Ok(SgdCommand::Config(command)) => command.run(),
         Err(error) => Err(error),
     };

@@ -24,7 +24,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub use apply::tally;
 pub use config::parse;
 pub use sgd::{
-    AttachMode, DEFAULT_LOG, DetachArgs, PrepareArgs, RunArgs, Sgd, SgdCommand, SweepMode,
+    AttachMode, CloseArgs, DEFAULT_LOG, DetachArgs, PrepareArgs, RunArgs, Sgd, SgdCommand,
+    SweepMode,
 };
 
 use crate::{

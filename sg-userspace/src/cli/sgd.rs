@@ -40,6 +40,11 @@ pub enum SgdCommand {
     Run(Box<RunArgs>),
     /// Take all filters off, and remove what is pinned: every port is open afterwards
     Detach(DetachArgs),
+    /// Close an interface that is to be filtered while no daemon runs, until one does
+    ///
+    /// For udev, when an interface has come: where a daemon runs, or no port of what is stored is at the
+    /// interface, nothing is done.
+    Close(CloseArgs),
     /// Check the configuration file, or show what it comes to
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -164,6 +169,29 @@ pub struct DetachArgs {
     #[arg(long, env = "SGD_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Directory of the pinned maps and links
+    #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
+    pub bpffs: PathBuf,
+}
+
+/// What to close.
+#[derive(Debug, Clone, Args)]
+pub struct CloseArgs {
+    /// The configuration, which names the rest [default: /etc/sgd/sgd.toml, if it is there]
+    #[arg(long, env = "SGD_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The interface
+    #[arg(long, value_name = "NAME")]
+    pub interface: String,
+    /// As of a run
+    #[arg(long, env = "SGD_INVENTORY", value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// As of a run, which is the default
+    #[arg(long, conflicts_with = "inventory")]
+    pub transactions: bool,
+    /// As of a run
+    #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
+    pub state: PathBuf,
+    /// Directory for pinned maps and links
     #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
     pub bpffs: PathBuf,
 }

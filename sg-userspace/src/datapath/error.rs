@@ -32,6 +32,14 @@ pub enum Error {
         /// What the kernel said.
         source: MapError,
     },
+    /// No daemon has left what closes interfaces.
+    #[error("no interface can be closed: {} is not there or not to be used ({source}); `sgd run` pins it", .pin.display())]
+    NoClosed {
+        /// Where it would be.
+        pin: PathBuf,
+        /// What the kernel said.
+        source: ProgramError,
+    },
     /// Something of another layout is pinned.
     #[error(
         "{} is of another layout ({found}; this sgd wants {wanted}): its filters go on as they are; \

@@ -32,6 +32,7 @@ mod readers;
 mod removal;
 mod settings_table;
 mod shares;
+mod shut;
 mod sweep;
 mod sys;
 mod tables;
@@ -54,6 +55,7 @@ pub use events::{EventRing, EventTables};
 pub use object::Sizes;
 pub use pins::Way;
 pub use policy::Policy;
+pub use shut::shut;
 pub use sweep::Sweeper;
 
 use crate::agent::{

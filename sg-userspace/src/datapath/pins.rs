@@ -1,4 +1,4 @@
-//! Where maps and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/links/IFINDEX-HOOK` (with `-xdp` or
+//! Where maps, programs and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/programs/NAME`, `DIR/v<ABI>/links/IFINDEX-HOOK` (with `-xdp` or
 //! `-clsact` at the end), and `DIR/v<ABI>/away/LINK-INTERFACE` for links whose interface is in another
 //! namespace.
 
@@ -47,7 +47,8 @@ impl Pins {
 
     /// Makes the directories that are not there.
     pub fn make_directories(&self) -> Result<()> {
-        [self.maps(), self.links(), self.directory.join(AWAY)]
+        let away = self.directory.join(AWAY);
+        [self.maps(), self.programs(), self.links(), away]
             .iter()
             .try_for_each(|directory| {
                 fs::create_dir_all(directory).map_err(Error::directory("make", directory))
@@ -68,6 +69,11 @@ impl Pins {
     /// The pin of a map.
     pub fn map(&self, name: &str) -> PathBuf {
         self.maps().join(name)
+    }
+
+    /// The pin of a program.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs().join(name)
     }
 
     /// The pin of a link, or the mark that stands for one that cannot be pinned.
@@ -153,6 +159,10 @@ impl Pins {
 
     fn maps(&self) -> PathBuf {
         self.directory.join("maps")
+    }
+
+    fn programs(&self) -> PathBuf {
+        self.directory.join("programs")
     }
 
     fn links(&self) -> PathBuf {

@@ -53,6 +53,7 @@ const USERSPACE: &[&str] = &[
     "service",
     "api",
     "cli",
+    "close",
     "daemon",
 ];
 

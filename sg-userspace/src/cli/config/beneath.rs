@@ -25,6 +25,7 @@ pub fn parse(line: Vec<OsString>) -> Result<SgdCommand> {
         SgdCommand::Run(args) => &args.config,
         SgdCommand::Detach(args) => &args.config,
         SgdCommand::Prepare(args) => &args.config,
+        SgdCommand::Close(args) => &args.config,
         SgdCommand::Config(_) => return Ok(command),
     };
     let startup = File::new(config.as_deref()).read()?.startup;
