@@ -4,6 +4,7 @@ use nix::net::if_::if_nametoindex;
 
 use crate::{
     cli::CloseArgs,
+    daemon::way,
     datapath,
     error::{Error, Result},
     host::{self, HostError},
@@ -30,7 +31,7 @@ pub fn run(args: &CloseArgs) -> Result<()> {
         action: "looking for the interface",
         source: errno.into(),
     })?;
-    datapath::shut(&args.bpffs, ifindex)?;
+    datapath::shut(&args.bpffs, ifindex, way(args.attach))?;
     tracing::warn!(
         "{} has come while no sgd runs: it is closed until one does",
         args.interface

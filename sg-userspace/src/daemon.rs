@@ -246,7 +246,8 @@ pub fn detach(args: &DetachArgs) -> Result<()> {
     Ok(())
 }
 
-fn way(mode: AttachMode) -> Option<Way> {
+/// How to attach; `None` leaves it to the kernel.
+pub fn way(mode: AttachMode) -> Option<Way> {
     match mode {
         AttachMode::Auto => None,
         AttachMode::Tcx => Some(Way::Tcx),

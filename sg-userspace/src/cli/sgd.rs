@@ -191,6 +191,9 @@ pub struct CloseArgs {
     /// As of a run
     #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
     pub state: PathBuf,
+    /// As of a run
+    #[arg(long, value_name = "WAY", default_value = "auto")]
+    pub attach: AttachMode,
     /// Directory for pinned maps and links
     #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
     pub bpffs: PathBuf,

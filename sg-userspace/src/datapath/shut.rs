@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use aya::programs::{ProgramFd, SchedClassifier};
+use aya::programs::SchedClassifier;
 use sg_common::hook::Hook;
 
 use super::error::{Error, Result};
@@ -14,36 +14,35 @@ use super::place::interface;
 use super::programs::Role;
 use super::{clsact, tcx};
 
-/// Closes an interface at both hooks, with what is pinned below a directory.
+/// Closes an interface at both hooks, in this way or, where the kernel refuses tcx, through clsact.
 ///
 /// # Errors
 ///
 /// [`Error::NoClosed`] if no daemon has run since the host was started; [`Error::Attach`].
-pub fn shut(root: &Path, ifindex: u32) -> Result<()> {
+pub fn shut(root: &Path, ifindex: u32, way: Option<Way>) -> Result<()> {
     let pins = Pins::open(root)?;
     let pin = pins.program(Role::Closed.name());
     let closed = SchedClassifier::from_pin(&pin);
     let mut closed = closed.map_err(|source| Error::NoClosed { pin, source })?;
-    Hook::ALL
-        .into_iter()
-        .try_for_each(|hook| at(&pins, &mut closed, ifindex, hook))
+    for hook in Hook::ALL {
+        let by_tcx = match way {
+            Some(Way::Clsact) => None,
+            _ => Some(by_tcx(&pins, &closed, ifindex, hook)),
+        };
+        match by_tcx {
+            Some(Ok(())) => {}
+            Some(Err(error)) if way.is_some() || interface(ifindex).is_err() => return Err(error),
+            _ => clsact::attach(&pins, &mut closed, ifindex, hook)?,
+        }
+    }
+    Ok(())
 }
 
-fn at(pins: &Pins, closed: &mut SchedClassifier, ifindex: u32, hook: Hook) -> Result<()> {
+fn by_tcx(pins: &Pins, closed: &SchedClassifier, ifindex: u32, hook: Hook) -> Result<()> {
     let way = Way::Tcx;
     if pins.link(Spot { ifindex, hook, way }).exists() {
         return Ok(());
     }
-    let fd: &ProgramFd = closed
-        .fd()
-        .map_err(|source| tcx::failed(ifindex, hook)(source))?;
-    match tcx::attach(pins, fd, ifindex, hook) {
-        Ok(link) => {
-            tracing::debug!("{} is pinned", link.path().display());
-            Ok(())
-        }
-        // The kernel has no tcx, or the interface is gone.
-        Err(_) if interface(ifindex).is_ok() => clsact::attach(pins, closed, ifindex, hook),
-        Err(error) => Err(error),
-    }
+    let closed = closed.fd().map_err(tcx::failed(ifindex, hook))?;
+    tcx::attach(pins, closed, ifindex, hook).map(drop)
 }

@@ -53,8 +53,8 @@ const USERSPACE: &[&str] = &[
     "service",
     "api",
     "cli",
-    "close",
     "daemon",
+    "close",
 ];
 
 const COMMON: &[&str] = &[
