@@ -48,16 +48,15 @@ pub fn all(workspace: &Workspace, release: bool) -> Result<()> {
     programs(workspace, release)
 }
 
-/// Builds the kernel object, and the programs that are installed elsewhere, optimised.
+/// Builds the kernel object, and the programs that are installed elsewhere.
 ///
 /// # Errors
 /// As [`run`].
-pub fn packaged(workspace: &Workspace) -> Result<()> {
+pub fn packaged(workspace: &Workspace, release: bool) -> Result<()> {
     object(workspace)?;
-    compile(
-        workspace,
-        &["--package", "sg-userspace", "--bins", "--release"],
-    )
+    let mut arguments = vec!["--package", "sg-userspace", "--bins"];
+    arguments.extend(release.then_some("--release"));
+    compile(workspace, &arguments)
 }
 
 /// Builds the kernel object and puts it where the host's crates embed it from.

@@ -34,7 +34,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         made.push(wheel(workspace, &neutron::python(workspace)?)?);
     }
     if !options.wheel {
-        made.push(package::debian(workspace, None)?);
+        made.push(package::debian(workspace, None, true)?);
     }
     for path in made {
         eprintln!("{}", workspace.short(&path).display());

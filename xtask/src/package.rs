@@ -13,20 +13,21 @@ use crate::{build, workspace::Workspace};
 /// The release of cargo-deb that makes it.
 const CARGO_DEB: &str = "3.8.0";
 
-/// Programs that are optimised, with their manual pages and completions, as one package; `version` takes the
-/// place of the workspace's.
+/// The programs, with their manual pages and completions, as one package; `version` takes the place of the
+/// workspace's.
 ///
 /// # Errors
 /// When something does not build, or cargo-deb cannot be installed.
-pub fn debian(workspace: &Workspace, version: Option<&str>) -> Result<PathBuf> {
+pub fn debian(workspace: &Workspace, version: Option<&str>, release: bool) -> Result<PathBuf> {
     let tool = cargo_deb(workspace)?;
-    build::packaged(workspace)?;
-    stage(workspace)?;
+    build::packaged(workspace, release)?;
+    stage(workspace, release)?;
+    let profile = (!release).then_some("--profile=dev");
     let (shell, target) = (workspace.shell()?, &workspace.target);
     let version = version.map(|version| format!("--deb-version={version}"));
     let printed = cmd!(
         shell,
-        "{tool} deb --quiet --no-build --no-strip --package sg-userspace {version...}"
+        "{tool} deb --quiet --no-build --no-strip --package sg-userspace {profile...} {version...}"
     )
     .env("CARGO_TARGET_DIR", target)
     .env("CARGO", workspace.cargo())
@@ -47,12 +48,12 @@ pub fn debian(workspace: &Workspace, version: Option<&str>) -> Result<PathBuf> {
 }
 
 /// What the programs write about themselves, where the package's description looks for it.
-fn stage(workspace: &Workspace) -> Result<()> {
+fn stage(workspace: &Workspace, release: bool) -> Result<()> {
     let folder = workspace.root.join("target/dist/package");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let shell = workspace.shell()?;
-    let sgctl = workspace.bin_dir(true).join("sgctl");
+    let sgctl = workspace.bin_dir(release).join("sgctl");
     let pages = folder.join("man");
     cmd!(shell, "{sgctl} man {pages}").quiet().run()?;
     for program in ["sgd", "sgctl"] {

@@ -36,6 +36,9 @@ pub struct Options {
     /// The releases of Debian.
     #[arg(long, value_name = "SUITE", default_values = ["bookworm", "trixie"])]
     suite: Vec<String>,
+    /// Programs that are not optimised, which are sooner built.
+    #[arg(long)]
+    debug: bool,
 }
 
 /// Makes the package twice, the second time of a higher version, and takes both through the life of a node.
@@ -49,8 +52,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     );
     doctor::ensure_kernel()?;
     debian::ensure(workspace, &PROGRAMS)?;
-    let first = package::debian(workspace, Some("0.1.0-1"))?;
-    let next = package::debian(workspace, Some("0.1.0-2"))?;
+    let first = package::debian(workspace, Some("0.1.0-1"), !options.debug)?;
+    let next = package::debian(workspace, Some("0.1.0-2"), !options.debug)?;
     let shell = workspace.shell()?;
     let (script, folder) = ("tests/package/run.py", workspace.target.join("package"));
     for suite in &options.suite {
