@@ -22,12 +22,16 @@ pub fn debian(workspace: &Workspace, version: Option<&str>, release: bool) -> Re
     let tool = cargo_deb(workspace)?;
     build::packaged(workspace, release)?;
     stage(workspace, release)?;
-    let profile = (!release).then_some("--profile=dev");
+    let profile = if release {
+        &[]
+    } else {
+        &["--profile=dev", "--fast"][..]
+    };
     let (shell, target) = (workspace.shell()?, &workspace.target);
     let version = version.map(|version| format!("--deb-version={version}"));
     let printed = cmd!(
         shell,
-        "{tool} deb --quiet --no-build --no-strip --package sg-userspace {profile...} {version...}"
+        "{tool} --quiet --no-build --strip --package sg-userspace {profile...} {version...}"
     )
     .env("CARGO_TARGET_DIR", target)
     .env("CARGO", workspace.cargo())
@@ -49,7 +53,7 @@ pub fn debian(workspace: &Workspace, version: Option<&str>, release: bool) -> Re
 
 /// What the programs write about themselves, where the package's description looks for it.
 fn stage(workspace: &Workspace, release: bool) -> Result<()> {
-    let folder = workspace.root.join("target/dist/package");
+    let folder = workspace.bin_dir(release).join("package");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let shell = workspace.shell()?;

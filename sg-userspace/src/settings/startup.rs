@@ -143,3 +143,79 @@ pub fn restarts(started: &Startup, now: &Startup) -> Vec<String> {
     });
     sentences.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::parse;
+    use super::*;
+
+    #[test]
+    fn the_sample_of_the_package_is_read_and_so_is_what_is_commented_out_in_it() {
+        let sample = include_str!("../../../dist/sgd.toml");
+        let startup = parse(sample).unwrap().startup;
+        assert_eq!(startup["transactions"], "true");
+        assert_eq!(startup["socket-group"], "sgd");
+        let is_key = |line: &str| line.starts_with('#') && !line.starts_with("# ");
+        let lines = sample.lines().map(|line| match is_key(line) {
+            true => &line[1..],
+            false => line,
+        });
+        let others = lines.filter(|line| !line.starts_with("transactions"));
+        let startup = parse(&others.collect::<Vec<_>>().join("\n"))
+            .unwrap()
+            .startup;
+        assert_eq!(startup["inventory"], "/var/lib/sgd/inventory.json");
+        assert_eq!(startup["max-ports"], "1024");
+    }
+
+    #[test]
+    fn all_mistakes_are_told_with_line_key_value_and_what_to_write() {
+        let text = "tagged = 'maybe'\n[daemon]\nbpffs = 'here'\nattach = 'tc'\nport = 1\n[socket]\n\
+                    group = ''\n[tables]\nmax_ports = 0\nmax_flows = 99999999999\nmax_grants = '7'";
+        let mistakes = parse(text).unwrap_err().0;
+        let told: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        let expected = [
+            "line 1: tagged: 'maybe' is not a value of it; write \"drop\" or \"pass\"",
+            "line 3: daemon.bpffs: 'here' is not a value of it; write an absolute path, \"/…\"",
+            "line 4: daemon.attach: 'tc' is not a value of it; write \"auto\" or \"tcx\" or \"clsact\"",
+            "line 5: daemon.port: there is no such key (its value is 1); [daemon] has inventory, \
+             transactions, state, bpffs, attach, sweep, log",
+            "line 7: socket.group: '' is not a value of it; write the name of a group of users",
+            "line 9: tables.max_ports: 0 is not a value of it; write a number from 1 to 67108864",
+            "line 10: tables.max_flows: 99999999999 is not a value of it; write a number from 1 to \
+             67108864",
+            "line 11: tables.max_grants: '7' is not a value of it; write a number from 1 to 67108864",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_file_names_one_source() {
+        let both = "[daemon]\ninventory = '/i.json'\ntransactions = true";
+        let refused = parse(both).unwrap_err().to_string();
+        assert!(
+            refused.contains("write inventory or transactions"),
+            "{refused}"
+        );
+        parse("[daemon]\ninventory = '/i.json'\ntransactions = false").unwrap();
+    }
+
+    #[test]
+    fn what_is_not_as_it_was_at_the_start_takes_a_restart_and_settings_do_not() {
+        let startup = |text| parse(text).unwrap().startup;
+        let started = startup("tables.max_ports = 7\nsocket.group = 'sgd'");
+        assert!(restarts(&started, &started).is_empty());
+        let same = startup("tagged = 'pass'\ntables.max_ports = 7\nsocket.group = 'sgd'");
+        assert!(restarts(&started, &same).is_empty());
+        let told = restarts(&started, &startup("tables.max_ports = 8"));
+        assert_eq!(told.len(), 2);
+        assert!(
+            told[0].starts_with("socket.group is unset in the file now"),
+            "{told:?}"
+        );
+        assert!(
+            told[1].starts_with("tables.max_ports is 8 in the file now"),
+            "{told:?}"
+        );
+    }
+}
