@@ -21,6 +21,7 @@ class System:
         self.root = folder / suite
         self.log = folder / f"{suite}.log"
         self.container = None
+        self.helpers = []
         folder.mkdir(parents=True, exist_ok=True)
         if not self.archive.exists():
             part = folder / f"{suite}.part.tar"
@@ -36,7 +37,7 @@ class System:
     def boot(self):
         """Returns when systemd says that all is up."""
         command = ["systemd-nspawn", "--boot", "--quiet", "-D", self.root, "--machine=sgd-package-test"]
-        command += ["--private-network", "--register=no", "--keep-unit", "--capability=all"]
+        command += ["--private-network", "--register=no", "--keep-unit", "--capability=all", "--system-call-filter=bpf"]
         command += ["--console=pipe", "--bind=/dev/net/tun"]
         with open(self.log, "ab") as log:
             self.container = subprocess.Popen(
@@ -80,19 +81,23 @@ class System:
     def beside(self, script, *arguments):
         """A program of the host that runs in the network of the system."""
         script = pathlib.Path(__file__).with_name(script)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*self.enter("net"), "python3", str(script), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.helpers.append(process)
+        return process
 
     def path(self, inside):
         """A file of the running system, as the host sees it."""
         return f"/proc/{self.leader()}/root{inside}"
 
     def stop(self):
-        """Shuts it down."""
+        """Shuts it down, and ends what runs beside it."""
+        while self.helpers:
+            self.helpers.pop().kill()
         if self.container is None or self.container.poll() is not None:
             return
         try:
