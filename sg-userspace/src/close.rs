@@ -66,12 +66,21 @@ mod tests {
 
     #[test]
     fn ports_that_are_filtered_or_closed_have_their_interfaces_closed_and_no_others() {
-        let port = |digit: u32| json!({"id": format!("1111111{digit}-1111-4111-8111-111111111111"), "device": format!("tap{digit}"), "mac_address": "fa:16:3e:00:00:01"});
+        let port = |digit: u32| {
+            json!({
+                "id": format!("1111111{digit}-1111-4111-8111-111111111111"),
+                "device": format!("tap{digit}"),
+                "mac_address": format!("fa:16:3e:00:00:0{digit}"),
+                "fixed_ips": [],
+                "security_groups": [],
+            })
+        };
         let mut ports = [1, 2, 3].map(port);
         ports[1]["port_security_enabled"] = false.into();
         ports[2]["mac_address"] = "none".into();
         let document = json!({"ports": ports, "security_groups": []}).to_string();
         let inventory = model::parse(document.as_bytes()).unwrap().inventory;
+        assert_eq!(inventory.closed.len(), 1, "{:?}", inventory.closed);
         let names = ["tap1", "tap2", "tap3", "eth0"];
         let filtered = names.map(|name| is_filtered(&inventory, name));
         assert_eq!(filtered, [true, false, true, false]);
