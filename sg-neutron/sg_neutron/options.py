@@ -7,7 +7,7 @@ GROUP = "ebpf"
 OPTIONS = [
     cfg.StrOpt(
         "socket",
-        default="/run/sg/sgd.sock",
+        default="/run/sgd/sgd.sock",
         help="The unix socket of the daemon sgd (its option --socket). It must belong to root or to the "
         "user that the agent runs as.",
     ),

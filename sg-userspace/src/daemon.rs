@@ -17,13 +17,14 @@ use tokio::{
 use crate::{
     agent::{About, Agent, Change, Read, Shared},
     api,
-    cli::{AdoptMode, AttachMode, DetachArgs, RunArgs, SweepMode},
+    cli::{AdoptMode, AttachMode, DetachArgs, PrepareArgs, RunArgs, SweepMode, tally},
     datapath::{EventRing, Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
     events::Hub,
     host,
     model::{self, Step},
     netlink::Links,
+    service::Service,
     settings::File,
     store::{Journal, Store, Watch},
 };
@@ -44,17 +45,20 @@ const EVENTS: Duration = Duration::from_secs(1);
 ///
 /// What keeps the daemon from starting. Once it is ready, errors are logged and tried again.
 pub async fn run(args: &RunArgs) -> Result<()> {
-    let settings = File::new(args.settings.as_deref());
+    let mut service = Service::of_this_process();
+    let settings = File::new(args.config.as_deref());
     // Watched from before it is read, so that no change falls in between.
     let mut settings_changes = settings.changes();
     let wanted = settings.read()?;
+    let started = wanted.startup.clone();
     let (mut desired, kept) = Desired::read(args)?;
     host::check_capabilities()?;
     host::check_preemption()?;
     host::raise_open_files(args.sizes.limits().ports);
+    host::provide_bpffs(&args.bpffs)?;
     host::check_bpffs(&args.bpffs)?;
     let lock = host::lock(&args.bpffs)?;
-    let (listener, _socket) = api::bind(&args.socket)?;
+    let (listener, _socket) = api::bind(&args.socket, args.socket_group.as_deref())?;
     let mut links = Links::watch().await?;
 
     let about = About {
@@ -107,6 +111,8 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         }
     }
 
+    service.ready(tally(&shared.agent().await.tally()));
+
     let mut end = std::pin::pin!(ended()?);
     let due = shared.clone();
     tokio::spawn(async move { due.settle_when_due().await });
@@ -120,14 +126,19 @@ pub async fn run(args: &RunArgs) -> Result<()> {
                 Ok(())
             }
             () = settings_changes.changed() => {
-                let read = settings.read();
+                let read = settings.read().map(|wanted| wanted.since(&started));
                 made(shared.clone(), |change| async move { change.settings(read).await });
                 Ok(())
             }
             _ = check.tick() => shared.check().await,
+            () = service.due() => {
+                service.alive(tally(&shared.agent().await.tally()));
+                Ok(())
+            }
         };
         tell(done);
     }
+    service.stopping();
     server.abort();
     shared.agent().await.leave();
     tracing::info!("stopped; the filters stay in place");
@@ -213,6 +224,16 @@ fn tell(done: Result<()>) {
     }
 }
 
+/// Makes what a run needs and a service with mounts of its own cannot.
+///
+/// # Errors
+///
+/// Those of [`host::provide_bpffs`] and [`host::check_bpffs`].
+pub fn prepare(args: &PrepareArgs) -> Result<()> {
+    host::provide_bpffs(&args.bpffs)?;
+    Ok(host::check_bpffs(&args.bpffs)?)
+}
+
 /// Takes all filters off, and removes what is pinned.
 ///
 /// # Errors
@@ -227,7 +248,8 @@ pub fn detach(args: &DetachArgs) -> Result<()> {
     Ok(())
 }
 
-fn way(mode: AttachMode) -> Option<Way> {
+/// How to attach; `None` leaves it to the kernel.
+pub fn way(mode: AttachMode) -> Option<Way> {
     match mode {
         AttachMode::Auto => None,
         AttachMode::Tcx => Some(Way::Tcx),

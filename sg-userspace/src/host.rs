@@ -1,20 +1,22 @@
 //! What a host must offer before the daemon can start, checked early and said clearly.
 
+mod bpffs;
+
 use std::{
     fs, io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use caps::{CapSet, Capability};
 use nix::{
     fcntl::{Flock, FlockArg},
     sys::resource::{Resource, getrlimit, setrlimit},
-    sys::statfs::{self, FsType},
 };
 
-/// The type of the BPF file system (`BPF_FS_MAGIC`, `include/uapi/linux/magic.h`).
-const BPF_FS: FsType = FsType(0xcafe_4a11u32 as _);
+pub use bpffs::{check_bpffs, provide_bpffs};
 
 /// What the kernel asks for. Loading and attaching would do with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; but
 /// what stands at a hook, and the maps within maps, are told by number, and only CAP_SYS_ADMIN opens a program
@@ -30,6 +32,22 @@ pub enum HostError {
     /// Maps and links cannot be pinned there.
     #[error("{path} is not on a BPF file system (mount one with `mount -t bpf bpf /sys/fs/bpf`, or name another directory with --bpffs)", path = .0.display())]
     NoBpffs(PathBuf),
+    /// What is mounted here would not outlive this process.
+    #[error("nothing is mounted on {path}, and this process has mounts of its own, with which all filters would end (mount a BPF file system before: `sgd prepare`, or `mount -t bpf bpf {path}`)", path = .0.display())]
+    PrivateMounts(PathBuf),
+    /// The kernel refuses the BPF file system.
+    #[error("cannot mount a BPF file system on {path}: {source} (mount one with `mount -t bpf bpf {path}`, or name another directory with --bpffs)", path = .path.display())]
+    Mount {
+        /// The place.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no such group of users.
+    #[error(
+        "there is no group {0:?} for the socket (make it with `groupadd --system {0}`, or name another one as group under [socket] of the configuration, or with --socket-group)"
+    )]
+    NoGroup(String),
     /// The directory for the pins cannot be made or opened.
     #[error("cannot open {path} for the pinned maps: {source}", path = .path.display())]
     Directory {
@@ -111,16 +129,6 @@ pub fn raise_open_files(ports: u32) {
     }
 }
 
-/// Whether a directory is, or will be when it is made, on a BPF file system.
-pub fn check_bpffs(directory: &Path) -> Result<(), HostError> {
-    let existing = directory.ancestors().find(|path| path.exists());
-    let kind = existing.and_then(|path| statfs::statfs(path).ok());
-    match kind {
-        Some(kind) if kind.filesystem_type() == BPF_FS => Ok(()),
-        _ => Err(HostError::NoBpffs(directory.into())),
-    }
-}
-
 /// Makes a directory ours alone as long as it lives.
 pub type Lock = Flock<fs::File>;
 
@@ -128,16 +136,44 @@ pub type Lock = Flock<fs::File>;
 ///
 /// Files on a BPF file system cannot be opened, but its directories can, and locked.
 pub fn lock(directory: &Path) -> Result<Lock, HostError> {
-    let wrong = |source| HostError::Directory {
-        path: directory.into(),
-        source,
-    };
-    make_private(directory).map_err(wrong)?;
-    let opened = fs::File::open(directory).map_err(wrong)?;
-    match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
+    // `sgd close` has it for moments.
+    const TRIES: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(25);
+    make_private(directory).map_err(unopened(directory))?;
+    for _ in 1..TRIES {
+        match locked(directory, FlockArg::LockExclusiveNonblock) {
+            Err(HostError::Locked(_)) => thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+    locked(directory, FlockArg::LockExclusiveNonblock)
+}
+
+/// Keeps daemons from starting on a directory of pins, as long as the lock is held; none if it is not there.
+///
+/// # Errors
+///
+/// [`HostError::Locked`] if one runs.
+pub fn lock_out(directory: &Path) -> Result<Option<Lock>, HostError> {
+    match directory.exists() {
+        true => locked(directory, FlockArg::LockSharedNonblock).map(Some),
+        false => Ok(None),
+    }
+}
+
+fn locked(directory: &Path, how: FlockArg) -> Result<Lock, HostError> {
+    let opened = fs::File::open(directory).map_err(unopened(directory))?;
+    match Flock::lock(opened, how) {
         Ok(lock) => Ok(lock),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(HostError::Locked(directory.into())),
-        Err((_, errno)) => Err(wrong(errno.into())),
+        Err((_, errno)) => Err(unopened(directory)(errno.into())),
+    }
+}
+
+fn unopened(directory: &Path) -> impl Fn(io::Error) -> HostError {
+    move |source| HostError::Directory {
+        path: directory.into(),
+        source,
     }
 }
 
@@ -175,14 +211,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ordinary_directory_is_no_place_for_pins() {
-        let directory = tempfile::tempdir().unwrap();
-        let pins = directory.path().join("not/yet/there");
-        let error = check_bpffs(&pins).unwrap_err().to_string();
-        assert!(error.contains("mount -t bpf bpf /sys/fs/bpf"), "{error}");
-    }
-
-    #[test]
     fn the_second_daemon_on_a_directory_is_refused_until_the_first_is_gone() {
         let directory = tempfile::tempdir().unwrap();
         let pins = directory.path().join("sg");
@@ -191,6 +219,25 @@ mod tests {
         assert!(matches!(refused, HostError::Locked(_)), "{refused}");
         drop(first);
         lock(&pins).unwrap();
+    }
+
+    #[test]
+    fn several_may_close_at_a_time_and_none_beside_a_daemon() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = directory.path().join("sg");
+        assert!(lock_out(&pins).unwrap().is_none(), "no daemon has ever run");
+        let daemon = lock(&pins).unwrap();
+        let refused = lock_out(&pins).unwrap_err();
+        assert!(matches!(refused, HostError::Locked(_)), "{refused}");
+        drop(daemon);
+        let both = [lock_out(&pins).unwrap(), lock_out(&pins).unwrap()];
+        assert!(both.iter().all(Option::is_some));
+        let first = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            drop(both);
+        });
+        lock(&pins).expect("a daemon waits for those that close");
+        first.join().unwrap();
     }
 
     #[test]

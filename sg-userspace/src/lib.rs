@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod api;
 pub mod cli;
+pub mod close;
 pub mod compile;
 pub mod ctnetlink;
 pub mod daemon;
@@ -20,6 +21,7 @@ pub mod netlink;
 pub mod packet;
 pub mod plain;
 pub mod plan;
+mod service;
 pub mod settings;
 pub mod store;
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod attachment;
 mod bad_input;
 mod bench;
 mod bpftool;
+mod close;
 mod conntrack;
 mod datagrams;
 mod events;

@@ -48,6 +48,17 @@ pub fn all(workspace: &Workspace, release: bool) -> Result<()> {
     programs(workspace, release)
 }
 
+/// Builds the kernel object, and the programs that are installed elsewhere.
+///
+/// # Errors
+/// As [`run`].
+pub fn packaged(workspace: &Workspace, release: bool) -> Result<()> {
+    object(workspace)?;
+    let mut arguments = vec!["--package", "sg-userspace", "--bins"];
+    arguments.extend(release.then_some("--release"));
+    compile(workspace, &arguments)
+}
+
 /// Builds the kernel object and puts it where the host's crates embed it from.
 fn object(workspace: &Workspace) -> Result<()> {
     let toolchain = toolchain::ensure(workspace)?;
@@ -131,18 +142,26 @@ fn publish(from: &Path, to: &Path) -> Result<()> {
 /// Builds the host's programs. All in one call, so that every verb sees the same features of the
 /// same dependencies and none of them is compiled twice.
 fn programs(workspace: &Workspace, release: bool) -> Result<()> {
+    let mut arguments = vec![
+        "--package",
+        "sg-userspace",
+        "--package",
+        "sg-tests",
+        "--bins",
+    ];
+    arguments.extend(release.then_some("--release"));
+    compile(workspace, &arguments)
+}
+
+fn compile(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let shell = workspace.shell()?;
     let (cargo, target) = (workspace.cargo(), &workspace.target);
-    let profile = release.then_some("--release");
-    cmd!(
-        shell,
-        "{cargo} build --package sg-userspace --package sg-tests --bins {profile...}"
-    )
-    .args(["--target-dir".as_ref(), target.as_os_str()])
-    .env("SG_EBPF_OBJECT", workspace.kernel_object())
-    .quiet()
-    .run()
-    .context("the programs of the host do not build")
+    cmd!(shell, "{cargo} build {arguments...}")
+        .args(["--target-dir".as_ref(), target.as_os_str()])
+        .env("SG_EBPF_OBJECT", workspace.kernel_object())
+        .quiet()
+        .run()
+        .context("the programs of the host do not build")
 }
 
 #[cfg(test)]

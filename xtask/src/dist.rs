@@ -8,18 +8,37 @@ use std::{
 use anyhow::{Context, Result};
 use xshell::cmd;
 
-use crate::{neutron, workspace::Workspace};
+use crate::{neutron, package, workspace::Workspace};
 
 /// The package of Neutron's firewall driver, in the root.
 pub const DRIVER: &str = "sg-neutron";
 
-/// Builds the wheel of Neutron's firewall driver.
+/// What to build.
+#[derive(clap::Args)]
+pub struct Options {
+    /// The Debian package alone.
+    #[arg(long, conflicts_with = "wheel")]
+    deb: bool,
+    /// The wheel of Neutron's firewall driver alone.
+    #[arg(long)]
+    wheel: bool,
+}
+
+/// Builds the Debian package of the daemon, and the wheel of Neutron's firewall driver.
 ///
 /// # Errors
-/// When it does not build.
-pub fn run(workspace: &Workspace) -> Result<()> {
-    let wheel = wheel(workspace, &neutron::python(workspace)?)?;
-    eprintln!("{}", workspace.short(&wheel).display());
+/// When one does not build.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let mut made = Vec::new();
+    if !options.deb {
+        made.push(wheel(workspace, &neutron::python(workspace)?)?);
+    }
+    if !options.wheel {
+        made.push(package::debian(workspace, None, true)?);
+    }
+    for path in made {
+        eprintln!("{}", workspace.short(&path).display());
+    }
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! Everything a person runs: `cargo xtask build|load|demo|bench|test|fuzz|parity|guests|neutron|dist|lint|deny|doctor`.
+//! Everything a person runs:
+//! `cargo xtask build|load|demo|bench|test|fuzz|parity|guests|neutron|dist|package-test|lint|deny|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -18,6 +19,8 @@ mod host;
 mod lint;
 mod load;
 mod neutron;
+mod package;
+mod package_test;
 mod parity;
 mod show;
 mod test;
@@ -58,8 +61,10 @@ enum Verb {
     Guests(guests::Options),
     /// Test Neutron's firewall driver, `sg-neutron`, in an environment that has Neutron.
     Neutron(driver::Options),
-    /// Build what is installed elsewhere into `target/dist`: the wheel of `sg-neutron`.
-    Dist,
+    /// Build what is installed elsewhere into `target/dist`: the Debian package, the wheel of `sg-neutron`.
+    Dist(dist::Options),
+    /// Install, start, upgrade, kill and remove the Debian package on bare Debian systems (root).
+    PackageTest(package_test::Options),
     /// Check formatting, clippy and the house rules.
     Lint,
     /// Check licences, sources and known faults of the crates that this is built from.
@@ -98,7 +103,8 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Guests(options) => guests::run(&workspace, &options),
         Verb::Neutron(options) => driver::run(&workspace, &options),
-        Verb::Dist => dist::run(&workspace),
+        Verb::Dist(options) => dist::run(&workspace, &options),
+        Verb::PackageTest(options) => package_test::run(&workspace, &options),
         Verb::Lint => lint::run(&workspace),
         Verb::Deny(options) => deny::run(&workspace, &options),
         Verb::Tidy => tidy::run(&workspace),

@@ -26,6 +26,7 @@
 mod client;
 mod events;
 mod openapi;
+mod peer;
 mod routes;
 mod serve;
 mod server;

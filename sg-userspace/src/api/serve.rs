@@ -4,7 +4,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::{Body, to_bytes},
     extract::{Request, State},
     http::{Method, StatusCode, header::CONTENT_LENGTH},
@@ -23,7 +23,10 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 
-use super::server::LARGEST_BODY;
+use super::{
+    peer::{self, Peer},
+    server::LARGEST_BODY,
+};
 use crate::view::ErrorView;
 
 /// What whoever connects can take.
@@ -69,7 +72,9 @@ pub(super) async fn serve_within(limits: Limits, listener: UnixListener, router:
         patience,
         large: Arc::new(Semaphore::new(LARGE_BODIES)),
     };
-    let router = router.layer(middleware::from_fn_with_state(reception, receive));
+    let router = router
+        .layer(middleware::from_fn(peer::name))
+        .layer(middleware::from_fn_with_state(reception, receive));
     let room = Arc::new(Semaphore::new(connections));
     loop {
         let stream = match listener.accept().await {
@@ -99,6 +104,7 @@ async fn converse(
     patience: Duration,
     _permit: OwnedSemaphorePermit,
 ) {
+    let router = router.layer(Extension(Peer::of(&stream)));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(patience));
     let connection = http1::Builder::new()

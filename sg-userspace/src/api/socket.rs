@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::unistd::{Gid, Group, chown};
 use tokio::net::UnixListener;
 
 use crate::{
@@ -29,11 +30,12 @@ impl Drop for Socket {
 }
 
 /// Listens on a socket at `path`, in place of the one a dead daemon has left there.
+/// Beside root, users of `group` may connect.
 ///
 /// # Errors
 ///
-/// [`HostError::SocketInUse`] when a living daemon answers there.
-pub fn bind(path: &Path) -> Result<(UnixListener, Socket)> {
+/// [`HostError::SocketInUse`] when a living daemon answers there; [`HostError::NoGroup`].
+pub fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, Socket)> {
     if UnixStream::connect(path).is_ok() {
         return Err(HostError::SocketInUse(path.into()).into());
     }
@@ -42,18 +44,31 @@ pub fn bind(path: &Path) -> Result<(UnixListener, Socket)> {
         path: path.into(),
         source,
     };
-    let listener = publish(path).map_err(failed)?;
+    let group = group.map(group_of).transpose()?;
+    let listener = publish(path, group).map_err(failed)?;
     Ok((listener, Socket { path: path.into() }))
 }
 
-/// The socket gets its mode before it gets its name, so that nobody connects in between.
-fn publish(path: &Path) -> io::Result<UnixListener> {
+fn group_of(name: &str) -> Result<Gid> {
+    let found = Group::from_name(name).map_err(|errno| Error::System {
+        action: "looking for the group of the socket",
+        source: errno.into(),
+    })?;
+    let group = found.ok_or_else(|| HostError::NoGroup(name.into()))?;
+    Ok(group.gid)
+}
+
+/// The socket gets its group and its mode before it gets its name, so that nobody connects in between.
+fn publish(path: &Path, group: Option<Gid>) -> io::Result<UnixListener> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(directory)?;
     let unpublished = tempfile::Builder::new()
         .prefix(".sgd")
         .make_in(directory, |temporary| {
             let listener = UnixListener::bind(temporary)?;
+            if group.is_some() {
+                chown(temporary, None, group)?;
+            }
             fs::set_permissions(temporary, fs::Permissions::from_mode(MODE))?;
             Ok(listener)
         })?;
@@ -62,14 +77,16 @@ fn publish(path: &Path) -> io::Result<UnixListener> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[tokio::test]
     async fn a_living_daemon_keeps_its_socket_and_a_dead_one_loses_it() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run/sgd.sock");
-        let (listener, socket) = bind(&path).unwrap();
-        let refused = bind(&path).err().expect("the first daemon is alive");
+        let (listener, socket) = bind(&path, None).unwrap();
+        let refused = bind(&path, None).err().expect("the first daemon is alive");
         assert!(
             matches!(refused, Error::Host(HostError::SocketInUse(_))),
             "{refused}"
@@ -77,7 +94,7 @@ mod tests {
 
         drop(listener);
         assert!(path.exists());
-        let (_listener, _socket) = bind(&path).expect("the first daemon is dead");
+        let (_listener, _socket) = bind(&path, None).expect("the first daemon is dead");
         drop(socket);
     }
 
@@ -85,12 +102,25 @@ mod tests {
     async fn only_root_and_the_group_may_connect() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("sgd.sock");
-        let (_listener, socket) = bind(&path).unwrap();
+        let (_listener, socket) = bind(&path, None).unwrap();
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o660
         );
         drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_group_gets_the_socket_and_one_that_is_not_there_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sgd.sock");
+        let own = Group::from_gid(nix::unistd::getegid()).unwrap().unwrap();
+        let (_listener, socket) = bind(&path, Some(&own.name)).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().gid(), own.gid.as_raw());
+        drop(socket);
+        let error = bind(&path, Some("nobody-s")).err().unwrap().to_string();
+        assert!(error.contains("groupadd --system nobody-s"), "{error}");
         assert!(!path.exists());
     }
 }

@@ -50,7 +50,7 @@ impl Daemon {
 
     fn of(source: impl FnOnce(&mut Agent, &Path) -> Source) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (listener, socket) = bind(&directory.path().join("sgd.sock")).unwrap();
+        let (listener, socket) = bind(&directory.path().join("sgd.sock"), None).unwrap();
         let (mut agent, kernel) = agent();
         agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
         let source = source(&mut agent, directory.path());

@@ -1,11 +1,10 @@
 //! The daemon of the security-group filter.
 
-use std::io::IsTerminal;
+use std::{env, io::IsTerminal};
 
-use clap::Parser;
 use sg_userspace::{
-    cli::{Sgd, SgdCommand},
-    daemon,
+    cli::{self, SgdCommand},
+    close, daemon,
     exit::Exit,
     plain,
 };
@@ -14,24 +13,28 @@ use tracing_subscriber::EnvFilter;
 // One thread: a network namespace belongs to a thread, and everything here works in one.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Exit {
-    let command = Sgd::parse().command;
-    start_logging();
+    let command = cli::parse(env::args_os().collect());
+    start_logging(match &command {
+        Ok(SgdCommand::Run(args)) => &args.log,
+        _ => cli::DEFAULT_LOG,
+    });
     let done = match command {
-        SgdCommand::Run(args) => daemon::run(&args).await,
-        SgdCommand::Detach(args) => daemon::detach(&args),
+        Ok(SgdCommand::Run(args)) => daemon::run(&args).await.map(|()| Exit::Ok),
+        Ok(SgdCommand::Detach(args)) => daemon::detach(&args).map(|()| Exit::Ok),
+        Ok(SgdCommand::Prepare(args)) => daemon::prepare(&args).map(|()| Exit::Ok),
+        Ok(SgdCommand::Close(args)) => close::run(&args).map(|()| Exit::Ok),
+        Ok(SgdCommand::Config(command)) => command.run(),
+        Err(error) => Err(error),
     };
-    match done {
-        Ok(()) => Exit::Ok,
-        Err(error) => {
-            tracing::error!("{error}");
-            error.exit()
-        }
-    }
+    done.unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        error.exit()
+    })
 }
 
-fn start_logging() {
+fn start_logging(level: &str) {
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into());
-    let filter = filter.with_env_var("SGD_LOG").from_env_lossy();
+    let filter = filter.parse_lossy(level);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .fmt_fields(plain::log_fields())

@@ -7,13 +7,13 @@ use std::{
 
 use clap::{Args, CommandFactory};
 
-use super::{Sgctl, Sgd};
+use super::{Sgctl, Sgd, config};
 use crate::{
     error::{Error, Result},
     exit::Exit,
 };
 
-/// Write the manual pages of sgctl and sgd, one a verb, into a directory
+/// Write the manual pages of sgctl and sgd, one a verb, and of the configuration file, into a directory
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  sgctl man /usr/local/share/man/man1")]
 pub struct ManArgs {
@@ -35,7 +35,8 @@ impl ManArgs {
 fn write(directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     clap_mangen::generate_to(Sgctl::command(), directory)?;
-    clap_mangen::generate_to(Sgd::command(), directory)
+    clap_mangen::generate_to(Sgd::command(), directory)?;
+    fs::write(directory.join("sgd.toml.5"), config::page())
 }
 
 #[cfg(test)]
@@ -54,5 +55,7 @@ mod tests {
         assert!(page("sgctl-settings.1").contains("settings"));
         assert!(page("sgctl-show-port.1").contains("port"));
         assert!(page("sgd-run.1").contains("settings"));
+        assert!(page("sgd-config-check.1").contains("wrong"));
+        assert!(page("sgd.toml.5").contains("socket.group"));
     }
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod completions;
+mod config;
 mod counters;
 mod explain;
 mod flows;
@@ -20,7 +21,12 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use sgd::{AdoptMode, AttachMode, DetachArgs, RunArgs, Sgd, SgdCommand, SweepMode};
+pub use apply::tally;
+pub use config::parse;
+pub use sgd::{
+    AdoptMode, AttachMode, CloseArgs, DEFAULT_LOG, DetachArgs, PrepareArgs, RunArgs, Sgd,
+    SgdCommand, SweepMode,
+};
 
 use crate::{
     api::Client,
@@ -29,7 +35,7 @@ use crate::{
 };
 
 /// Where the daemon listens unless told otherwise.
-pub const DEFAULT_SOCKET: &str = "/run/sg/sgd.sock";
+pub const DEFAULT_SOCKET: &str = "/run/sgd/sgd.sock";
 
 /// Speaks to sgd: applies security groups and shows what they do
 #[derive(Debug, Parser)]

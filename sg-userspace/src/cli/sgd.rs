@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sg_common::layout::capacity;
 
-use super::DEFAULT_SOCKET;
-use crate::{compile::Limits, exit::Exit};
+use super::{DEFAULT_SOCKET, config::ConfigCommand};
+use crate::{compile::Limits, exit::Exit, settings::LARGEST_TABLE};
 
 /// Where maps and links are pinned unless told otherwise.
 const DEFAULT_BPFFS: &str = "/sys/fs/bpf/sg";
 
 /// Where what transactions have told is kept unless told otherwise.
-const DEFAULT_STATE: &str = "/var/lib/sg/state";
+const DEFAULT_STATE: &str = "/var/lib/sgd/state";
+
+/// What is logged unless told otherwise.
+pub const DEFAULT_LOG: &str = "info";
 
 /// Enforces OpenStack security groups with eBPF on the tap interfaces of virtual machines
 #[derive(Debug, Parser)]
@@ -31,10 +34,24 @@ pub enum SgdCommand {
     /// Works on the interfaces of the network namespace it is started in. SIGTERM and SIGINT end
     /// it and leave the filters where they are; the next run adopts them. Logs to the standard
     /// error: an error asks the operator to act, a warning tells that something was left out.
-    /// SGD_LOG sets the level, e.g. SGD_LOG=debug.
-    Run(RunArgs),
+    ///
+    /// Each option may stand in the configuration file, see sgd.toml(5). The command line goes before the
+    /// environment, the environment before the file.
+    Run(Box<RunArgs>),
     /// Take all filters off, and remove what is pinned: every port is open afterwards
     Detach(DetachArgs),
+    /// Close an interface that is to be filtered while no daemon runs, until one does
+    ///
+    /// For udev, when an interface has come: where a daemon runs, or no port of what is stored is at the
+    /// interface, nothing is done.
+    Close(CloseArgs),
+    /// Check the configuration file, or show what it comes to
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Mount a BPF file system on /sys/fs/bpf unless there is one, as `sgd run` does
+    ///
+    /// For a service that has a mount namespace of its own: what is pinned in it would be gone when it ends.
+    Prepare(PrepareArgs),
 }
 
 /// How to run.
@@ -42,12 +59,7 @@ pub enum SgdCommand {
 pub struct RunArgs {
     /// Ports, security groups and address groups as the Neutron API returns them, in one JSON
     /// document; followed when it changes, and replaced by `sgctl apply`
-    #[arg(
-        long,
-        env = "SGD_INVENTORY",
-        value_name = "FILE",
-        required_unless_present = "transactions"
-    )]
+    #[arg(long, env = "SGD_INVENTORY", value_name = "FILE")]
     pub inventory: Option<PathBuf>,
     /// Be told what to enforce by transactions (POST /v1/transactions), as Neutron's agent does, in the place
     /// of an inventory
@@ -56,16 +68,24 @@ pub struct RunArgs {
     /// What transactions have told is kept here, and is in force again at the next start
     #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
     pub state: PathBuf,
-    /// What the operator has set, in TOML; followed when it changes [default:
-    /// /etc/sg/settings.toml, if it is there]
-    #[arg(long, env = "SGD_SETTINGS", value_name = "FILE")]
-    pub settings: Option<PathBuf>,
+    /// The configuration, in TOML, see sgd.toml(5); its settings are followed when it changes [default:
+    /// /etc/sgd/sgd.toml, if it is there]
+    #[arg(
+        long,
+        visible_alias = "settings",
+        env = "SGD_CONFIG",
+        value_name = "FILE"
+    )]
+    pub config: Option<PathBuf>,
     /// Directory for pinned maps and links, on a BPF file system
     #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
     pub bpffs: PathBuf,
     /// Socket to listen on for sgctl
     #[arg(long, env = "SGD_SOCKET", value_name = "PATH", default_value = DEFAULT_SOCKET)]
     pub socket: PathBuf,
+    /// Group of users who may give orders on the socket, beside root [default: root's]
+    #[arg(long, value_name = "GROUP")]
+    pub socket_group: Option<String>,
     /// How programs are attached to interfaces
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub attach: AttachMode,
@@ -76,6 +96,9 @@ pub struct RunArgs {
     /// that ran without it
     #[arg(long, value_name = "WHEN", default_value = "first")]
     pub adopt: AdoptMode,
+    /// What to log: error, warn, info, debug or trace; of single modules, MODULE=LEVEL, with commas
+    #[arg(long, env = "SGD_LOG", value_name = "LEVEL", default_value = DEFAULT_LOG)]
+    pub log: String,
     /// How much the tables hold.
     #[command(flatten)]
     pub sizes: SizeArgs,
@@ -87,39 +110,39 @@ pub struct RunArgs {
 #[command(next_help_heading = "Table sizes (to change them, `sgd detach` first)")]
 pub struct SizeArgs {
     /// Ports with an interface on this host
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::PORTS)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::PORTS)]
     pub max_ports: u32,
     /// Established connections of IPv4 that can be tracked at a time; half as many of IPv6
     /// [default: as nf_conntrack, by the memory of this host: 262144 above 4 GiB, 65536 above 1 GiB]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = entries())]
     pub max_flows: Option<u32>,
     /// Connections of IPv4 of each port that are not established yet, or cannot be; half as many of IPv6.
     /// In multiples of 128: 2048 take 0.5 MiB of every port
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::EMBRYOS4)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::EMBRYOS4)]
     pub max_unproven: u32,
     /// Datagrams of each port that are under way in fragments. In multiples of 128
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::FRAGMENTS)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::FRAGMENTS)]
     pub max_fragments: u32,
     /// Addresses that the ports may send from
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::ADDRESSES)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::ADDRESSES)]
     pub max_addresses: u32,
     /// Policies: one per set of security groups, direction and family
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::POLICIES)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::POLICIES)]
     pub max_policies: u32,
     /// Members of the groups that rules name
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::MEMBERS)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::MEMBERS)]
     pub max_members: u32,
     /// CIDRs that rules, pairs and address groups name
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::PREFIXES)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::PREFIXES)]
     pub max_prefixes: u32,
     /// Rows of what policies permit to peers
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::GRANTS)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::GRANTS)]
     pub max_grants: u32,
     /// Sets of ports that are not one range, 8 KiB each
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::PORT_SETS)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::PORT_SETS)]
     pub max_port_sets: u32,
     /// Sets of source ports with destination ports, 0.7 KiB each
-    #[arg(long, value_name = "NUMBER", default_value_t = capacity::PORT_PAIRS)]
+    #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::PORT_PAIRS)]
     pub max_port_pairs: u32,
 }
 
@@ -139,10 +162,54 @@ impl SizeArgs {
     }
 }
 
+fn entries() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(LARGEST_TABLE))
+}
+
 /// What to take off.
 #[derive(Debug, Clone, Args)]
 pub struct DetachArgs {
+    /// The configuration, which may name the directory [default: /etc/sgd/sgd.toml, if it is there]
+    #[arg(long, env = "SGD_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Directory of the pinned maps and links
+    #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
+    pub bpffs: PathBuf,
+}
+
+/// What to close.
+#[derive(Debug, Clone, Args)]
+pub struct CloseArgs {
+    /// The configuration, which names the rest [default: /etc/sgd/sgd.toml, if it is there]
+    #[arg(long, env = "SGD_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The interface
+    #[arg(long, value_name = "NAME")]
+    pub interface: String,
+    /// As of a run
+    #[arg(long, env = "SGD_INVENTORY", value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// As of a run, which is the default
+    #[arg(long, conflicts_with = "inventory")]
+    pub transactions: bool,
+    /// As of a run
+    #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
+    pub state: PathBuf,
+    /// As of a run
+    #[arg(long, value_name = "WAY", default_value = "auto")]
+    pub attach: AttachMode,
+    /// Directory for pinned maps and links
+    #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
+    pub bpffs: PathBuf,
+}
+
+/// What to prepare for.
+#[derive(Debug, Clone, Args)]
+pub struct PrepareArgs {
+    /// The configuration, which may name the directory [default: /etc/sgd/sgd.toml, if it is there]
+    #[arg(long, env = "SGD_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory for pinned maps and links
     #[arg(long, env = "SGD_BPFFS", value_name = "DIR", default_value = DEFAULT_BPFFS)]
     pub bpffs: PathBuf,
 }
@@ -179,7 +246,8 @@ pub enum SweepMode {
 fn after_help() -> String {
     let example = "\
 Example:
-  sgd run --inventory /etc/sg/inventory.json
-  sgd run --transactions";
+  sgd run --inventory /var/lib/sgd/inventory.json
+  sgd run --transactions
+  sgd config check";
     format!("{example}\n\n{}", Exit::help())
 }

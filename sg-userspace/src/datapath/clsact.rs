@@ -18,6 +18,7 @@ use super::error::{Error, Result};
 use super::filters::{self, Filter};
 use super::pins::{Pins, Spot, Way, remove};
 use super::place::{direction, interface, link_error, place};
+use super::programs::Role;
 use super::qdiscs;
 use crate::agent::Hanging;
 
@@ -179,7 +180,8 @@ fn has_ingress(ifindex: u32) -> bool {
 }
 
 fn is_ours(filter: &Filter, hook: Hook) -> bool {
-    filter.priority == PRIORITY && filter.name == hook.as_str()
+    let names = [Role::Filter(hook), Role::Closed].map(Role::name);
+    filter.priority == PRIORITY && names.contains(&filter.name.as_str())
 }
 
 /// The lowest handle that no filter of our priority has.

@@ -45,6 +45,14 @@ pub enum Error {
         /// What it has that it should not have.
         why: String,
     },
+    /// No daemon has left what closes interfaces.
+    #[error("no interface can be closed: {} is not there or not to be used ({source}); `sgd run` pins it", .pin.display())]
+    NoClosed {
+        /// Where it would be.
+        pin: PathBuf,
+        /// What the kernel said.
+        source: ProgramError,
+    },
     /// Something of another layout is pinned.
     #[error(
         "{} is of another layout ({found}; this sgd wants {wanted}): its filters go on as they are; \

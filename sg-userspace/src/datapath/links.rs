@@ -45,6 +45,7 @@ impl Links {
     /// replacement is atomic.
     pub fn open(pins: Pins, way: Option<Way>, stock: Stock) -> Result<Links> {
         let programs = Programs::load(stock)?;
+        tcx::tell(programs.pin_closed(&pins));
         let (held, marked) = (pins.held()?, pins.marked()?);
         let mut links = Links {
             away: Away::open(&pins)?,

@@ -32,6 +32,7 @@ mod readers;
 mod removal;
 mod settings_table;
 mod shares;
+mod shut;
 mod stock;
 mod sweep;
 mod sys;
@@ -58,6 +59,7 @@ pub use pins::Way;
 #[cfg(test)]
 pub(crate) use pins::named_by;
 pub use policy::Policy;
+pub use shut::shut;
 pub use sweep::Sweeper;
 
 use crate::agent::{

@@ -1,5 +1,6 @@
-//! Where maps and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/links/IFINDEX-HOOK` (with `-xdp` or
-//! `-clsact` at the end), `DIR/v<ABI>/programs/OBJECT/NAME`, and `DIR/v<ABI>/away/LINK-INTERFACE` for links whose interface is in another
+//! Where maps, programs and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/programs/OBJECT/NAME`,
+//! `DIR/v<ABI>/programs/closed` for when no daemon runs, `DIR/v<ABI>/links/IFINDEX-HOOK` (with `-xdp` or
+//! `-clsact` at the end), and `DIR/v<ABI>/away/LINK-INTERFACE` for links whose interface is in another
 //! namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,9 +19,6 @@ use crate::host;
 
 /// How the name of a pin ends that is to take the place of another.
 const FRESH: &str = "-fresh";
-
-/// The directory of programs.
-const PROGRAMS: &str = "programs";
 
 /// The directory of links whose interfaces are in another namespace.
 const AWAY: &str = "away";
@@ -54,7 +52,8 @@ impl Pins {
 
     /// Makes the directories that are not there.
     pub fn make_directories(&self) -> Result<()> {
-        [self.maps(), self.links(), self.directory.join(AWAY)]
+        let away = self.directory.join(AWAY);
+        [self.maps(), self.programs(), self.links(), away]
             .iter()
             .try_for_each(|directory| {
                 host::make_private(directory).map_err(Error::directory("make", directory))
@@ -75,6 +74,11 @@ impl Pins {
     /// The pin of a map.
     pub fn map(&self, name: &str) -> PathBuf {
         self.maps().join(name)
+    }
+
+    /// The pin of a program.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs().join(name)
     }
 
     /// The pin of a link, or the mark that stands for one that cannot be pinned.
@@ -157,13 +161,13 @@ impl Pins {
     }
 
     /// Where the programs of an object are pinned.
-    pub fn programs(&self, object: u64) -> PathBuf {
-        self.directory.join(PROGRAMS).join(format!("{object:016x}"))
+    pub fn programs_of(&self, object: u64) -> PathBuf {
+        self.programs().join(format!("{object:016x}"))
     }
 
     /// Removes the pins of all programs: the next start has to load them.
     pub fn remove_programs(&self) -> Result<()> {
-        let programs = self.directory.join(PROGRAMS);
+        let programs = self.programs();
         match fs::remove_dir_all(&programs) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(Error::directory("remove", &programs)(error))
@@ -174,6 +178,10 @@ impl Pins {
 
     fn maps(&self) -> PathBuf {
         self.directory.join("maps")
+    }
+
+    fn programs(&self) -> PathBuf {
+        self.directory.join("programs")
     }
 
     fn links(&self) -> PathBuf {

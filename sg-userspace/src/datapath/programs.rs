@@ -1,6 +1,7 @@
 //! The programs of the object that go to interfaces.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
 
 use aya::maps::{MapData, ProgramArray};
 use aya::programs::{ProgramFd, ProgramInfo, SchedClassifier, Xdp};
@@ -8,7 +9,8 @@ use sg_common::hook::Hook;
 use sg_common::layout::maps::name;
 
 use super::error::{Error, Result};
-use super::pins::Way;
+use super::held::Held;
+use super::pins::{Pins, Way};
 use super::stock::Stock;
 use super::tables::take;
 
@@ -134,6 +136,13 @@ impl Programs {
                 .map_err(Error::map("write", array))?;
         }
         Ok(())
+    }
+
+    /// Pins what drops everything, for when no daemon runs.
+    pub fn pin_closed(&self, pins: &Pins) -> Result<()> {
+        let fd = self.fd(Role::Closed)?.as_fd().try_clone_to_owned();
+        let fd = fd.map_err(Error::directory("pin", pins.directory()))?;
+        Held::new(pins.program(Role::Closed.name()), fd).pin()
     }
 
     /// The filter of a hook, to be attached by aya.

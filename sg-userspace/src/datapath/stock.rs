@@ -38,7 +38,7 @@ impl Stock {
         let number = |name| Some((name, MapInfo::from_pin(pins.map(name)).ok()?.id()));
         Self {
             object,
-            directory: pins.programs(digest()),
+            directory: pins.programs_of(digest()),
             maps: LAYOUTS
                 .iter()
                 .filter_map(|layout| number(layout.name))
@@ -85,7 +85,9 @@ impl Stock {
             return;
         };
         for other in fs::read_dir(all).into_iter().flatten().flatten() {
+            // A file is what `sgd close` uses.
             if other.path() != self.directory
+                && other.path().is_dir()
                 && let Err(error) = fs::remove_dir_all(other.path())
             {
                 tracing::debug!("cannot remove {}: {error}", other.path().display());

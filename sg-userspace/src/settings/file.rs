@@ -8,14 +8,14 @@ use std::{
 
 use tokio::time::{self, Interval, MissedTickBehavior};
 
-use super::{Wanted, parse::parse, system};
+use super::{Malformed, Wanted, parse::parse, system};
 use crate::{
     error::{Error, Result},
     store::Watch,
 };
 
 /// Where the settings are unless told otherwise.
-pub const DEFAULT_PATH: &str = "/etc/sg/settings.toml";
+pub const DEFAULT_PATH: &str = "/etc/sgd/sgd.toml";
 
 /// How often the file and the sysctls are looked at even if nothing told of a change: sysctls tell nobody,
 /// and the file's directory may come later than the daemon.
@@ -57,21 +57,35 @@ impl File {
     /// [`Error::Settings`] for a file that is missing though it was named, cannot be read, or asks for
     /// what does not exist.
     pub fn read(&self) -> Result<Wanted> {
-        let failed = |what: String| Error::Settings {
-            path: self.path.clone(),
-            what,
-        };
-        let text = match fs::read_to_string(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.named => String::new(),
-            read => read.map_err(|error| failed(error.to_string()))?,
-        };
-        let mut wanted = parse(&text).map_err(|malformed| failed(malformed.to_string()))?;
+        let mut wanted = self
+            .checked()?
+            .map_err(|malformed| self.failed(malformed.to_string()))?;
         if wanted.system_timeouts {
             system::take(&mut wanted, |sysctl| {
                 fs::read_to_string(Path::new("/proc/sys/net").join(sysctl))
             });
         }
         Ok(wanted)
+    }
+
+    /// What it says, or all that is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Settings`] for a file that is missing though it was named, or cannot be read.
+    pub fn checked(&self) -> Result<std::result::Result<Wanted, Malformed>> {
+        let text = match fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.named => String::new(),
+            read => read.map_err(|error| self.failed(error.to_string()))?,
+        };
+        Ok(parse(&text))
+    }
+
+    fn failed(&self, what: String) -> Error {
+        Error::Settings {
+            path: self.path.clone(),
+            what,
+        }
     }
 
     /// Tells when to read it again. To be called from within the runtime.

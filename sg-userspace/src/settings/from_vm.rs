@@ -95,3 +95,8 @@ pub(super) fn doc(key: &str) -> Option<&'static str> {
         Some((_, name)) => (name == KEY).then_some(DOC_OF_PORT),
     }
 }
+
+/// The node's key: its name, what it is for, and which values it takes.
+pub fn doc_of_from_vm() -> (&'static str, &'static str, &'static str) {
+    (KEY, DOC, FromVm::VALUES)
+}

@@ -1,4 +1,5 @@
-//! What an operator can set: a TOML file, read into the [`Settings`] of the kernel programs.
+//! What an operator can set: a TOML file, read into the [`Settings`] of the kernel programs and what a daemon
+//! is started with.
 //!
 //! Names and defaults are those of nf_conntrack's sysctls
 //! (`Documentation/networking/nf_conntrack-sysctl.rst`) wherever it has the same.
@@ -11,21 +12,25 @@ mod keys;
 mod parse;
 mod print;
 mod quota;
+mod startup;
 mod system;
 #[cfg(test)]
 mod tests;
 
 use sg_common::layout::settings::Settings;
 
+use startup::restarts;
+
 use crate::view::SettingView;
 
 pub use self::file::{Changes, File};
-pub use self::from_vm::{FromVm, Wishes};
+pub use self::from_vm::{FromVm, Wishes, doc_of_from_vm};
 pub use self::key::{Key, LONGEST_TIMEOUT};
 pub use self::keys::KEYS;
-pub use self::parse::Malformed;
+pub use self::parse::{Malformed, Mistake};
 pub use self::print::to_toml;
 pub use self::quota::Quota;
+pub use self::startup::{LARGEST_TABLE, SOURCES, START_KEYS, StartKey, Startup};
 
 /// What a settings file asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +41,8 @@ pub struct Wanted {
     pub from_vm: Wishes,
     /// Whether the timeouts are those of the node's own nf_conntrack.
     system_timeouts: bool,
+    /// What a daemon is to be started with.
+    pub startup: Startup,
     /// What an operator should know of how it was read.
     pub notes: Vec<String>,
 }
@@ -47,6 +54,7 @@ impl Default for Wanted {
             quota: Quota::DEFAULT,
             from_vm: Wishes::default(),
             system_timeouts: false,
+            startup: Startup::new(),
             notes: Vec::new(),
         }
     }
@@ -60,6 +68,13 @@ impl Wanted {
     /// [`Malformed`] for what is no TOML, and for keys and values that there are not.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         parse::parse(text)
+    }
+
+    /// With a note of what takes a restart, because a daemon was not started so.
+    #[must_use]
+    pub fn since(mut self, started: &Startup) -> Self {
+        self.notes.extend(restarts(started, &self.startup));
+        self
     }
 
     /// The settings on a node whose table of assured IPv4 connections has this room.

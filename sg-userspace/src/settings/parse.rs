@@ -5,13 +5,19 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::from_vm::{self, FromVm, PORTS};
+use super::startup::{START_KEYS, StartKey};
 use super::{KEYS, Key, Wanted};
 use crate::model::PortId;
 
-/// A settings file that cannot be read: nothing in it is put in force.
+/// A settings file that cannot be used: nothing in it is put in force.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct Malformed(pub Vec<Mistake>);
+
+/// One thing that is wrong with a settings file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("line {line}: {what}")]
-pub struct Malformed {
+pub struct Mistake {
     /// The line it is about, from 1.
     pub line: usize,
     /// Key, value, what is wrong and what to write instead.
@@ -23,94 +29,125 @@ const TIMEOUTS: &str = "timeouts";
 /// The word: the timeouts of the node's own nf_conntrack.
 const SYSTEM: &str = "system";
 
-/// Reads a settings file. What it does not name has its default.
+/// Reads a settings file, to its end. What it does not name has its default.
 pub(super) fn parse(text: &str) -> Result<Wanted, Malformed> {
-    let table = DeTable::parse(text).map_err(|error| Malformed {
-        line: line(text, error.span().map_or(0, |span| span.start)),
-        what: format!("this is no TOML: {}", error.message()),
+    let table = DeTable::parse(text).map_err(|error| {
+        let line = line(text, error.span().map_or(0, |span| span.start));
+        let what = format!("this is no TOML: {}", error.message());
+        Malformed(vec![Mistake { line, what }])
     })?;
     let mut reader = Reader {
         text,
         wanted: Wanted::default(),
+        mistakes: Vec::new(),
     };
-    reader.table("", table.get_ref())?;
-    Ok(reader.wanted)
+    reader.table("", table.get_ref());
+    reader.mistakes.sort();
+    match reader.mistakes.is_empty() {
+        true => Ok(reader.wanted),
+        false => Err(Malformed(reader.mistakes)),
+    }
 }
 
 struct Reader<'a> {
     text: &'a str,
     wanted: Wanted,
+    mistakes: Vec<Mistake>,
 }
 
 impl Reader<'_> {
-    fn table(&mut self, section: &str, table: &DeTable<'_>) -> Result<(), Malformed> {
+    fn table(&mut self, section: &str, table: &DeTable<'_>) {
         for (key, value) in table {
             let name = match section {
                 "" => key.get_ref().to_string(),
                 section => format!("{section}.{}", key.get_ref()),
             };
-            self.entry(section, &name, key.span().start, value)?;
+            if let Err(what) = self.entry(section, &name, value) {
+                self.mistaken(key.span().start, &name, &what);
+            }
         }
-        Ok(())
     }
 
+    /// The error says what is wrong, and what to write instead.
     fn entry(
         &mut self,
         section: &str,
         name: &str,
-        at: usize,
         value: &Spanned<DeValue<'_>>,
-    ) -> Result<(), Malformed> {
-        let what = match (Key::find(name), value.get_ref()) {
-            (Some(key), read) => match key.set(&mut self.wanted, &json(read)) {
-                Ok(()) => return Ok(()),
-                Err(values) => {
-                    format!("{} is not a value of it; write {values}", self.shown(value))
-                }
-            },
-            (None, read) if name == from_vm::KEY => match FromVm::of(&json(read)) {
-                Some(from_vm) => {
-                    self.wanted.from_vm.node = from_vm;
-                    return Ok(());
-                }
-                None => self.no_from_vm(value),
-            },
-            (None, DeValue::Table(ports)) if name == PORTS => return self.ports(ports),
-            (None, DeValue::Table(table)) if is_section(name) => return self.table(name, table),
-            (None, DeValue::String(word)) if name == TIMEOUTS && word == SYSTEM => {
+    ) -> Result<(), String> {
+        let read = value.get_ref();
+        if let Some(key) = Key::find(name) {
+            let set = key.set(&mut self.wanted, &json(read));
+            return set.map_err(|values| self.refused(value, &values));
+        }
+        if let Some(key) = StartKey::find(name) {
+            let given = key.read(&json(read));
+            let given = given.map_err(|values| self.refused(value, &values))?;
+            self.wanted.startup.insert(key.option, given);
+            return self.one_source();
+        }
+        match read {
+            _ if name == from_vm::KEY => {
+                let wish = FromVm::of(&json(read));
+                self.wanted.from_vm.node =
+                    wish.ok_or_else(|| self.refused(value, FromVm::VALUES))?;
+            }
+            DeValue::Table(ports) if name == PORTS => self.ports(ports),
+            DeValue::Table(table) if is_section(name) => self.table(name, table),
+            DeValue::String(word) if name == TIMEOUTS && word == SYSTEM => {
                 self.wanted.system_timeouts = true;
-                return Ok(());
             }
-            (None, _) if name == TIMEOUTS => format!(
-                "{} is not a value of it; write \"{SYSTEM}\", or a table [{TIMEOUTS}]",
-                self.shown(value)
+            _ if name == TIMEOUTS => {
+                let values = format!("\"{SYSTEM}\", or a table [{TIMEOUTS}]");
+                return Err(self.refused(value, &values));
+            }
+            _ if name == PORTS => {
+                return Err(format!(
+                    "{} is not a table; write [{PORTS}.ID]",
+                    self.shown(value)
+                ));
+            }
+            _ if is_section(name) => {
+                return Err(format!(
+                    "{} is not a table; write [{name}]",
+                    self.shown(value)
+                ));
+            }
+            _ => {
+                return Err(format!(
+                    "there is no such key (its value is {}); {}",
+                    self.shown(value),
+                    allowed(section)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn one_source(&self) -> Result<(), String> {
+        let given = |option: &str| self.wanted.startup.get(option);
+        match (given("inventory"), given("transactions")) {
+            (Some(_), Some(on)) if on == "true" => Err(
+                "what is to be enforced comes from one place; write inventory or transactions, not both"
+                    .into(),
             ),
-            (None, _) if name == PORTS => {
-                format!("{} is not a table; write [{PORTS}.ID]", self.shown(value))
-            }
-            (None, _) if is_section(name) => {
-                format!("{} is not a table; write [{name}]", self.shown(value))
-            }
-            (None, _) => format!(
-                "there is no such key (its value is {}); {}",
-                self.shown(value),
-                allowed(section)
-            ),
-        };
-        Err(self.malformed(at, name, &what))
+            _ => Ok(()),
+        }
     }
 
     /// What single ports are to have: a table of each by its id.
-    fn ports(&mut self, ports: &DeTable<'_>) -> Result<(), Malformed> {
+    fn ports(&mut self, ports: &DeTable<'_>) {
         for (id, table) in ports {
             let (name, at) = (format!("{PORTS}.{}", id.get_ref()), id.span().start);
             let Ok(port) = id.get_ref().parse::<PortId>() else {
                 let what = "this is no id of a port; write its UUID, as `sgctl show port` does";
-                return Err(self.malformed(at, &name, what));
+                self.mistaken(at, &name, what);
+                continue;
             };
             let DeValue::Table(keys) = table.get_ref() else {
                 let what = format!("{} is not a table; write [{name}]", self.shown(table));
-                return Err(self.malformed(at, &name, &what));
+                self.mistaken(at, &name, &what);
+                continue;
             };
             for (key, value) in keys {
                 let (at, key) = (key.span().start, key.get_ref());
@@ -120,29 +157,28 @@ impl Reader<'_> {
                         self.wanted.from_vm.ports.insert(port, wish);
                         continue;
                     }
-                    Some(None) => self.no_from_vm(value),
+                    Some(None) => self.refused(value, FromVm::VALUES),
                     None => format!(
                         "there is no such key (its value is {}); [{name}] has {}",
                         self.shown(value),
                         from_vm::KEY
                     ),
                 };
-                return Err(self.malformed(at, &format!("{name}.{key}"), &what));
+                self.mistaken(at, &format!("{name}.{key}"), &what);
             }
         }
-        Ok(())
     }
 
-    fn no_from_vm(&self, value: &Spanned<DeValue<'_>>) -> String {
-        let (value, values) = (self.shown(value), FromVm::VALUES);
+    fn refused(&self, value: &Spanned<DeValue<'_>>, values: &str) -> String {
+        let value = self.shown(value);
         format!("{value} is not a value of it; write {values}")
     }
 
-    fn malformed(&self, at: usize, name: &str, what: &str) -> Malformed {
-        Malformed {
+    fn mistaken(&mut self, at: usize, name: &str, what: &str) {
+        self.mistakes.push(Mistake {
             line: line(self.text, at),
             what: format!("{name}: {what}"),
-        }
+        });
     }
 
     /// A value as it is written, on one line.
@@ -172,17 +208,26 @@ fn json(value: &DeValue<'_>) -> Value {
     }
 }
 
+/// Section and name of every key that has one definition.
+fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let settings = KEYS.iter().map(Key::parts);
+    settings.chain(START_KEYS.iter().map(StartKey::parts))
+}
+
 fn is_section(name: &str) -> bool {
-    KEYS.iter().any(|key| key.parts().0 == name)
+    known().any(|(section, _)| section == name)
 }
 
 fn allowed(section: &str) -> String {
-    let names = KEYS.iter().map(Key::parts).filter(|(of, _)| *of == section);
+    let names = known().filter(|(of, _)| *of == section);
     let names: Vec<_> = names.map(|(_, name)| name).collect();
     match section {
         "" => {
             let (names, own) = (names.join(", "), from_vm::KEY);
-            format!("write one of {names}, {own}, [tcp], [{TIMEOUTS}] or [{PORTS}.ID]")
+            format!(
+                "write one of {names}, {own}, [daemon], [socket], [tables], [tcp], [{TIMEOUTS}] or \
+                 [{PORTS}.ID]"
+            )
         }
         section => format!("[{section}] has {}", names.join(", ")),
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Key, from_vm};
+use super::{Key, StartKey, from_vm};
 use crate::view::SettingView;
 
 /// Prints settings with what they are for. Read again it comes to the same settings.
@@ -15,7 +15,10 @@ pub fn to_toml(settings: &[SettingView]) -> String {
             section = of;
         }
         let doc = Key::find(&setting.key).map(|key| key.doc);
-        let doc = doc.or(from_vm::doc(&setting.key)).unwrap_or_default();
+        let doc = doc.or(from_vm::doc(&setting.key));
+        let option = StartKey::find(&setting.key).map(|key| key.option);
+        let option = option.map(|option| format!("As `sgd run --{option}`"));
+        let doc = doc.map_or(option.unwrap_or_default(), Into::into);
         let _ = writeln!(text, "# {doc}{}", instead_of(setting));
         let _ = writeln!(text, "{name} = {}", setting.value);
     }

@@ -71,6 +71,19 @@ impl Journal {
         Ok((journal, steps))
     }
 
+    /// The steps of a file that a daemon may be writing to, or none.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Journal::open`].
+    pub fn stored<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+        let read = File::open(path).and_then(|file| read(&file));
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => Ok(read.map_err(|source| failed("read", path, source))?.0),
+        }
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -50,9 +50,11 @@ const USERSPACE: &[&str] = &[
     "events", // What to do on which event, and what it is done to.
     "agent",
     "datapath", // The doors.
+    "service",
     "api",
     "cli",
     "daemon",
+    "close",
 ];
 
 const COMMON: &[&str] = &[

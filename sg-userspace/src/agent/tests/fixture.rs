@@ -35,8 +35,8 @@ pub fn agent() -> (Agent, Double) {
 pub fn agent_on(kernel: &Double) -> Agent {
     let about = About {
         bpffs: "/sys/fs/bpf/sg".into(),
-        inventory: "/etc/sg/inventory.json".into(),
-        settings: "/etc/sg/settings.toml".into(),
+        inventory: "/var/lib/sgd/inventory.json".into(),
+        settings: "/etc/sgd/sgd.toml".into(),
     };
     Agent::new(Box::new(kernel.clone()), Box::new(kernel.clone()), about)
 }

@@ -16,7 +16,7 @@ fn generation(kernel: &double::Double) -> u32 {
 
 fn refused() -> Result<Wanted> {
     Err(Error::Settings {
-        path: "/etc/sg/settings.toml".into(),
+        path: "/etc/sgd/sgd.toml".into(),
         what: "line 1: tagged: 'maybe' is not a value of it".into(),
     })
 }
@@ -45,7 +45,7 @@ fn a_bad_file_leaves_the_settings_in_force_and_is_reported_until_a_good_one_come
     let view = agent.status(Vec::new()).unwrap().settings;
     assert_eq!(
         view.last_error.unwrap(),
-        "the settings /etc/sg/settings.toml: line 1: tagged: 'maybe' is not a value of it"
+        "the settings /etc/sgd/sgd.toml: line 1: tagged: 'maybe' is not a value of it"
     );
     assert_eq!(view.settings.len(), 1);
     let set = &view.settings[0];

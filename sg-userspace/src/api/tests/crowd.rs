@@ -23,7 +23,7 @@ const FEW: Limits = Limits {
 /// A daemon within limits, that follows an inventory.
 fn daemon() -> Daemon {
     let daemon = Daemon::start();
-    let (listener, socket) = bind(&daemon.directory.path().join("few.sock")).unwrap();
+    let (listener, socket) = bind(&daemon.directory.path().join("few.sock"), None).unwrap();
     let (agent, _) = agent();
     let source = Source::Inventory(Store::new(&daemon.directory.path().join("few.json")));
     let router = router(Shared::new(agent), source);

@@ -2,7 +2,7 @@
 
 use sg_common::layout::settings::Settings;
 
-use crate::settings::{Wanted, to_toml, views};
+use crate::settings::{Mistake, Wanted, to_toml, views};
 
 /// Connections that the table of a node holds.
 const ROOM: u32 = 262_144;
@@ -21,7 +21,8 @@ fn check(text: &[u8]) {
         }
         Err(malformed) => {
             let lines = text.split('\n').count();
-            assert!((1..=lines).contains(&malformed.line), "{malformed}");
+            let is_there = |mistake: &Mistake| (1..=lines).contains(&mistake.line);
+            assert!(malformed.0.iter().all(is_there), "{malformed}");
         }
     }
 }

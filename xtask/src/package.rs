@@ -1,0 +1,108 @@
+//! The Debian package of the daemon and its command line.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use xshell::cmd;
+
+use crate::{build, workspace::Workspace};
+
+/// The release of cargo-deb that makes it.
+const CARGO_DEB: &str = "3.8.0";
+
+/// The programs, with their manual pages and completions, as one package; `version` takes the place of the
+/// workspace's.
+///
+/// # Errors
+/// When something does not build, or cargo-deb cannot be installed.
+pub fn debian(workspace: &Workspace, version: Option<&str>, release: bool) -> Result<PathBuf> {
+    let tool = cargo_deb(workspace)?;
+    build::packaged(workspace, release)?;
+    stage(workspace, release)?;
+    let profile = if release {
+        &[]
+    } else {
+        &["--profile=dev", "--fast"][..]
+    };
+    let (shell, target) = (workspace.shell()?, &workspace.target);
+    let version = version.map(|version| format!("--deb-version={version}"));
+    let printed = cmd!(
+        shell,
+        "{tool} --quiet --no-build --strip --package sg-userspace {profile...} {version...}"
+    )
+    .env("CARGO_TARGET_DIR", target)
+    .env("CARGO", workspace.cargo())
+    .quiet()
+    .read()
+    .context("the Debian package is not made")?;
+    let made = printed
+        .lines()
+        .last()
+        .map(|line| PathBuf::from(line.trim()));
+    let made = made.filter(|path| path.is_file());
+    let made = made.with_context(|| format!("cargo-deb names no package: {printed}"))?;
+    let dist = target.join("dist");
+    let name = made.file_name().context("a package without a name")?;
+    let package = dist.join(name);
+    fs::rename(&made, &package).with_context(|| format!("cannot write {}", package.display()))?;
+    Ok(package)
+}
+
+/// What the programs write about themselves, where the package's description looks for it.
+fn stage(workspace: &Workspace, release: bool) -> Result<()> {
+    let folder = workspace.bin_dir(release).join("package");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let shell = workspace.shell()?;
+    let sgctl = workspace.bin_dir(release).join("sgctl");
+    let pages = folder.join("man");
+    cmd!(shell, "{sgctl} man {pages}").quiet().run()?;
+    for program in ["sgd", "sgctl"] {
+        let files = [
+            ("bash", program.to_owned()),
+            ("zsh", format!("_{program}")),
+            ("fish", format!("{program}.fish")),
+        ];
+        for (kind, file) in files {
+            let script = cmd!(shell, "{sgctl} completions {kind} {program}");
+            fs::write(folder.join(file), script.quiet().read()?)?;
+        }
+    }
+    Ok(())
+}
+
+/// cargo-deb in this project's own folder, installed on first use.
+fn cargo_deb(workspace: &Workspace) -> Result<PathBuf> {
+    let tools = workspace.tools();
+    let tool = tools.join("bin").join("cargo-deb");
+    if is_release(workspace, &tool) {
+        return Ok(tool);
+    }
+    eprintln!(
+        "Installing cargo-deb {CARGO_DEB} into {}.",
+        workspace.short(&tools).display()
+    );
+    let (shell, cargo) = (workspace.shell()?, workspace.cargo());
+    cmd!(
+        shell,
+        "{cargo} install --quiet --locked --root {tools} --version {CARGO_DEB} cargo-deb"
+    )
+    .quiet()
+    .run()
+    .context("cargo-deb cannot be installed from crates.io")?;
+    match is_release(workspace, &tool) {
+        true => Ok(tool),
+        false => bail!("cargo-deb {CARGO_DEB} was installed and does not run"),
+    }
+}
+
+fn is_release(workspace: &Workspace, tool: &Path) -> bool {
+    let version = workspace
+        .shell()
+        .ok()
+        .and_then(|shell| cmd!(shell, "{tool} --version").quiet().read().ok());
+    version.is_some_and(|version| version.contains(CARGO_DEB))
+}
