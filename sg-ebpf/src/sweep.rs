@@ -71,11 +71,11 @@ pub fn step() -> u64 {
     let sweep = unsafe { &mut *sweep };
     let refused = sweep.refused != 0;
     sweep.refused = 0;
-    let removed = turns4(now) + turns6(now);
+    let removed = give_turns4(now) + give_turns6(now);
     sweep.removed += u64::from(removed);
     if now.wrapping_sub(sweep.walked) >= WALK {
         sweep.walked = now;
-        sweep.removed += u64::from(walk(sweep, now));
+        sweep.removed += u64::from(walk(now));
     }
     sweep.steps += 1;
     sweep.last = now;
@@ -84,11 +84,12 @@ pub fn step() -> u64 {
 }
 
 /// Defines a function that gives some connections of a family their turn, and returns how many were
-/// over.
+/// over. The kernel's verifier looks at it by itself, whatever its caller has found out before.
 macro_rules! turns {
     ($name:ident, $family:expr, $key:ty, $turns:expr, $flows:expr) => {
+        #[unsafe(no_mangle)]
         #[inline(never)]
-        fn $name(now: Ticks) -> u32 {
+        extern "C" fn $name(now: Ticks) -> u32 {
             let room = read($family);
             let hardly_any = room.fuller_than(95);
             let mut removed = 0;
@@ -117,8 +118,14 @@ macro_rules! turns {
     };
 }
 
-turns!(turns4, Family::V4, FlowKey4, maps::TURNS4, maps::FLOWS4);
-turns!(turns6, Family::V6, FlowKey, maps::TURNS6, maps::FLOWS6);
+turns!(
+    give_turns4,
+    Family::V4,
+    FlowKey4,
+    maps::TURNS4,
+    maps::FLOWS4
+);
+turns!(give_turns6, Family::V6, FlowKey, maps::TURNS6, maps::FLOWS6);
 
 /// Whether an assured connection is over; its entry is then claimed.
 #[inline(always)]
@@ -142,8 +149,14 @@ fn read(family: Family) -> Room {
 }
 
 /// Walks through the tables of some slots, whose turn it is; returns how many entries were over.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn walk(sweep: &mut Sweep, now: Ticks) -> u32 {
+extern "C" fn walk(now: Ticks) -> u32 {
+    let Some(sweep) = maps::SWEEP.get_ptr_mut(0) else {
+        return 0;
+    };
+    // SAFETY: as in `step`.
+    let sweep = unsafe { &mut *sweep };
     let visits = match sweep.rounds % ROUNDS_TO_END {
         0 => u32::MAX,
         _ => TABLE_VISITS,
@@ -151,24 +164,38 @@ fn walk(sweep: &mut Sweep, now: Ticks) -> u32 {
     let (mut removed, mut cost, mut turn) = (0, 0, 0);
     while turn < WALK_SLOTS && cost < WALK_COST {
         turn += 1;
-        let slot = sweep.slot;
-        if share::pointer(slot).is_none() {
-            sweep.slot = 0;
-            sweep.rounds = sweep.rounds.wrapping_add(1);
-            continue;
-        }
-        sweep.slot = slot + 1;
-        let walks = [
-            walk_embryos4(slot, now, visits),
-            walk_embryos6(slot, now, visits),
-            walk_fragments(slot, now, visits),
-        ];
-        for walk in walks {
-            removed += walk as u32;
-            cost += (walk >> 32) as u32;
-        }
+        let walked = walk_slot(next_slot(sweep), now, visits);
+        removed += walked as u32;
+        cost += (walked >> 32) as u32;
     }
     removed
+}
+
+/// The slot whose tables are next. It goes through the map: of a number in a register the verifier
+/// knows the value, and then no two rounds of the loop are alike to it.
+#[inline(always)]
+fn next_slot(sweep: &mut Sweep) -> u32 {
+    // SAFETY: a reference, good for reading and writing.
+    let slot = unsafe { (&raw const sweep.slot).read_volatile() };
+    let next = match share::pointer(slot) {
+        Some(_) => slot + 1,
+        None => {
+            sweep.rounds = sweep.rounds.wrapping_add(1);
+            0
+        }
+    };
+    // SAFETY: as above.
+    unsafe { (&raw mut sweep.slot).write_volatile(next) };
+    slot
+}
+
+/// Walks through the tables of a slot, if there is one of this number; returns what [`walk!`] does.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn walk_slot(slot: u32, now: Ticks, visits: u32) -> u64 {
+    walk_embryos4(slot, now, visits)
+        + walk_embryos6(slot, now, visits)
+        + walk_fragments(slot, now, visits)
 }
 
 /// What a walk through a table knows and finds out. The verifier forgets what whole words count, and sees

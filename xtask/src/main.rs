@@ -1,4 +1,4 @@
-//! Everything a person runs: `cargo xtask build|load|demo|bench|test|parity|guests|neutron|dist|lint|doctor`.
+//! Everything a person runs: `cargo xtask build|load|demo|bench|test|parity|guests|kernels|neutron|dist|lint|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -13,8 +13,10 @@ mod driver;
 mod environment;
 mod guests;
 mod host;
+mod kernels;
 mod lint;
 mod load;
+mod modules;
 mod neutron;
 mod parity;
 mod show;
@@ -52,6 +54,8 @@ enum Verb {
     Parity(parity::Options),
     /// Boot real guests behind the filter and behind Neutron's iptables, and compare what fell (root).
     Guests(guests::Options),
+    /// Boot Debian's kernels in QEMU and run the filter on each.
+    Kernels(kernels::Options),
     /// Test Neutron's firewall driver, `sg-neutron`, in an environment that has Neutron.
     Neutron(driver::Options),
     /// Build what is installed elsewhere into `target/dist`: the wheel of `sg-neutron`.
@@ -90,6 +94,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Guests(options) => guests::run(&workspace, &options),
+        Verb::Kernels(options) => kernels::run(&workspace, &options),
         Verb::Neutron(options) => driver::run(&workspace, &options),
         Verb::Dist => dist::run(&workspace),
         Verb::Lint => lint::run(&workspace),
