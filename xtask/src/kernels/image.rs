@@ -23,7 +23,8 @@ const INIT: &str = r#"#!/bin/busybox sh
 for name in $(/bin/busybox --list); do
     [ -e /bin/$name ] || /bin/busybox ln -s busybox /bin/$name
 done
-export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root
+# Before busybox's own: its `ip` knows no namespaces.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev

@@ -56,11 +56,11 @@ echo '{"security_groups": [], "ports": []}' > inventory.json
 sgd run --inventory inventory.json > sgd.log 2>&1 &
 daemon=$!
 for try in $(seq 120); do
-    sgctl status > status 2>/dev/null && break
+    sgctl status > status 2> /dev/null && break
     kill -0 $daemon 2>/dev/null || break
     sleep 1
 done
-cat status || cat sgd.log
+[ -s status ] && cat status || tail -n 20 sgd.log | cut -c 1-2000
 sgctl -o json status | tr -d '\n' | sed 's/^/STATUS /' && echo
 kill $daemon
 wait $daemon
