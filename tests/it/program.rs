@@ -31,10 +31,10 @@ const BUDGETS: [(&str, u32); 11] = [
     ("whole_from_vm", 700_000),
     ("whole_from_vm_xdp", 700_000),
     ("whole_to_vm", 700_000),
-    ("sweep_start", 200_000),
-    ("sweep_step", 200_000),
-    ("adopt", 100_000),
-    ("dismiss", 100_000),
+    ("sweep_start", 20_000),
+    ("sweep_step", 20_000),
+    ("adopt", 10_000),
+    ("dismiss", 10_000),
 ];
 
 #[test]
