@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::{
-    bpf_for_each_map_elem, bpf_map_delete_elem, bpf_timer_init, bpf_timer_set_callback,
+    bpf_for_each_map_elem, bpf_loop, bpf_map_delete_elem, bpf_timer_init, bpf_timer_set_callback,
     bpf_timer_start,
 };
 use sg_common::hook::Direction;
@@ -71,11 +71,10 @@ pub fn step() -> u64 {
     let sweep = unsafe { &mut *sweep };
     let refused = sweep.refused != 0;
     sweep.refused = 0;
-    let removed = turns4(now) + turns6(now);
-    sweep.removed += u64::from(removed);
+    sweep.removed += turns4(now) + turns6(now);
     if now.wrapping_sub(sweep.walked) >= WALK {
         sweep.walked = now;
-        sweep.removed += u64::from(walk(sweep, now));
+        sweep.removed += walk(sweep, now);
     }
     sweep.steps += 1;
     sweep.last = now;
@@ -83,42 +82,75 @@ pub fn step() -> u64 {
     pause(&rooms, is_pressed(&rooms, refused))
 }
 
+/// What the turns of a family know and find out.
+#[repr(C)]
+struct Turns {
+    now: Ticks,
+    /// 1 if there is hardly any room.
+    hardly_any: u32,
+    removed: u64,
+}
+
 /// Defines a function that gives some connections of a family their turn, and returns how many were
-/// over.
+/// over; and one for a turn, which 1 makes the last. The kernel turns the loop: its verifier then looks at
+/// one turn, and not at as many as there may be.
 macro_rules! turns {
-    ($name:ident, $family:expr, $key:ty, $turns:expr, $flows:expr) => {
+    ($name:ident, $turn:ident, $family:expr, $key:ty, $turns:expr, $flows:expr) => {
         #[inline(never)]
-        fn $name(now: Ticks) -> u32 {
+        fn $name(now: Ticks) -> u64 {
             let room = read($family);
-            let hardly_any = room.fuller_than(95);
-            let mut removed = 0;
-            let mut turn = 0;
-            while turn < TURNS && turn < room.used {
-                turn += 1;
-                let Ok(Some(key)) = $turns.pop() else {
-                    break;
-                };
-                let gone = match $flows.get_ptr_mut(&key) {
-                    // By hand.
-                    None => true,
-                    Some(flow) => {
-                        removable(Entry(flow), key.whose.protocol(), hardly_any, now)
-                            && $flows.remove(&key).is_ok()
-                    }
-                };
-                // There is room: no more turns are given than there are entries.
-                if gone || $turns.push(&key, 0).is_err() {
-                    release($family, key.whose.slot());
-                    removed += 1;
+            let mut turns = Turns {
+                now,
+                hardly_any: room.fuller_than(95).into(),
+                removed: 0,
+            };
+            let (count, turn) = (room.used.min(TURNS), $turn as *mut c_void);
+            // SAFETY: a turn takes these.
+            unsafe { bpf_loop(count, turn, (&raw mut turns).cast(), 0) };
+            turns.removed
+        }
+
+        unsafe extern "C" fn $turn(_number: u32, turns: *mut Turns) -> u64 {
+            // SAFETY: the loop calls this with its own.
+            let turns = unsafe { &mut *turns };
+            let Ok(Some(key)) = $turns.pop() else {
+                return 1;
+            };
+            let gone = match $flows.get_ptr_mut(&key) {
+                // By hand.
+                None => true,
+                Some(flow) => {
+                    let hardly_any = turns.hardly_any != 0;
+                    removable(Entry(flow), key.whose.protocol(), hardly_any, turns.now)
+                        && $flows.remove(&key).is_ok()
                 }
+            };
+            // There is room: no more turns are given than there are entries.
+            if gone || $turns.push(&key, 0).is_err() {
+                release($family, key.whose.slot());
+                turns.removed += 1;
             }
-            removed
+            0
         }
     };
 }
 
-turns!(turns4, Family::V4, FlowKey4, maps::TURNS4, maps::FLOWS4);
-turns!(turns6, Family::V6, FlowKey, maps::TURNS6, maps::FLOWS6);
+turns!(
+    turns4,
+    turn4,
+    Family::V4,
+    FlowKey4,
+    maps::TURNS4,
+    maps::FLOWS4
+);
+turns!(
+    turns6,
+    turn6,
+    Family::V6,
+    FlowKey,
+    maps::TURNS6,
+    maps::FLOWS6
+);
 
 /// Whether an assured connection is over; its entry is then claimed.
 #[inline(always)]
@@ -141,34 +173,60 @@ fn read(family: Family) -> Room {
     }
 }
 
+/// What the walks through the tables of slots know and find out.
+#[repr(C)]
+struct Round<'a> {
+    sweep: &'a mut Sweep,
+    now: Ticks,
+    /// Entries of one table to look at.
+    visits: u32,
+    removed: u64,
+    cost: u64,
+}
+
 /// Walks through the tables of some slots, whose turn it is; returns how many entries were over.
 #[inline(never)]
-fn walk(sweep: &mut Sweep, now: Ticks) -> u32 {
+fn walk(sweep: &mut Sweep, now: Ticks) -> u64 {
     let visits = match sweep.rounds % ROUNDS_TO_END {
         0 => u32::MAX,
         _ => TABLE_VISITS,
     };
-    let (mut removed, mut cost, mut turn) = (0, 0, 0);
-    while turn < WALK_SLOTS && cost < WALK_COST {
-        turn += 1;
-        let slot = sweep.slot;
-        if share::pointer(slot).is_none() {
-            sweep.slot = 0;
-            sweep.rounds = sweep.rounds.wrapping_add(1);
-            continue;
-        }
-        sweep.slot = slot + 1;
-        let walks = [
-            walk_embryos4(slot, now, visits),
-            walk_embryos6(slot, now, visits),
-            walk_fragments(slot, now, visits),
-        ];
-        for walk in walks {
-            removed += walk as u32;
-            cost += (walk >> 32) as u32;
-        }
+    let mut round = Round {
+        sweep,
+        now,
+        visits,
+        removed: 0,
+        cost: 0,
+    };
+    // SAFETY: `walk_slot` takes these.
+    unsafe {
+        bpf_loop(
+            WALK_SLOTS,
+            walk_slot as *mut c_void,
+            (&raw mut round).cast(),
+            0,
+        )
+    };
+    round.removed
+}
+
+/// Walks through the tables of the slot whose turn it is. 1 makes it the last.
+unsafe extern "C" fn walk_slot(_number: u32, round: *mut Round<'_>) -> u64 {
+    // SAFETY: the loop calls this with its own.
+    let round = unsafe { &mut *round };
+    let slot = round.sweep.slot;
+    if share::pointer(slot).is_none() {
+        round.sweep.slot = 0;
+        round.sweep.rounds = round.sweep.rounds.wrapping_add(1);
+        return 0;
     }
-    removed
+    round.sweep.slot = slot + 1;
+    let walks = walk_embryos4(slot, round.now, round.visits)
+        + walk_embryos6(slot, round.now, round.visits)
+        + walk_fragments(slot, round.now, round.visits);
+    round.removed += walks & u64::from(u32::MAX);
+    round.cost += walks >> 32;
+    u64::from(round.cost >= WALK_COST.into())
 }
 
 /// What a walk through a table knows and finds out. The verifier forgets what whole words count, and sees

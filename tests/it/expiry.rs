@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use serde_json::Value;
 use sg_tests::crowd::{Crowd, assured, unproven, wait_until};
 use sg_tests::node::Node;
 use sg_tests::tap::Tap;
@@ -17,6 +18,11 @@ const SOON: Duration = Duration::from_secs(20);
 #[test]
 fn without_a_daemon_expired_connections_go_and_live_ones_stay() {
     let (mut node, _tap) = node("expiry-kernel", &[]);
+    let sweep = &node.query("status")["sweep"];
+    assert_eq!(
+        (&sweep["by"], &sweep["refused"]),
+        (&"kernel".into(), &Value::Null)
+    );
     node.kill();
     live_ones_stay(&node);
 }
@@ -29,6 +35,7 @@ fn where_the_daemon_sweeps_expired_connections_go_and_it_says_who_does_it() {
         "{}",
         node.log()
     );
+    assert_eq!(node.query("status")["sweep"]["by"], "daemon");
     live_ones_stay(&node);
 }
 

@@ -23,7 +23,7 @@ fn a_packet_at_an_interface_without_a_port_is_dropped() {
 }
 
 /// The verifier gives up after a million instructions, and older kernels walk more of them.
-const BUDGETS: [(&str, u32); 7] = [
+const BUDGETS: [(&str, u32); 11] = [
     ("from_vm", 100_000),
     ("to_vm", 100_000),
     ("from_vm_xdp", 100_000),
@@ -31,6 +31,10 @@ const BUDGETS: [(&str, u32); 7] = [
     ("whole_from_vm", 700_000),
     ("whole_from_vm_xdp", 700_000),
     ("whole_to_vm", 700_000),
+    ("sweep_start", 20_000),
+    ("sweep_step", 20_000),
+    ("adopt", 10_000),
+    ("dismiss", 10_000),
 ];
 
 #[test]

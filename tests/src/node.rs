@@ -20,8 +20,13 @@ use crate::leftovers;
 use crate::netns::Netns;
 use crate::tap::Tap;
 
-/// How long the daemon may take to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the daemon may take to start or to stop. On a machine that is only emulated, `SG_PATIENCE` says how
+/// many times as long: the verifier's work is most of a start.
+fn patience() -> Duration {
+    let times = env::var("SG_PATIENCE").map_or(Ok(1), |times| times.parse());
+    let times: u32 = times.unwrap_or_else(|e| panic!("SG_PATIENCE is no number: {e}"));
+    Duration::from_secs(20) * times
+}
 
 /// `sgctl`'s exit code when a port is open, bypassed or outdated.
 pub const LEAKY: i32 = 8;
@@ -201,7 +206,7 @@ impl Node {
 
     /// Stops the daemon as a service manager does (SIGTERM).
     pub fn terminate(&mut self) {
-        let status = self.running().terminate(PATIENCE);
+        let status = self.running().terminate(patience());
         assert!(status.success(), "sgd ended with {status}:\n{}", self.log());
     }
 
@@ -354,7 +359,7 @@ impl Node {
     pub fn refused(&self, netns: &Netns, options: &[&str]) -> Output {
         let run = self.run_command(options);
         let mut command = Command::new("timeout");
-        let patience = PATIENCE.as_secs().to_string();
+        let patience = patience().as_secs().to_string();
         command.args(["--kill-after=5", &patience]);
         command.arg(run.get_program()).args(run.get_args());
         let output = netns.run(|| command.process_group(0).output());
@@ -371,7 +376,7 @@ impl Node {
 
     /// Waits until the daemon answers.
     pub fn wait_until_ready(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         while ![0, LEAKY].contains(&self.sgctl("status").code) {
             let daemon = self.daemon.as_mut();
             if let Some(status) = daemon.and_then(Daemon::ended) {
@@ -380,7 +385,8 @@ impl Node {
             }
             assert!(
                 Instant::now() < deadline,
-                "sgd is not ready after {PATIENCE:?}:\n{}",
+                "sgd is not ready after {:?}:\n{}",
+                patience(),
                 self.log()
             );
             thread::sleep(Duration::from_millis(20));

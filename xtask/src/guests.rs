@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 use crate::{
     build,
     debian::{self, Program},
-    doctor, host, neutron, show,
+    doctor, host, modules, neutron, show,
     workspace::Workspace,
 };
 
@@ -154,39 +154,9 @@ fn unpacked(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Takes what boots out of a kernel's package: the image, and the modules in the order they are loaded in.
+/// Takes what boots out of a kernel's package, and says of which version it is.
 fn linux(shell: &Shell, package: &Path, tree: &Path, target: &Path) -> Result<()> {
-    let modules = target.join("modules");
-    fs::create_dir_all(&modules)?;
-    let release = fs::read_dir(tree.join("lib/modules"))?
-        .flatten()
-        .next()
-        .context("the kernel's package has no modules")?
-        .file_name();
-    let release = release.to_string_lossy().into_owned();
-    cmd!(shell, "depmod -b {tree} {release}").quiet().run()?;
-    let mut order: Vec<PathBuf> = Vec::new();
-    for module in MODULES {
-        let show = cmd!(
-            shell,
-            "modprobe -d {tree} -S {release} --show-depends {module}"
-        );
-        let paths = show.quiet().read()?;
-        let paths = paths
-            .lines()
-            .filter_map(|line| line.strip_prefix("insmod "));
-        for path in paths.map(|path| PathBuf::from(path.trim())) {
-            if !order.contains(&path) {
-                order.push(path);
-            }
-        }
-    }
-    for (number, path) in order.iter().enumerate() {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        fs::copy(path, modules.join(format!("{number:02}-{name}")))?;
-    }
-    let image = tree.join(format!("boot/vmlinuz-{release}"));
-    fs::copy(image, target.join("vmlinuz"))?;
+    modules::take(shell, tree, &MODULES, target)?;
     // Last: what has a version is whole.
     let version = cmd!(shell, "dpkg-deb -f {package} Version")
         .quiet()

@@ -51,12 +51,27 @@ pub const TIMER: Feature = Feature {
     symbol: "bpf_timer_start",
     since: (5, 15),
 };
+/// The clock of the filter (commit d05512618056).
+pub const COARSE_CLOCK: Feature = Feature {
+    name: "coarse clock",
+    symbol: "bpf_ktime_get_coarse_ns",
+    since: (5, 11),
+};
+/// Pointers of the kernel in maps, which the filter does not use (commit c0a5a21c25f3).
+pub const KPTR: Feature = Feature {
+    name: "kptr",
+    symbol: "bpf_kptr_xchg",
+    since: (5, 19),
+};
 /// Walks the verifier looks at once (commit e6f2dd0f8067).
 pub const LOOP: Feature = Feature {
     name: "bpf_loop",
     symbol: "bpf_loop",
     since: (5, 17),
 };
+
+/// All of them, and what else is worth knowing of a kernel.
+pub const FEATURES: [Feature; 6] = [TCX, RING_BUFFER, TIMER, LOOP, COARSE_CLOCK, KPTR];
 
 impl Kernel {
     /// The running kernel.
@@ -80,7 +95,7 @@ impl Kernel {
 
 /// The functions named in `/proc/kallsyms`; none if it is hidden from us.
 fn symbols(table: &str) -> Option<HashSet<String>> {
-    let wanted = [TCX, RING_BUFFER, TIMER, LOOP].map(|feature| feature.symbol);
+    let wanted = FEATURES.map(|feature| feature.symbol);
     let mut names = table
         .lines()
         .filter_map(|line| line.split_whitespace().nth(2))

@@ -1,5 +1,5 @@
-//! Everything a person runs:
-//! `cargo xtask build|load|demo|bench|test|fuzz|parity|guests|neutron|dist|package-test|lint|deny|doctor`.
+//! Everything a person runs: `cargo xtask
+//! build|load|demo|bench|test|fuzz|parity|guests|kernels|neutron|dist|package-test|lint|deny|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -16,8 +16,10 @@ mod environment;
 mod fuzz;
 mod guests;
 mod host;
+mod kernels;
 mod lint;
 mod load;
+mod modules;
 mod neutron;
 mod package;
 mod package_test;
@@ -59,6 +61,8 @@ enum Verb {
     Parity(parity::Options),
     /// Boot real guests behind the filter and behind Neutron's iptables, and compare what fell (root).
     Guests(guests::Options),
+    /// Boot Debian's kernels in QEMU and run the filter on each.
+    Kernels(kernels::Options),
     /// Test Neutron's firewall driver, `sg-neutron`, in an environment that has Neutron.
     Neutron(driver::Options),
     /// Build what is installed elsewhere into `target/dist`: the Debian package, the wheel of `sg-neutron`.
@@ -102,6 +106,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Fuzz(options) => fuzz::run(&workspace, &options),
         Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Guests(options) => guests::run(&workspace, &options),
+        Verb::Kernels(options) => kernels::run(&workspace, &options),
         Verb::Neutron(options) => driver::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::PackageTest(options) => package_test::run(&workspace, &options),

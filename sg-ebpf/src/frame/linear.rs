@@ -1,6 +1,9 @@
 //! Bytes of a packet that lie in one piece.
 
+use core::arch::asm;
+
 use bytemuck::AnyBitPattern;
+use sg_common::wire::frame::FARTHEST;
 
 /// Where the bytes of a packet begin and end, as its context says.
 ///
@@ -21,11 +24,23 @@ pub unsafe fn bounds(data: *const u32, data_end: *const u32) -> (usize, usize) {
     }
 }
 
-/// Where a value at an offset is, if all of it is there.
+/// Where a value at an offset is, if all of it is there. No offset is beyond [`FARTHEST`].
 #[inline(always)]
 pub fn within<T>((data, end): (usize, usize), offset: u32) -> Option<*const T> {
-    let start = data + offset as usize;
+    let start = data + near(offset);
     (start + size_of::<T>() <= end).then_some(start as *const T)
+}
+
+/// An offset that is at most [`FARTHEST`], in a form that older verifiers understand: they forget that it was
+/// compared where the compiler has put a copy aside before, and refuse what is read there.
+#[inline(always)]
+fn near(offset: u32) -> usize {
+    let mut offset = offset as usize;
+    // SAFETY: one register changes.
+    unsafe {
+        asm!("{offset} &= {FARTHEST}", offset = inout(reg) offset, FARTHEST = const FARTHEST, options(pure, nomem, nostack));
+    }
+    offset
 }
 
 /// Room for a header, aligned so that it can be written in words.

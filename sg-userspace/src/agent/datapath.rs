@@ -17,6 +17,7 @@ use sg_common::{
 };
 
 use super::{Reader, Trouble};
+pub use crate::view::SweptBy;
 use crate::{
     compile::Limits,
     error::Result,
@@ -178,6 +179,9 @@ pub trait Datapath: Send {
     /// Who removes expired connections, and what that has done.
     fn sweep(&self) -> Result<(SweptBy, Sweep)>;
 
+    /// What the kernel has refused of that, in words.
+    fn sweep_refusal(&self) -> Option<&str>;
+
     /// The operator's settings, as the kernel has them.
     fn settings(&self) -> Result<Settings>;
 
@@ -264,15 +268,6 @@ pub enum Added {
     Exists,
     /// Its table is full.
     NoRoom,
-}
-
-/// Who removes expired connections. Look-ups take them for absent anyway: it only frees the room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SweptBy {
-    /// A timer of the kernel, which goes on without a process.
-    Kernel,
-    /// The daemon, as long as it runs.
-    Daemon,
 }
 
 /// How full a table is.

@@ -201,6 +201,10 @@ impl Datapath for Double {
         Ok((SweptBy::Kernel, bytemuck::Zeroable::zeroed()))
     }
 
+    fn sweep_refusal(&self) -> Option<&str> {
+        None
+    }
+
     fn settings(&self) -> Result<Settings> {
         Ok(self.kernel().settings)
     }

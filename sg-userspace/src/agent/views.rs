@@ -47,6 +47,8 @@ impl Agent {
         let (by, sweep) = self.datapath.sweep()?;
         let sweep = SweepView {
             in_kernel: by == SweptBy::Kernel,
+            by,
+            refused: self.datapath.sweep_refusal().map(str::to_owned),
             removed: sweep.removed,
             seconds_ago: seconds(self.datapath.now().wrapping_sub(sweep.last)),
         };

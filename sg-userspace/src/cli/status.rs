@@ -4,7 +4,7 @@ use super::{Context, apply::tally, output, table::table, troubles};
 use crate::{
     error::Result,
     exit::Exit,
-    view::{SettingView, SettingsView, StatusView, SweepView},
+    view::{SettingView, SettingsView, StatusView, SweepView, SweptBy},
 };
 
 pub async fn run(context: &Context) -> Result<Exit> {
@@ -77,16 +77,27 @@ fn text(status: &StatusView) -> String {
 }
 
 fn sweep(sweep: &SweepView) -> String {
-    let who = match sweep.in_kernel {
-        true => "the kernel removes expired connections",
-        false => "this daemon removes expired connections, and only while it runs",
-    };
     let SweepView {
         removed,
         seconds_ago,
         ..
     } = sweep;
-    format!("{who}: {removed} so far, last look {seconds_ago} s ago\n")
+    let done = format!("{removed} so far, last look {seconds_ago} s ago");
+    let mut text = match sweep.by {
+        SweptBy::Kernel => format!("the kernel removes expired connections: {done}\n"),
+        SweptBy::Daemon => {
+            format!("this daemon removes expired connections, and only while it runs: {done}\n")
+        }
+        SweptBy::Nobody => {
+            "nobody removes expired connections: their room is not used again until the \
+             daemon runs under another kernel\n"
+                .to_owned()
+        }
+    };
+    if let Some(refused) = &sweep.refused {
+        text.push_str(&format!("refused for removing them: {refused}\n"));
+    }
+    text
 }
 
 fn mebibytes(bytes: u64) -> String {
@@ -111,4 +122,33 @@ fn settings(view: &SettingsView) -> String {
         text.push_str(&format!("set {key} = {value} (default: {default})\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_removes_expired_connections_is_named_with_what_was_refused() {
+        let view = |by, refused: Option<&str>| SweepView {
+            by,
+            refused: refused.map(str::to_owned),
+            removed: 7,
+            ..SweepView::default()
+        };
+        let text = sweep(&view(SweptBy::Kernel, None));
+        assert_eq!(
+            text,
+            "the kernel removes expired connections: 7 so far, last look 0 s ago\n"
+        );
+        let refused = "the program sweep_start: Argument list too long (os error 7)";
+        for (by, who) in [
+            (SweptBy::Daemon, "this daemon"),
+            (SweptBy::Nobody, "nobody"),
+        ] {
+            let text = sweep(&view(by, Some(refused)));
+            assert!(text.starts_with(&format!("{who} removes")), "{text}");
+            assert!(text.ends_with(&format!("{refused}\n")), "{text}");
+        }
+    }
 }

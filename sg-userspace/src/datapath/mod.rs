@@ -124,7 +124,7 @@ impl Kernel {
                 None
             }
         };
-        let sweeping = Sweeping::open(&mut stock)?;
+        let sweeping = Sweeping::open(&mut stock);
         let object = &mut stock.object;
         let mut memory = MapMemory::open(object)?;
         let settings = Arc::new(SettingsTable::open(object)?);
@@ -158,7 +158,7 @@ impl Kernel {
             flows,
             memory,
             sweeping,
-            swept_by: SweptBy::Daemon,
+            swept_by: SweptBy::Nobody,
             links,
             owners: Owners::default(),
             keeper,
@@ -178,18 +178,29 @@ impl Kernel {
     }
 
     /// Starts the sweep of expired connections: in the kernel, where it outlives this process; or, if
-    /// that is not wanted or this kernel gives programs no timer, by what is returned.
+    /// that is not wanted or this kernel refuses it, by what is returned. Verdicts need no sweep, so the
+    /// daemon goes on where the kernel refuses both.
     ///
     /// # Errors
     ///
-    /// [`Error::Program`] if the program of the sweep cannot be used.
+    /// [`Error::Program`] if the program of the sweep is there and cannot be used.
     pub fn start_sweep(&mut self, in_kernel: bool) -> Result<Option<Sweeper>> {
-        self.swept_by = SweptBy::Kernel;
         if in_kernel && self.sweeping.start_timer() {
+            self.swept_by = SweptBy::Kernel;
             return Ok(None);
         }
-        self.swept_by = SweptBy::Daemon;
-        self.sweeping.by_hand().map(Some)
+        let sweeper = self.sweeping.by_hand()?;
+        self.swept_by = match sweeper {
+            Some(_) => SweptBy::Daemon,
+            None => SweptBy::Nobody,
+        };
+        if let Some(refused) = self.sweeping.refused() {
+            tracing::warn!("the kernel does not remove expired connections by itself: {refused}");
+        }
+        if sweeper.is_none() {
+            tracing::warn!("expired connections are not removed, and their room is not used again");
+        }
+        Ok(sweeper)
     }
 
     /// Takes all filters off, and removes all pins, of whatever layout. Every port is open afterwards.
@@ -295,6 +306,10 @@ impl Datapath for Kernel {
 
     fn sweep(&self) -> crate::error::Result<(SweptBy, Sweep)> {
         Ok((self.swept_by, self.flows.sweep()?))
+    }
+
+    fn sweep_refusal(&self) -> Option<&str> {
+        self.sweeping.refused()
     }
 
     fn settings(&self) -> crate::error::Result<Settings> {

@@ -19,6 +19,25 @@ pub fn asked_again(mut load: impl FnMut() -> Result<(), ProgramError>) -> Result
     load()
 }
 
+/// Why a program was refused, without the instructions that the verifier has walked through: what the system
+/// said, and the verifier's last words but for its statistics.
+pub fn in_short(error: &ProgramError) -> String {
+    let ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = error
+    else {
+        return error.to_string();
+    };
+    let log = verifier_log.to_string();
+    let words = log.trim_end_matches('\0').lines().map(str::trim);
+    let words = words.filter(|line| !line.is_empty() && !line.starts_with("processed "));
+    match words.last() {
+        Some(words) => format!("{io_error}: {words}"),
+        None => io_error.to_string(),
+    }
+}
+
 fn was_interrupted(error: &ProgramError) -> bool {
     matches!(error, ProgramError::LoadError { io_error, .. } if io_error.kind() == io::ErrorKind::WouldBlock)
 }
@@ -28,10 +47,26 @@ mod tests {
     use super::*;
 
     fn refusal(errno: i32) -> ProgramError {
+        told(errno, "")
+    }
+
+    fn told(errno: i32, log: &str) -> ProgramError {
         ProgramError::LoadError {
             io_error: io::Error::from_raw_os_error(errno),
-            verifier_log: aya_obj::VerifierLog::new(String::new()),
+            verifier_log: aya_obj::VerifierLog::new(log.into()),
         }
+    }
+
+    #[test]
+    fn a_refusal_in_short_is_the_verifiers_last_words() {
+        let log = "454: (0f) r8 += r1\ntail_call abusing map_ptr\nprocessed 2171 insns (limit 1000000)\n\0";
+        let short = in_short(&told(libc::EINVAL, log));
+        assert_eq!(
+            short,
+            "Invalid argument (os error 22): tail_call abusing map_ptr"
+        );
+        let short = in_short(&refusal(libc::E2BIG));
+        assert_eq!(short, "Argument list too long (os error 7)");
     }
 
     #[test]

@@ -114,10 +114,29 @@ pub struct TableView {
 pub struct SweepView {
     /// Whether it goes on without a daemon.
     pub in_kernel: bool,
+    /// Who takes its steps.
+    #[serde(default)]
+    pub by: SweptBy,
+    /// What the kernel has refused of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// Entries that it has removed since the tables were made.
     pub removed: u64,
     /// Seconds since it last looked.
     pub seconds_ago: u64,
+}
+
+/// Who removes expired connections. Look-ups take them for absent anyway: it only frees the room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SweptBy {
+    /// A timer of the kernel, which goes on without a process.
+    Kernel,
+    /// The daemon, as long as it runs.
+    #[default]
+    Daemon,
+    /// Nobody: the kernel refuses the program.
+    Nobody,
 }
 
 /// What an inventory did.

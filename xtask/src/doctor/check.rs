@@ -140,7 +140,11 @@ pub fn kernel() -> Vec<Check> {
             State::Missing,
             "a newer kernel is needed",
         ),
-        feature(host::TIMER, State::Missing, "a newer kernel is needed"),
+        feature(
+            host::TIMER,
+            State::Optional,
+            "without it the daemon removes expired connections, as long as it runs",
+        ),
         feature(host::LOOP, State::Missing, "a newer kernel is needed"),
         Check::present(
             "bpf file system",
