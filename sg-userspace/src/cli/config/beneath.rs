@@ -174,7 +174,7 @@ mod tests {
             let argument = argument(run, key.option).unwrap_or_else(|| panic!("{}", key.option));
             let values = argument.get_possible_values();
             let names: Vec<_> = values.iter().map(|value| value.get_name()).collect();
-            let is_enumerated = matches!(key.option, "attach" | "sweep");
+            let is_enumerated = matches!(key.option, "attach" | "sweep" | "adopt");
             assert!(!is_enumerated || names == key.words(), "{}", key.name);
         }
         let keys: Vec<_> = START_KEYS.iter().map(|key| key.option).collect();
