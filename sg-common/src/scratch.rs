@@ -21,6 +21,8 @@ pub struct Run {
     pub scratch: Scratch,
 }
 
+const _: () = assert!(size_of::<Run>() == crate::layout::maps::SCRATCH as usize);
+
 /// What is known of a packet when its port has been found.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]

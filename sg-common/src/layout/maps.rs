@@ -13,7 +13,6 @@ use crate::layout::settings::Settings;
 use crate::layout::share::Share;
 use crate::layout::shared::shared;
 use crate::layout::sweep::{Adoption, Room, Sweep};
-use crate::scratch::Run;
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
@@ -63,6 +62,9 @@ pub mod name {
     /// `aya-log`'s own name for it.
     pub const LOG: &str = "AYA_LOGS";
 }
+
+/// Bytes of what one run of the filter works in, [`crate::scratch::Run`].
+pub const SCRATCH: u32 = 488;
 
 /// What a pinned map must look like to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +135,11 @@ pub const LAYOUTS: [Layout; 36] = {
         of::<(), ()>(name::EVENTS),
         of::<u32, u32>(name::WHOLE),
         of::<u32, u32>(name::WHOLE_XDP),
-        of::<u32, Run>(name::SCRATCH),
+        Layout {
+            name: name::SCRATCH,
+            key: size_of::<u32>() as u32,
+            value: SCRATCH,
+        },
         of::<u32, [u32; 2]>(name::OUTER),
         of::<u32, Adoption>(name::ADOPTION),
         of::<u32, u32>(name::LOGGED),
