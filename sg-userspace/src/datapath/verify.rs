@@ -31,8 +31,8 @@ pub fn in_short(error: &ProgramError) -> String {
     };
     let log = verifier_log.to_string();
     let words = log.trim_end_matches('\0').lines().map(str::trim);
-    let words = words.filter(|line| !line.is_empty() && !line.starts_with("processed "));
-    match words.last() {
+    let mut words = words.filter(|line| !line.is_empty() && !line.starts_with("processed "));
+    match words.next_back() {
         Some(words) => format!("{io_error}: {words}"),
         None => io_error.to_string(),
     }
