@@ -3,160 +3,37 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use sg_tests::inventory::{Inventory, port};
 use sg_tests::node::{Node, program};
-use sg_tests::streams::{
-    Delivery, Ends, PATIENCE, Pair, Pinger, Stream, Traffic, datagram, datagrams,
-};
+use sg_tests::steady::{Outcome, REFUSED, Steady, inventory};
+use sg_tests::streams::{datagram, datagrams};
 use sg_tests::tap::Tap;
-use sg_tests::vm::Vm;
 
-use crate::site::{client, site, web1};
-
-/// What WEB1 lets in: connections, questions, pings, and a stream.
-const RULES: [&str; 4] = [
-    "ingress IPv4 tcp 22 from 0.0.0.0/0",
-    "ingress IPv4 udp 53 from 0.0.0.0/0",
-    "ingress IPv4 udp 7000 from 0.0.0.0/0",
-    "ingress IPv4 icmp from 0.0.0.0/0",
-];
-
-/// Where neither machine lets anything in.
-const REFUSED: u16 = 9999;
-
-/// Two machines that talk all the time, through both of their filters.
 struct World {
     node: Node,
-    web: Vm,
-    client: Vm,
-}
-
-/// What became of the traffic.
-struct Outcome {
-    traffic: Traffic,
-    stream: Delivery,
-    /// A connection on which nobody has spoken since the beginning.
-    idle: Pair,
+    steady: Steady,
 }
 
 impl World {
     /// The daemon is not started yet.
     fn new(label: &str) -> Self {
         let node = Node::new(label);
-        let [web, client] = [web1(), client()].map(|port| {
-            let vm = Vm::new(&node, &port);
-            // What waits for a thread of this process, on a busy machine, is not to be lost for want of room.
-            let long = |interface: &str| format!("link set {interface} txqueuelen 50000");
-            node.netns().ip(&long(&port.interface()));
-            vm.netns().ip(&long("eth0"));
-            vm
-        });
-        Self { node, web, client }
+        let steady = Steady::new(&node);
+        Self { node, steady }
     }
 
     fn with_the_daemon(label: &str) -> Self {
         let mut world = Self::new(label);
-        world.node.start(&site(&RULES));
+        world.node.start(&inventory(&[]));
         world
     }
 
-    /// Has traffic go on while something is done to the node, and for a moment before and after.
     fn during(&mut self, work: impl FnOnce(&mut Node)) -> Outcome {
-        let (inside, outside) = (self.web.netns(), self.client.netns());
-        let (busy, idle) = (
-            Pair::open(outside, inside, "10.0.0.5:22"),
-            Pair::open(outside, inside, "10.0.0.5:22"),
-        );
-        let (server, asker) = (
-            datagrams(inside, "10.0.0.5:53"),
-            datagrams(outside, "10.0.0.7:5000"),
-        );
-        for end in [&server, &asker] {
-            end.set_read_timeout(Some(PATIENCE)).unwrap();
-        }
-        let pinger = Pinger::new(outside, PATIENCE);
-        let stream = Stream::new(
-            datagrams(outside, "10.0.0.7:7000"),
-            datagrams(inside, "10.0.0.5:7000"),
-        );
-        let forbidden = [
-            (outside, "10.0.0.7:0", inside, format!("10.0.0.5:{REFUSED}")),
-            (inside, "10.0.0.5:0", outside, format!("10.0.0.7:{REFUSED}")),
-        ];
-        let forbidden = forbidden.map(|(from, source, to, destination)| {
-            (datagrams(from, source), datagrams(to, &destination))
-        });
-        let traffic = Traffic::default();
-        let stream = thread::scope(|scope| {
-            let ends = Ends(&traffic);
-            let (traffic, stream) = (&traffic, &stream);
-            let stream = scope.spawn(move || stream.run(traffic));
-            scope.spawn(move || traffic.busy(busy));
-            scope.spawn(|| traffic.asks(&asker, &server));
-            scope.spawn(|| traffic.pings(&pinger, [10, 0, 0, 5]));
-            traffic.answers(5, "before");
-            let ways = forbidden.each_ref().map(|(from, to)| (from, to));
-            scope.spawn(move || traffic.refused(ways));
-            work(&mut self.node);
-            traffic.answers(5, "after");
-            drop(ends);
-            stream.join().unwrap()
-        });
-        let outcome = Outcome {
-            traffic,
-            stream,
-            idle,
-        };
-        outcome.tell();
-        outcome
-    }
-}
-
-impl Outcome {
-    fn counts(of: &[AtomicU64; 3]) -> [u64; 3] {
-        of.each_ref().map(|count| count.load(Relaxed))
-    }
-
-    fn tell(&self) {
-        let Self {
-            traffic, stream, ..
-        } = self;
-        eprintln!(
-            "{stream:?}; TCP, UDP, pings: {:?} answered, {:?} lost, TCP waited {} ms; {} of {} refused passed",
-            Self::counts(&traffic.answered),
-            Self::counts(&traffic.lost),
-            traffic.longest.load(Relaxed),
-            traffic.passed.load(Relaxed),
-            traffic.sent.load(Relaxed),
-        );
-    }
-
-    fn expect_no_gap(mut self) {
-        self.idle
-            .server_first("an idle connection, the server first");
-        let Self {
-            traffic, stream, ..
-        } = &self;
-        assert_eq!(stream.came, stream.sent, "of the stream");
-        assert_eq!(
-            Self::counts(&traffic.lost),
-            [0; 3],
-            "connections, questions, pings"
-        );
-        self.expect_nothing_passed();
-    }
-
-    fn expect_nothing_passed(&self) {
-        assert!(self.traffic.sent.load(Relaxed) > 0);
-        assert_eq!(
-            self.traffic.passed.load(Relaxed),
-            0,
-            "what is refused has passed"
-        );
+        let Self { node, steady } = self;
+        steady.during(|| work(node))
     }
 }
 
@@ -184,8 +61,7 @@ fn the_daemon_may_be_killed_at_any_instant_of_its_start_of_its_work_and_of_an_ap
             if kill % 2 == 0 {
                 // It follows the file, and may be in the middle of writing this.
                 let more = format!("ingress IPv4 tcp {} from 10.9.0.0/16", 2000 + kill);
-                let rules: Vec<_> = RULES.into_iter().chain([more.as_str()]).collect();
-                node.write(&site(&rules));
+                node.write(&inventory(&[&more]));
                 sleep(Duration::from_millis(number(60)));
             }
             node.kill();
@@ -263,14 +139,17 @@ fn the_first_start_on_a_node_in_use_is_not_noticed() {
         .iter()
         .map(|other| world.node.tap(&other.interface()))
         .collect();
-    let inventory = others.iter().cloned().fold(site(&RULES), Inventory::port);
+    let all = others.iter().cloned().fold(inventory(&[]), Inventory::port);
     let (from, to) = (
-        datagrams(world.client.netns(), "10.0.0.7:0"),
-        datagrams(world.web.netns(), &format!("10.0.0.5:{}", REFUSED + 1)),
+        datagrams(world.steady.client.netns(), "10.0.0.7:0"),
+        datagrams(
+            world.steady.web.netns(),
+            &format!("10.0.0.5:{}", REFUSED + 1),
+        ),
     );
     datagram(&from, &to);
     let begun = Instant::now();
-    let mut outcome = world.during(|node| node.start(&inventory));
+    let mut outcome = world.during(|node| node.start(&all));
     eprintln!("in force after {:?}", begun.elapsed());
     // The filter knows it since the client has spoken: nobody has tracked it before.
     outcome.idle.client_first("an idle connection");

@@ -27,6 +27,8 @@ pub mod ovs;
 pub mod packet;
 pub mod parity;
 pub mod pinned;
+pub mod soak;
+pub mod steady;
 pub mod streams;
 pub mod tap;
 pub mod testrun;

@@ -1,5 +1,5 @@
 //! Everything a person runs: `cargo xtask
-//! build|load|demo|bench|test|fuzz|parity|guests|kernels|neutron|dist|package-test|lint|deny|doctor`.
+//! build|load|demo|bench|test|fuzz|parity|guests|kernels|soak|neutron|dist|package-test|lint|deny|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -25,6 +25,7 @@ mod package;
 mod package_test;
 mod parity;
 mod show;
+mod soak;
 mod test;
 mod tidy;
 mod toolchain;
@@ -63,6 +64,8 @@ enum Verb {
     Guests(guests::Options),
     /// Boot Debian's kernels in QEMU and run the filter on each.
     Kernels(kernels::Options),
+    /// Everything at once, for hours, with what it takes (root).
+    Soak(soak::Options),
     /// Test Neutron's firewall driver, `sg-neutron`, in an environment that has Neutron.
     Neutron(driver::Options),
     /// Build what is installed elsewhere into `target/dist`: the Debian package, the wheel of `sg-neutron`.
@@ -107,6 +110,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Parity(options) => parity::run(&workspace, &options),
         Verb::Guests(options) => guests::run(&workspace, &options),
         Verb::Kernels(options) => kernels::run(&workspace, &options),
+        Verb::Soak(options) => soak::run(&workspace, options),
         Verb::Neutron(options) => driver::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::PackageTest(options) => package_test::run(&workspace, &options),
