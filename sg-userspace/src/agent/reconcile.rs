@@ -61,7 +61,7 @@ impl Agent {
         }
     }
 
-    fn places_are_due(&mut self, attached: Attached) {
+    pub(super) fn places_are_due(&mut self, attached: Attached) {
         self.places = self.places(&attached);
         if self.standing.adopts {
             self.due.adopt = self.standing_ports().collect();
@@ -197,7 +197,7 @@ impl Agent {
 
     /// Where the open ports are. A port whose interface has no program is not enforced, and so has
     /// no place, unless it is written before it gets one.
-    fn places(&self, attached: &Attached) -> Places {
+    pub(super) fn places(&self, attached: &Attached) -> Places {
         let is_filtered = |link: &&Link| {
             let there = attached.get(&link.ifindex);
             matches!(there, Some(Attachment::InForce | Attachment::Behind))

@@ -105,8 +105,12 @@ impl Agent {
         if !is_written {
             self.standing.clear();
         }
-        self.close_interfaces(Occasion::News)?;
+        let attached = self.close_interfaces(Occasion::News)?;
         let still: BTreeSet<_> = self.standing_ports().collect();
+        // Where half of the filter could not be put on, the other half is to let nothing pass.
+        if self.places(&attached) != self.places {
+            self.places_are_due(attached);
+        }
         if self.standing.adopts && is_written {
             self.due.adopt.extend(&standing - &still);
         }

@@ -1,6 +1,6 @@
 //! What is done to a node all the time, at random.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::net::TcpStream;
@@ -12,7 +12,6 @@ use crate::inventory::{Inventory, Port, group, port};
 use crate::node::Node;
 use crate::steady::{Steady, inventory};
 use crate::tap::Tap;
-use crate::traffic::ask_udp;
 
 /// Connections that are opened and closed in one step.
 const CONNECTIONS: usize = 50;
@@ -55,7 +54,8 @@ pub struct Churn {
     ports: Vec<(Port, Option<Tap>)>,
     /// Ports of other nodes, in the group that WEB1's rules name.
     members: Vec<bool>,
-    rules: Vec<u16>,
+    /// Ports that one rule each permits.
+    rules: BTreeSet<u16>,
     done: BTreeMap<Action, u64>,
 }
 
@@ -74,7 +74,7 @@ impl Churn {
                 .map(|number| (other(number), None))
                 .collect(),
             members: vec![false; options.ports],
-            rules: Vec::new(),
+            rules: BTreeSet::new(),
             done: BTreeMap::new(),
         }
     }
@@ -119,10 +119,12 @@ impl Churn {
                     self.plug_in(node, which);
                 }
             }
-            Action::Rule => match self.rules.len() {
-                20.. => drop(self.rules.remove(which % 20)),
-                _ => self.rules.push(2000 + which as u16 * 3),
-            },
+            Action::Rule => {
+                let port = 2000 + which as u16 * 3;
+                if !self.rules.remove(&port) {
+                    self.rules.insert(port);
+                }
+            }
             Action::Member => self.members[which] = !self.members[which],
             Action::Connect => connect(steady),
             Action::Kill => {
@@ -180,7 +182,7 @@ impl Churn {
     }
 }
 
-/// Opens and closes connections, and asks questions that nobody answers.
+/// Opens and closes connections.
 fn connect(steady: &Steady) {
     let Steady { web, client } = steady;
     let address = (web.v4(), 22).into();
@@ -190,7 +192,6 @@ fn connect(steady: &Steady) {
             let _ = TcpStream::connect_timeout(&address, Duration::from_millis(200));
         }
     });
-    let _ = ask_udp(client.netns(), web.v4(), 53);
 }
 
 impl fmt::Display for Churn {

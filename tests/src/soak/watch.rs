@@ -37,10 +37,10 @@ pub struct Sample {
     pub rows: Vec<u64>,
     /// Links that are pinned.
     pub links: usize,
-    /// Programs that the kernel has.
+    /// Programs in the kernel that work on the node's maps.
     pub programs: usize,
-    /// Maps that it has.
-    pub maps: usize,
+    /// MiB that the maps take.
+    pub maps: u64,
     ports: String,
     flows: u64,
     put_back: u64,
@@ -83,8 +83,8 @@ impl Watch {
             files: count(&format!("{process}/fd")),
             rows: POLICY.map(used).into(),
             links: links.map_or(0, |links| count(&links.to_string_lossy())),
-            programs: listed("prog"),
-            maps: listed("map"),
+            programs: programs(node),
+            maps: status["memory"].as_u64().unwrap_or(0) >> 20,
             ports: format!("{}+{}", ports["enforcing"], ports["elsewhere"]),
             flows: used("flows4") + used("embryos4"),
             put_back: ["restored", "retaken"]
@@ -98,7 +98,7 @@ impl Watch {
 impl Sample {
     /// What its line says.
     pub const HEADER: &str =
-        "   AFTER  PORTS  FLOWS  ROWS  MIB  FILES  LINKS  PROGRAMS  MAPS  PUT BACK";
+        "   AFTER  PORTS  FLOWS  ROWS  MIB  FILES  LINKS  PROGRAMS  MAPS MIB  PUT BACK";
 }
 
 impl fmt::Display for Sample {
@@ -106,7 +106,7 @@ impl fmt::Display for Sample {
         let seconds = self.after.as_secs();
         write!(
             f,
-            "{:>5}:{:02}  {:>5}  {:>5}  {:>4}  {:>3}  {:>5}  {:>5}  {:>8}  {:>4}  {:>8}",
+            "{:>5}:{:02}  {:>5}  {:>5}  {:>4}  {:>3}  {:>5}  {:>5}  {:>8}  {:>8}  {:>8}",
             seconds / 60,
             seconds % 60,
             self.ports,
@@ -122,13 +122,27 @@ impl fmt::Display for Sample {
     }
 }
 
-/// How many programs or maps there are in the kernel, of whomever.
-fn listed(kind: &str) -> usize {
-    let listed = Command::new("bpftool").args(["-j", kind, "show"]).output();
-    let listed = listed
+/// How many programs there are in the kernel that work on the ports of a node.
+fn programs(node: &Node) -> usize {
+    let map = node.map("slot_ports");
+    let map = bpftool(&["map", "show", "pinned", &map.to_string_lossy()]);
+    let programs = bpftool(&["prog", "show"]);
+    let has = |program: &&Value| {
+        let maps = program["map_ids"].as_array().into_iter().flatten();
+        maps.into_iter().any(|id| *id == map["id"])
+    };
+    programs
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(has)
+        .count()
+}
+
+fn bpftool(arguments: &[&str]) -> Value {
+    let shown = Command::new("bpftool").arg("-j").args(arguments).output();
+    let shown = shown
         .ok()
-        .and_then(|out| serde_json::from_slice::<Value>(&out.stdout).ok());
-    listed
-        .and_then(|all| all.as_array().map(Vec::len))
-        .unwrap_or(0)
+        .and_then(|out| serde_json::from_slice(&out.stdout).ok());
+    shown.unwrap_or(Value::Null)
 }

@@ -110,12 +110,18 @@ fn an_interface_that_refuses_programs_is_open_and_tried_again() {
     let report = agent.apply(&inventory(json!({}))).unwrap();
     assert_eq!(state(&agent, "WEB1"), PortState::Open);
     assert_eq!((report.ports.open, report.ports.enforcing), (1, 0));
-    assert_eq!(kernel.calls(), ["write port at 7"]);
+    assert_eq!(
+        kernel.calls(),
+        ["write port at 7", "remove port at 7", "park port"]
+    );
 
     kernel.kernel().refuses.clear();
     agent.checked().unwrap();
     assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
-    assert_eq!(kernel.calls(), ["attach 7 tapweb1"]);
+    assert_eq!(
+        kernel.calls(),
+        ["attach 7 tapweb1", "unpark port", "write port at 7"]
+    );
 }
 
 #[test]
@@ -249,7 +255,11 @@ fn an_interface_that_could_be_attached_to_in_between_is_written_at_once() {
     agent.checked().unwrap();
     kernel.kernel().refuses.clear();
     agent.links(LinkEvent::Stirred).unwrap();
-    assert_eq!(kernel.calls(), ["write port at 7", "attach 7 tapweb1"]);
+    let all = kernel.calls();
+    assert_eq!(
+        all[all.len() - 3..],
+        ["attach 7 tapweb1", "unpark port", "write port at 7"]
+    );
     assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
 }
 
