@@ -55,6 +55,30 @@ fn bpftool_loads_the_object_and_dumps_every_map_by_name() {
     }
 }
 
+#[test]
+fn the_tables_of_a_port_have_types_as_all_other_maps_have() {
+    let mut site_ = Site::new("types");
+    site_.node.start(&site(&[HTTP]));
+    for kind in ["embryos4", "embryos6", "fragments"] {
+        let tables = site_.node.map(kind);
+        let dump = ["map", "dump", "pinned", tables.to_str().unwrap()];
+        let dump = bpftool(&site_.node, &dump).stdout;
+        let table = first_value(&dump).unwrap_or_else(|| panic!("no table in {kind}: {dump}"));
+        let table = table.to_string();
+        let shown = bpftool(&site_.node, &["map", "show", "id", &table]);
+        assert!(shown.stdout.contains("btf_id"), "{kind}: {}", shown.stdout);
+    }
+}
+
+/// The number in a dump of lines `key: 01 00 00 00  value: 35 4f 00 00`.
+fn first_value(dump: &str) -> Option<u32> {
+    let bytes = dump.split("value:").nth(1)?.split_whitespace();
+    let bytes: Vec<u8> = bytes
+        .map_while(|byte| u8::from_str_radix(byte, 16).ok())
+        .collect();
+    Some(u32::from_le_bytes(*bytes.first_chunk()?))
+}
+
 fn bpftool(node: &Node, words: &[&str]) -> Output {
     let mut command = Command::new("bpftool");
     command.args(words);

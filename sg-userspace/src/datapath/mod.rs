@@ -38,6 +38,7 @@ mod sweep;
 mod sys;
 mod tables;
 mod tcx;
+mod template;
 mod trust;
 mod verify;
 mod xdp;

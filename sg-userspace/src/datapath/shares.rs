@@ -11,14 +11,14 @@ use std::thread;
 use aya::Ebpf;
 use aya::maps::of_maps::ArrayOfMaps;
 use aya::maps::{Array, Map, MapData, MapError};
-use aya_obj::generated::bpf_map_type;
-use sg_common::layout::maps::{INNER, Layout, name};
+use sg_common::layout::maps::{INNER, name};
 use sg_common::layout::share::{Kind, Share};
 
 use super::error::{Error, Result};
 use super::object::Sizes;
 use super::sys;
 use super::tables::{Raw, take};
+use super::template::Template;
 
 /// Tables that are made before they are put in place together: each has a descriptor until then.
 const BATCH: usize = 128;
@@ -35,11 +35,11 @@ pub struct Shares {
 impl Shares {
     /// Takes the maps out of the loaded object.
     pub fn open(object: &mut Ebpf, sizes: Sizes) -> Result<Self> {
-        let [embryos4, embryos6, fragments] = Kind::ALL;
+        let [embryos4, embryos6, fragments] = Template::all(sizes)?;
         let slotted = [
-            Slotted::open(object, embryos4, sizes)?,
-            Slotted::open(object, embryos6, sizes)?,
-            Slotted::open(object, fragments, sizes)?,
+            Slotted::open(object, Kind::Embryos4, embryos4)?,
+            Slotted::open(object, Kind::Embryos6, embryos6)?,
+            Slotted::open(object, Kind::Fragments, fragments)?,
         ];
         Ok(Self {
             slotted: Arc::new(slotted),
@@ -143,16 +143,15 @@ fn cleared(counts: &Array<MapData, Raw<Share>>, slot: u32, kind: Kind) -> Result
 /// A map of maps: the tables of one kind, by slot.
 pub struct Slotted {
     kind: Kind,
-    /// Room in each.
-    entries: u32,
+    template: Template,
     maps: ArrayOfMaps<MapData, MapData>,
     /// The same map, for what aya does not do.
     fd: OwnedFd,
 }
 
 impl Slotted {
-    fn open(object: &mut Ebpf, kind: Kind, sizes: Sizes) -> Result<Self> {
-        let Layout { name, .. } = INNER[kind as usize];
+    fn open(object: &mut Ebpf, kind: Kind, template: Template) -> Result<Self> {
+        let name = INNER[kind as usize].name;
         let fd = match object.map(name) {
             Some(Map::ArrayOfMaps(data)) => data.fd().as_fd().try_clone_to_owned(),
             _ => return Err(Error::NoMap { name }),
@@ -160,7 +159,7 @@ impl Slotted {
         let fd = fd.map_err(|error| Error::map("open", name)(MapError::IoError(error)))?;
         Ok(Self {
             kind,
-            entries: sizes.of_port(kind),
+            template,
             maps: take(object, name)?,
             fd,
         })
@@ -184,7 +183,7 @@ impl Slotted {
 
     /// Room in the table of a slot.
     pub fn room(&self) -> u32 {
-        self.entries
+        self.template.room()
     }
 
     /// The slots that have a table.
@@ -197,7 +196,7 @@ impl Slotted {
 
     fn furnish(&self, slots: &[u32]) -> Result<()> {
         let failed = |error| Error::map("make a table in", self.name())(error);
-        let tables = slots.iter().map(|_| self.make());
+        let tables = slots.iter().map(|_| self.template.make());
         let tables: Vec<_> = tables
             .collect::<std::result::Result<_, _>>()
             .map_err(failed)?;
@@ -207,13 +206,6 @@ impl Slotted {
             .collect();
         let put = sys::put_in_slots(self.fd.as_fd(), slots, &fds);
         put.map_err(|error| failed(MapError::IoError(error)))
-    }
-
-    fn make(&self) -> std::result::Result<MapData, MapError> {
-        let Layout { name, key, value } = INNER[self.kind as usize];
-        let lru = bpf_map_type::BPF_MAP_TYPE_LRU_HASH as u32;
-        let table = aya_obj::Map::new_from_params(lru, key, value, self.entries, 0);
-        MapData::create(table, name, None)
     }
 
     fn vacate(&self, slot: u32) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What the datapath asks of the kernel in its own words, because aya's do not say it: what a tcx link is
 //! attached to; which programs run at a hook; which maps are in a map, many of which are put there at once;
-//! and links whose descriptor stays when a pin fails or goes
+//! types for maps that are made later; and links whose descriptor stays when a pin fails or goes
 //! (aya's `FdLink` is lost with a pin that fails, and its filter with it).
 
 use std::collections::BTreeMap;
@@ -203,6 +203,18 @@ const fn place(hook: Hook) -> u32 {
     }
 }
 
+/// Gives the kernel types (BTF), for maps to be made with.
+pub fn load_types(types: &[u8]) -> io::Result<OwnedFd> {
+    object(
+        bpf_cmd::BPF_BTF_LOAD,
+        &mut TypesAttributes {
+            types: types.as_ptr() as u64,
+            size: types.len() as u32,
+            ..TypesAttributes::default()
+        },
+    )
+}
+
 /// The maps in an array of maps with so many slots: their ids, by slot.
 ///
 /// # Errors
@@ -328,6 +340,18 @@ struct PinAttributes {
     path: u64,
     object: u32,
     flags: u32,
+}
+
+/// The part of `union bpf_attr` of `BPF_BTF_LOAD`.
+#[repr(C)]
+#[derive(Default)]
+struct TypesAttributes {
+    types: u64,
+    log: u64,
+    size: u32,
+    log_size: u32,
+    log_level: u32,
+    padding: u32,
 }
 
 /// The part of `union bpf_attr` of `BPF_PROG_GET_FD_BY_ID`.
