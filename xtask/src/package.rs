@@ -46,6 +46,7 @@ pub fn debian(workspace: &Workspace, version: Option<&str>, release: bool) -> Re
     let made = made.with_context(|| format!("cargo-deb names no package: {printed}"))?;
     let dist = target.join("dist");
     let name = made.file_name().context("a package without a name")?;
+    fs::create_dir_all(&dist).with_context(|| format!("cannot make {}", dist.display()))?;
     let package = dist.join(name);
     fs::rename(&made, &package).with_context(|| format!("cannot write {}", package.display()))?;
     Ok(package)
