@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use aya::maps::of_maps::ArrayOfMaps;
@@ -17,6 +18,7 @@ use aya::{EbpfLoader, TestRun, TestRunOptions, TestRunResult};
 use aya_obj::generated::bpf_prog_type;
 use aya_obj::programs::XdpAttachType;
 use bytemuck::{AnyBitPattern, pod_read_unaligned};
+use serde_json::Value;
 use sg_common::hook::Hook;
 
 use crate::netns::Netns;
@@ -81,16 +83,18 @@ impl Program {
         Self { kind }
     }
 
-    /// The one program that is attached to a hook of an interface through tcx.
+    /// The one program that is attached to a hook of an interface through tcx, or through clsact where the
+    /// kernel has no tcx.
     #[must_use]
     pub fn attached(netns: &Netns, interface: &str, hook: Hook) -> Self {
         let direction = match hook {
             Hook::FromVm => TcAttachType::Ingress,
             Hook::ToVm => TcAttachType::Egress,
         };
-        let (_, programs) = netns
-            .run(|| SchedClassifier::query_tcx(interface, direction))
-            .unwrap_or_else(|e| panic!("cannot ask for the programs of {interface}: {e}"));
+        let asked = netns.run(|| SchedClassifier::query_tcx(interface, direction));
+        let Ok((_, programs)) = asked else {
+            return Self::numbered(clsact_program(netns, interface, hook));
+        };
         let count = programs.len();
         let [program] = <[_; 1]>::try_from(programs)
             .unwrap_or_else(|_| panic!("{count} programs at {hook:?} of {interface}, not one"));
@@ -219,6 +223,26 @@ impl Program {
         let kind = kind.unwrap_or_else(|e| panic!("cannot open the program of {name}: {e}"));
         Self { kind }
     }
+}
+
+/// The number of the first program at a hook of clsact.
+fn clsact_program(netns: &Netns, interface: &str, hook: Hook) -> u32 {
+    let direction = match hook {
+        Hook::FromVm => "ingress",
+        Hook::ToVm => "egress",
+    };
+    let mut tc = Command::new("tc");
+    tc.args(["-j", "filter", "show", "dev", interface, direction]);
+    let shown = netns.run(|| tc.output());
+    let shown = shown
+        .unwrap_or_else(|e| panic!("cannot run tc: {e}"))
+        .stdout;
+    let filters: Value = serde_json::from_slice(&shown).unwrap_or_default();
+    let mut filters = filters.as_array().into_iter().flatten();
+    filters
+        .find_map(|filter| filter.pointer("/options/prog/id")?.as_u64())
+        .and_then(|id| u32::try_from(id).ok())
+        .unwrap_or_else(|| panic!("no program at {hook:?} of {interface}"))
 }
 
 /// The elements of a pinned array, in their order.

@@ -49,6 +49,9 @@ pub struct Options {
     /// Only these parts; several may be named.
     #[arg(long = "part", value_name = "PART", value_enum)]
     parts: Vec<plan::Part>,
+    /// At taps only tests whose names have this in them; several may be named.
+    #[arg(long = "test", value_name = "NAME")]
+    tests: Vec<String>,
     /// How long one machine may take, in minutes.
     #[arg(long, default_value_t = 30)]
     minutes: u64,
@@ -81,7 +84,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         options.kernels.join(" or ")
     );
     build::all(workspace, false)?;
-    let steps = plan::steps(&options.parts);
+    let steps = plan::steps(&options.parts, &options.tests);
     let root = image::Root::new(workspace, &folder, &programs(workspace)?)?;
     let limit = Duration::from_secs(options.minutes * 60);
     let mut report = Report::default();

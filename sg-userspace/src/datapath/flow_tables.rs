@@ -105,7 +105,7 @@ impl KernelFlows {
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>> {
         let slotted = self.others(Kind::of(family));
-        for slot in slotted.slots()? {
+        for slot in slotted.slots() {
             if let Some(table) = slotted.table(slot)? {
                 let done = walk(slotted.name(), table.fd().as_fd(), &widen, page, visit)?;
                 if done.is_break() {
@@ -143,14 +143,14 @@ impl KernelFlows {
 
     fn fills(&self, slot: Option<u32>) -> Result<[TableFill; 3]> {
         let slots = |kind| match slot {
-            Some(slot) => Ok([slot].into()),
+            Some(slot) => [slot].into(),
             None => self.others(kind).slots(),
         };
         let [embryos4, embryos6, fragments] = Kind::ALL;
         Ok([
-            self.fill_of::<FlowKey4, Flow>(embryos4, slots(embryos4)?)?,
-            self.fill_of::<FlowKey, Flow>(embryos6, slots(embryos6)?)?,
-            self.fill_of::<FragmentKey, FragmentValue>(fragments, slots(fragments)?)?,
+            self.fill_of::<FlowKey4, Flow>(embryos4, slots(embryos4))?,
+            self.fill_of::<FlowKey, Flow>(embryos6, slots(embryos6))?,
+            self.fill_of::<FragmentKey, FragmentValue>(fragments, slots(fragments))?,
         ])
     }
 

@@ -10,7 +10,7 @@ use aya::programs::loaded_programs;
 use sg_common::layout::maps::LAYOUTS;
 
 use super::error::{Error, Result};
-use super::sys;
+use super::inner::inner_maps;
 
 /// The maps of the object and of its programs, to be asked for their memory.
 pub struct MapMemory {
@@ -83,7 +83,7 @@ impl Metered {
     }
 
     fn bytes(&self) -> u64 {
-        let inner = sys::inner_maps(self.fd.as_fd(), self.slots).unwrap_or_default();
+        let inner = inner_maps(self.fd.as_fd(), 0..self.slots).unwrap_or_default();
         let inner = inner.into_values().filter_map(|id| {
             let map = MapInfo::from_id(id).and_then(|info| Metered::new(&info));
             map.ok()

@@ -1,6 +1,7 @@
 //! The kernel side: loads the object, pins maps and links, attaches, writes. The only place that names
 //! aya.
 
+mod at_once;
 mod attached;
 mod away;
 mod batch;
@@ -13,6 +14,7 @@ mod events;
 mod filters;
 mod flow_tables;
 mod held;
+mod inner;
 mod keeper;
 mod links;
 mod look;

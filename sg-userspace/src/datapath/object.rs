@@ -13,8 +13,8 @@ use sg_common::layout::maps::{INNER, LAYOUTS, Layout, name};
 use sg_common::layout::share::Kind;
 
 use super::error::{Error, Result};
+use super::inner::inner_maps;
 use super::pins::Pins;
-use super::sys;
 use crate::compile::{Limits, Table};
 
 /// The object of `sg-ebpf`, as it was when this program was built; empty if there was none.
@@ -213,7 +213,7 @@ impl Shape {
     fn within(pin: &Path) -> Result<Vec<Shape>> {
         let info = MapInfo::from_pin(pin).map_err(unusable(pin))?;
         let outer = info.fd().map_err(unusable(pin))?;
-        let inner = sys::inner_maps(outer.as_fd(), info.max_entries());
+        let inner = inner_maps(outer.as_fd(), 0..info.max_entries());
         let inner = inner.map_err(|error| unusable(pin)(MapError::IoError(error)))?;
         let shapes = inner.into_values().map(|id| {
             let shape = MapInfo::from_id(id).and_then(|info| Shape::described(&info));

@@ -86,7 +86,7 @@ impl Policy {
         let furnished = self.shares.furnish(&wanted);
         let refused = match furnished {
             Ok(()) => BTreeSet::new(),
-            Err(_) => newcomers - &self.shares.furnished()?,
+            Err(_) => newcomers - &self.shares.furnished(),
         };
         let is_refused =
             |change: &&Change| slot(change).is_some_and(|slot| refused.contains(&slot));

@@ -4,9 +4,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aya::Ebpf;
 use aya::maps::of_maps::ArrayOfMaps;
@@ -14,7 +12,9 @@ use aya::maps::{Array, Map, MapData, MapError};
 use sg_common::layout::maps::{INNER, name};
 use sg_common::layout::share::{Kind, Share};
 
+use super::at_once::at_once;
 use super::error::{Error, Result};
+use super::inner::inner_maps;
 use super::object::Sizes;
 use super::sys;
 use super::tables::{Raw, take};
@@ -59,7 +59,7 @@ impl Shares {
         }
         let mut bare = Vec::new();
         for slotted in self.slotted.iter() {
-            let taken = slotted.slots()?;
+            let taken = slotted.looked_at(slots)?;
             let slots: Vec<u32> = slots.difference(&taken).copied().collect();
             for slot in &slots {
                 let share = cleared(&self.counts, *slot, slotted.kind)?;
@@ -82,8 +82,8 @@ impl Shares {
         }
         let mut doomed = Vec::new();
         for slotted in self.slotted.iter() {
-            let taken = slotted.slots()?;
-            doomed.extend(taken.intersection(slots).map(|slot| (slotted, *slot)));
+            let taken = slotted.looked_at(slots)?;
+            doomed.extend(taken.into_iter().map(|slot| (slotted, slot)));
         }
         let part = doomed.len().div_ceil(THREADS).max(1);
         let parts: Vec<_> = doomed.chunks(part).collect();
@@ -94,41 +94,18 @@ impl Shares {
     }
 
     /// The slots that have all their tables.
-    pub fn furnished(&self) -> Result<BTreeSet<u32>> {
+    pub fn furnished(&self) -> BTreeSet<u32> {
         let [first, others @ ..] = &*self.slotted;
         others
             .iter()
-            .try_fold(first.slots()?, |all, slotted| Ok(&all & &slotted.slots()?))
+            .fold(first.slots(), |all, slotted| &all & &slotted.slots())
     }
 
     /// Removes the tables of all slots but these.
     pub fn keep(&self, slots: &BTreeSet<u32>) -> Result<()> {
-        let mut others = BTreeSet::new();
-        for slotted in self.slotted.iter() {
-            others.extend(slotted.slots()?.difference(slots));
-        }
-        self.vacate(&others)
+        let all = self.slotted.iter().flat_map(Slotted::slots);
+        self.vacate(&all.filter(|slot| !slots.contains(slot)).collect())
     }
-}
-
-/// Does something with each part in a thread of its own: the kernel lets each change of a map of maps wait until
-/// no program can use what was there, about 10 ms, and does nothing meanwhile.
-fn at_once<T: Sync>(parts: &[T], work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
-    let work = &work;
-    thread::scope(|scope| {
-        let threads: Vec<_> = parts
-            .iter()
-            .map(|part| {
-                // One after the other where the system has no thread left.
-                let thread = thread::Builder::new().spawn_scoped(scope, move || work(part));
-                thread.map_err(|_| work(part))
-            })
-            .collect();
-        threads.into_iter().try_for_each(|thread| match thread {
-            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            Err(done) => done,
-        })
-    })
 }
 
 /// The counts of a slot with those of one kind at zero.
@@ -147,6 +124,8 @@ pub struct Slotted {
     maps: ArrayOfMaps<MapData, MapData>,
     /// The same map, for what aya does not do.
     fd: OwnedFd,
+    /// The slots that have a table, as they were seen last: to look at all of them takes long before Linux 6.8.
+    taken: Mutex<BTreeSet<u32>>,
 }
 
 impl Slotted {
@@ -157,12 +136,15 @@ impl Slotted {
             _ => return Err(Error::NoMap { name }),
         };
         let fd = fd.map_err(|error| Error::map("open", name)(MapError::IoError(error)))?;
-        Ok(Self {
+        let slotted = Self {
             kind,
             template,
             maps: take(object, name)?,
             fd,
-        })
+            taken: Mutex::default(),
+        };
+        slotted.looked_at(&(0..slotted.maps.len()).collect())?;
+        Ok(slotted)
     }
 
     /// Name of the map.
@@ -186,34 +168,55 @@ impl Slotted {
         self.template.room()
     }
 
-    /// The slots that have a table.
-    pub fn slots(&self) -> Result<BTreeSet<u32>> {
-        let inner = sys::inner_maps(self.fd.as_fd(), self.maps.len());
-        inner
-            .map(|inner| inner.into_keys().collect())
-            .map_err(|error| Error::map("read", self.name())(MapError::IoError(error)))
+    /// The slots that have a table, as this process has found or changed them.
+    pub fn slots(&self) -> BTreeSet<u32> {
+        self.taken().clone()
+    }
+
+    /// Which of these have a table.
+    fn looked_at(&self, slots: &BTreeSet<u32>) -> Result<BTreeSet<u32>> {
+        let inner = inner_maps(self.fd.as_fd(), slots.iter().copied());
+        let inner = inner.map_err(|error| self.failed("read", error))?;
+        let found: BTreeSet<u32> = inner.into_keys().collect();
+        let mut taken = self.taken();
+        taken.retain(|slot| !slots.contains(slot));
+        taken.extend(&found);
+        Ok(found)
+    }
+
+    fn taken(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, what: &'static str, error: io::Error) -> Error {
+        Error::map(what, self.name())(MapError::IoError(error))
     }
 
     fn furnish(&self, slots: &[u32]) -> Result<()> {
-        let failed = |error| Error::map("make a table in", self.name())(error);
         let tables = slots.iter().map(|_| self.template.make());
         let tables: Vec<_> = tables
             .collect::<std::result::Result<_, _>>()
-            .map_err(failed)?;
+            .map_err(Error::map("make a table in", self.name()))?;
         let fds: Vec<_> = tables
             .iter()
             .map(|table| table.fd().as_fd().as_raw_fd())
             .collect();
-        let put = sys::put_in_slots(self.fd.as_fd(), slots, &fds);
-        put.map_err(|error| failed(MapError::IoError(error)))
+        if let Err(error) = sys::put_in_slots(self.fd.as_fd(), slots, &fds) {
+            // Some may be in place.
+            self.looked_at(&slots.iter().copied().collect())?;
+            return Err(self.failed("make a table in", error));
+        }
+        self.taken().extend(slots);
+        Ok(())
     }
 
     fn vacate(&self, slot: u32) -> Result<()> {
         match sys::clear_slot(self.fd.as_fd(), slot) {
-            Err(error) if !is_absent(&error) => Err(Error::map("remove a table in", self.name())(
-                MapError::IoError(error),
-            )),
-            _ => Ok(()),
+            Err(error) if !is_absent(&error) => Err(self.failed("remove a table in", error)),
+            _ => {
+                self.taken().remove(&slot);
+                Ok(())
+            }
         }
     }
 }

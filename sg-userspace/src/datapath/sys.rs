@@ -1,9 +1,8 @@
 //! What the datapath asks of the kernel in its own words, because aya's do not say it: what a tcx link is
-//! attached to; which programs run at a hook; which maps are in a map, many of which are put there at once;
+//! attached to; which programs run at a hook; which map is in a map, many of which are put there at once;
 //! types for maps that are made later; and links whose descriptor stays when a pin fails or goes
 //! (aya's `FdLink` is lost with a pin that fails, and its filter with it).
 
-use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -215,26 +214,20 @@ pub fn load_types(types: &[u8]) -> io::Result<OwnedFd> {
     )
 }
 
-/// The maps in an array of maps with so many slots: their ids, by slot.
+/// The id of the map in a slot of an array of maps.
 ///
 /// # Errors
 ///
 /// What the system says.
-pub fn inner_maps(outer: BorrowedFd<'_>, slots: u32) -> io::Result<BTreeMap<u32, u32>> {
-    let mut inner = BTreeMap::new();
-    for slot in 0..slots {
-        let mut id = 0_u32;
-        let value = &raw mut id as u64;
-        let mut attributes = ElementAttributes::new(outer, &raw const slot as u64, value);
-        match bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attributes) {
-            Ok(_) => {
-                inner.insert(slot, id);
-            }
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
-            Err(error) => return Err(error),
-        }
+pub fn inner_map(outer: BorrowedFd<'_>, slot: u32) -> io::Result<Option<u32>> {
+    let mut id = 0_u32;
+    let value = &raw mut id as u64;
+    let mut attributes = ElementAttributes::new(outer, &raw const slot as u64, value);
+    match bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attributes) {
+        Ok(_) => Ok(Some(id)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(inner)
 }
 
 /// Puts a map into each of these slots of an array of maps. Once for all of them the kernel waits until no

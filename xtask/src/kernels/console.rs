@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_console_says_what_passed_and_what_failed() {
-        let steps = steps(&[Part::Features, Part::Verifier, Part::Taps]);
+        let steps = steps(&[Part::Features, Part::Verifier, Part::Taps], &[]);
         let said = "SeaBIOS\r\n== begins: 0\r\nyes: bpf_timer\r\nno: tcx\r\n== ends: 0\r\n\
                     == begins: 1\r\ntest program::budget ... from_vm: 28117 instructions walked\r\nok\r\n\
                     == ends: 0\r\n== begins: 2\r\ntest taps::one ... ok\r\ntest taps::two ... FAILED\r\n\
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_step_that_the_machine_never_came_to_has_failed() {
-        let steps = steps(&[Part::Demo]);
+        let steps = steps(&[Part::Demo], &[]);
         let outcome = read(&steps, "SeaBIOS\nKernel panic - not syncing\n");
         assert_eq!(outcome.failed, ["demo: did not end"]);
         let outcome = read(&steps, "== begins: 0\n== ends: 143\n");

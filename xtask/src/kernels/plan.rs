@@ -66,8 +66,12 @@ kill $daemon
 wait $daemon
 "#;
 
-/// The steps of these parts; all if none is named.
-pub fn steps(wanted: &[Part]) -> Vec<Step> {
+/// The steps of these parts, with these tests at taps; all if none is named.
+pub fn steps(wanted: &[Part], tests: &[String]) -> Vec<Step> {
+    let taps = match tests {
+        [] => TAPS.join(" "),
+        tests => tests.join(" "),
+    };
     let it = |part, filters: &str, seconds| Step {
         part,
         command: format!("{HOME}/it --test-threads 1 {filters}"),
@@ -82,7 +86,7 @@ pub fn steps(wanted: &[Part]) -> Vec<Step> {
         shell(Part::Features, features(), 60),
         shell(Part::Daemon, DAEMON.into(), 300),
         it(Part::Verifier, "--nocapture program::", 300),
-        it(Part::Taps, &TAPS.join(" "), 1200),
+        it(Part::Taps, &taps, 1200),
         shell(Part::Demo, format!("{HOME}/demo"), 600),
         it(Part::Tables, "verdict::", 1200),
     ];
@@ -98,8 +102,9 @@ pub fn script(steps: &[Step]) -> String {
     );
     for (number, step) in steps.iter().enumerate() {
         let (seconds, command) = (step.seconds, &step.command);
+        // The console may be in the middle of a line.
         script.push_str(&format!(
-            "echo '{BEGINS}{number}'\ncat > /step <<'END'\n{command}\nEND\n\
+            "echo; echo '{BEGINS}{number}'\ncat > /step <<'END'\n{command}\nEND\n\
              timeout {seconds} sh /step 2>&1\necho \"{ENDS}$?\"\n"
         ));
     }
@@ -124,10 +129,22 @@ mod tests {
 
     #[test]
     fn each_step_is_named_and_bounded_in_time() {
-        let steps = steps(&[Part::Demo, Part::Verifier]);
+        let steps = steps(&[Part::Demo, Part::Verifier], &[]);
         let script = script(&steps);
         assert_eq!(steps.len(), 2);
         assert!(script.contains("echo '== begins: 1'"), "{script}");
         assert_eq!(script.matches("timeout ").count(), 2, "{script}");
+    }
+
+    #[test]
+    fn tests_that_are_named_are_the_ones_that_run_at_taps() {
+        let steps = steps(&[Part::Taps], &["trunk::".into(), "frames::".into()]);
+        assert!(
+            steps[0]
+                .command
+                .ends_with("it --test-threads 1 trunk:: frames::"),
+            "{}",
+            steps[0].command
+        );
     }
 }
