@@ -118,7 +118,12 @@ impl Programs {
             Ok((name, loaded?))
         };
         self.xdp = names.map(load).collect::<Result<_>>()?;
-        self.join(name::WHOLE_XDP, &[WHOLE_XDP])
+        let joined = self.join(name::WHOLE_XDP, &[WHOLE_XDP]);
+        if joined.is_err() {
+            // First programs that find no second ones are not to be taken for the filter.
+            self.xdp.clear();
+        }
+        joined
     }
 
     /// Removes the pins of other objects' programs.
