@@ -49,6 +49,10 @@ pub static SLOTS: Array<u32, { capacity::SLOTS as usize }> = Array::new();
 pub static SLOT_PORTS: Array<SlotPorts, { capacity::slots(capacity::PORTS) as usize }> =
     Array::new();
 
+/// Of the daemon's: the UUID of the port that a slot has, for an sgd of another layout.
+#[btf_map(name = "owners")]
+pub static OWNERS: Array<[u8; 16], { capacity::slots(capacity::PORTS) as usize }> = Array::new();
+
 #[btf_map(name = "addresses")]
 pub static ADDRESSES: LpmTrie<AddressKey, u32, { capacity::ADDRESSES as usize }> = LpmTrie::new();
 

@@ -3,69 +3,65 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use sg_tests::node::Node;
+use sg_tests::streams::Pair;
 use sg_tests::traffic::Outcome::{Answered, Silence};
 
 use crate::site::{HTTP, Site, site};
 
 #[test]
-fn a_table_keeps_its_size_and_whoever_asks_for_another_is_told_what_to_do() {
+fn tables_get_other_sizes_and_connections_go_on_in_them() {
     let mut site_ = Site::new("resized");
     fs::write(
         site_.node.inventory_path(),
-        site(&[HTTP]).json().to_string(),
+        site(&[HTTP, "ingress IPv4 tcp 8080 from 0.0.0.0/0"])
+            .json()
+            .to_string(),
     )
     .unwrap();
-    site_.node.start_with(&["--max-flows", "1000"]);
-    site_.node.terminate();
-
-    let refused = site_
+    site_
         .node
-        .refused(site_.node.netns(), &["--max-flows", "2000"]);
-
-    refused.expect(6);
-    for words in ["flows4", "1000", "2000", "--max-flows", "sgd detach"] {
-        assert!(
-            refused.stderr.contains(words),
-            "{words}: {}",
-            refused.stderr
-        );
+        .start_with(&["--max-flows", "1000", "--max-unproven", "1000"]);
+    let mut pair = Pair::open(site_.client.netns(), site_.web.netns(), "10.0.0.5:8080");
+    let before = flows(&site_.node);
+    assert!(!before.is_empty());
+    for options in [
+        &["--max-flows", "2000", "--max-unproven", "1000"] as &[&str],
+        &["--max-flows", "2000", "--max-unproven", "4096"],
+        &["--max-flows", "2000", "--max-ports", "64"],
+        &["--max-flows", "2000", "--max-grants", "1000"],
+        &[],
+    ] {
+        site_.node.terminate();
+        site_.node.start_with(options);
+        assert_eq!(flows(&site_.node), before, "{options:?}");
+        pair.client_first("the client first");
+        pair.server_first("and the server");
+        assert_eq!(site_.ask(443), Silence);
+        assert_eq!(site_.ask(80), Answered);
+        wait_until_alone(&site_.node);
     }
-    assert_eq!(site_.ask(443), Silence);
-    assert_eq!(site_.ask(80), Answered);
-    site_.node.start_with(&["--max-flows", "1000"]);
-    assert_eq!(site_.ask(443), Silence);
 }
 
 #[test]
-fn the_tables_of_each_port_keep_their_size_too() {
-    let mut site_ = Site::new("resized-port");
+fn a_port_that_has_no_room_any_more_is_closed_and_told() {
+    let mut site_ = Site::new("shrunk");
     let document = site(&[HTTP]).json().to_string();
     fs::write(site_.node.inventory_path(), document).unwrap();
-    let options = ["--max-unproven", "1000", "--max-fragments", "128"];
-    site_.node.start_with(&options);
-    site_.node.terminate();
-
-    for (map, option, found, wanted) in [
-        ("embryos4", "--max-unproven", "1024", "4096"),
-        ("fragments", "--max-fragments", "128", "256"),
-    ] {
-        let mut others = options;
-        let value = others.iter().position(|word| *word == option).unwrap() + 1;
-        others[value] = wanted;
-        let refused = site_.node.refused(site_.node.netns(), &others);
-        refused.expect(6);
-        for words in [map, option, found, wanted, "sgd detach"] {
-            assert!(
-                refused.stderr.contains(words),
-                "{words}: {}",
-                refused.stderr
-            );
-        }
-    }
-    site_.node.start_with(&options);
+    site_.node.start_with(&[]);
     assert_eq!(site_.ask(80), Answered);
+    site_.node.terminate();
+    site_.node.start_with(&["--max-ports", "1"]);
+    let ports = &site_.node.query("status")["ports"];
+    assert_eq!(
+        (&ports["enforcing"], &ports["closed"]),
+        (&1.into(), &1.into()),
+        "{ports}"
+    );
+    assert_eq!(site_.ask(443), Silence);
 }
 
 #[test]
@@ -107,7 +103,7 @@ fn tables_that_another_version_has_written_are_not_used() {
     site_.node.start(&site(&[HTTP]));
     site_.node.terminate();
     let node = maps(&site_.node).join("node");
-    let value = "99 0 0 0 1 0 0 0 0 0 0 0 0 0 0 0";
+    let value = format!("99 0 0 0 1 0 0 0{}", " 0".repeat(24));
     let update = format!(
         "map update pinned {} key 0 0 0 0 value {value}",
         node.display()
@@ -125,6 +121,34 @@ fn tables_that_another_version_has_written_are_not_used() {
 fn maps(node: &Node) -> PathBuf {
     let version = format!("v{}", sg_common::layout::maps::ABI);
     node.pins().join(version).join("maps")
+}
+
+/// The connection to port 8080, without what changes by itself.
+fn flows(node: &Node) -> Vec<String> {
+    let flows = node.query("flows list --port WEB1");
+    let of = |flow: &serde_json::Value| {
+        format!(
+            "{} {} {}",
+            flow["protocol"], flow["local"], flow["local_port"]
+        )
+    };
+    let all = flows.as_array().expect("a list of connections");
+    all.iter()
+        .filter(|flow| flow["local_port"] == 8080)
+        .map(of)
+        .collect()
+}
+
+/// What was before is removed once it filters nothing.
+fn wait_until_alone(node: &Node) {
+    let begun = Instant::now();
+    while fs::read_dir(node.pins()).unwrap().count() > 1 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "more than one set of pins"
+        );
+        sleep(Duration::from_millis(20));
+    }
 }
 
 fn bpftool(node: &Node, words: &str) {

@@ -16,7 +16,32 @@ use crate::layout::sweep::{Adoption, Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 9;
+pub const ABI: u32 = 10;
+
+/// Version of the form of connections: of keys, values and their meaning in the maps of [`ASSURED`] and [`UNPROVEN`], in
+/// [`name::OWNERS`] and [`name::COUNTERS`]: the [`ABI`] that has brought the present one. Raise it to that with every change
+/// of those. As long as it stands, an sgd of another ABI takes connections along, and nodes give them to each other.
+pub const CONNECTIONS: u32 = 9;
+
+/// The maps of the assured connections: the tables, and what is counted and remembered of them.
+pub const ASSURED: [&str; 8] = [
+    name::FLOWS4,
+    name::FLOWS6,
+    name::TURNS4,
+    name::TURNS6,
+    name::ROOMS,
+    name::PORT_FLOWS,
+    name::SWEEP,
+    name::SWEEP_TIMER,
+];
+
+/// The maps of all others, and of fragments.
+pub const UNPROVEN: [&str; 4] = [
+    name::EMBRYOS4,
+    name::EMBRYOS6,
+    name::FRAGMENTS,
+    name::SHARES,
+];
 
 /// The names of the maps.
 pub mod name {
@@ -29,6 +54,7 @@ pub mod name {
     pub const PORTS: &str = "ports";
     pub const SLOTS: &str = "slots";
     pub const SLOT_PORTS: &str = "slot_ports";
+    pub const OWNERS: &str = "owners";
     pub const ADDRESSES: &str = "addresses";
     pub const POLICIES: &str = "policies";
     pub const MEMBERS: &str = "members";
@@ -94,7 +120,7 @@ pub const INNER: [Layout; 3] = [
 
 /// The layouts of all pinned maps: all there are, because programs of several processes work together, and what
 /// one leaves for the next is to be found where that looks.
-pub const LAYOUTS: [Layout; 36] = {
+pub const LAYOUTS: [Layout; 37] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn trie<K, V>(name: &'static str) -> Layout {
@@ -109,6 +135,7 @@ pub const LAYOUTS: [Layout; 36] = {
         of::<PortKey, u32>(name::PORTS),
         of::<u32, u32>(name::SLOTS),
         of::<u32, SlotPorts>(name::SLOT_PORTS),
+        of::<u32, [u8; 16]>(name::OWNERS),
         trie::<AddressKey, u32>(name::ADDRESSES),
         of::<u64, Policy>(name::POLICIES),
         of::<MemberKey, Member>(name::MEMBERS),
@@ -148,8 +175,9 @@ pub const LAYOUTS: [Layout; 36] = {
 };
 
 shared! {
-    /// Value of the `node` map: one element, which the daemon writes and the filter does not read.
-    pub struct Node: 16 {
+    /// Value of the `node` map: one element, which the daemon writes and the filter does not read. Its size and its
+    /// fields stay as they are: whatever the layout, it says what the rest is.
+    pub struct Node: 32 {
         /// [`ABI`] of what wrote the other maps; 0 before the first time.
         pub abi: u32,
         /// The next generation that no port has ever had.
@@ -157,5 +185,9 @@ shared! {
         /// The network namespace whose interfaces the other maps speak of, by its cookie
         /// (`SO_NETNS_COOKIE`), which the kernel gives to no other one until it is started again.
         pub netns: u64,
+        /// [`CONNECTIONS`] of what wrote the other maps.
+        pub connections: u32,
+        /// Zero.
+        pub reserved: [u32; 3],
     }
 }

@@ -48,6 +48,8 @@ pub enum Attachment {
     InForce,
     /// Our programs are at both hooks, but another is before one of them.
     Behind,
+    /// What filters there is an sgd's of another layout or with tables of other sizes, and goes on by what it was told.
+    Earlier,
     /// A program is missing: taken off by somebody, or not put on to the end.
     Lost,
     /// The interface does not exist any more.

@@ -198,8 +198,9 @@ impl Agent {
             let attachment = self.attachment(link);
             facts.here = !matches!(attachment, Some(Attachment::Gone | Attachment::Moved));
             let is_open = self.opening(link).is_some();
-            facts.attached = attachment == Some(Attachment::InForce) && !is_open;
-            facts.written = self.is_written(spot.port, link.ifindex, facts.current);
+            let is_earlier = attachment == Some(Attachment::Earlier);
+            facts.attached = (attachment == Some(Attachment::InForce) || is_earlier) && !is_open;
+            facts.written = !is_earlier && self.is_written(spot.port, link.ifindex, facts.current);
             facts.bypassed = self.bypass(link).is_some();
         }
         facts

@@ -110,7 +110,7 @@ impl Agent {
     /// back, and before all others, what somebody has taken off or got before, also where the port has left
     /// the inventory.
     pub(super) fn close_interfaces(&mut self, occasion: Occasion) -> Result<Attached> {
-        use Attachment::{Behind, Gone, InForce, Lost, Moved};
+        use Attachment::{Behind, Earlier, Gone, InForce, Lost, Moved};
         let look = self.datapath.look()?;
         self.tell_pins(&look);
         self.release_unfiltered(&look);
@@ -118,7 +118,8 @@ impl Agent {
         let readers = self.datapath.readers();
         let mut attached = look.attached;
         let mut troubles = Troubles::default();
-        let is_lost = |link: &Link| matches!(attached.get(&link.ifindex), Some(Lost | Behind));
+        let is_lost =
+            |link: &Link| matches!(attached.get(&link.ifindex), Some(Lost | Behind | Earlier));
         let lost = self.links.all().filter(|link| is_lost(link));
         let links: BTreeSet<_> = lost.chain(self.wanted_links()).cloned().collect();
         for link in links {

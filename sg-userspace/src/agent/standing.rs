@@ -1,4 +1,4 @@
-//! Interfaces that stood open when the filter came to this node.
+//! Interfaces that stood open when the filter came to this node, or are filtered by one of another layout.
 //!
 //! What goes over them went over them before, past another filter or past none, and is not to be cut. So their
 //! ports are written first, then what nf_conntrack has tracked of them is taken over, and then the filter is
@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Agent, reconcile::Occasion};
+use super::{Agent, Attachment, reconcile::Occasion};
 use crate::{
     error::Result,
     model::PortId,
@@ -61,11 +61,15 @@ impl Agent {
         match (event, &self.standing.open) {
             (LinkEvent::All(links), None) => {
                 // What cannot be asked may have been filtered.
-                let is_first = self
-                    .datapath
-                    .look()
-                    .is_ok_and(|look| look.attached.is_empty());
-                let links = links.iter().filter(|_| is_first);
+                let attached = self.datapath.look().map(|look| look.attached);
+                let is_first = attached.as_ref().is_ok_and(BTreeMap::is_empty);
+                let is_earlier = |link: &Link| {
+                    let attached = attached.as_ref().ok();
+                    attached.and_then(|all| all.get(&link.ifindex)) == Some(&Attachment::Earlier)
+                };
+                // These connections are in the tables.
+                self.standing.adopts &= is_first;
+                let links = links.iter().filter(|link| is_first || is_earlier(link));
                 let open = links.map(|link| (link.ifindex, link.clone()));
                 self.standing.open = Some(open.collect());
             }

@@ -42,6 +42,14 @@ impl Agent {
                 tracing::info!(interface, ifindex, "attached");
                 return;
             }
+            Some(Attachment::Earlier) => {
+                tracing::info!(
+                    interface,
+                    ifindex,
+                    "attached, in the place of the filter that was there before"
+                );
+                return;
+            }
             Some(Attachment::Behind) => {
                 self.put_back.places += 1;
                 "another program was before the filter, which is first again; until now what that let pass \

@@ -3,7 +3,7 @@
 use aya::maps::{Array, Map, MapData, MapInfo};
 use aya::programs::loaded_programs;
 use sg_common::hook::Hook;
-use sg_common::layout::maps::{ABI, Node, name};
+use sg_common::layout::maps::{ABI, CONNECTIONS, Node, name};
 
 use super::attached::attached;
 use super::error::{Error, Result};
@@ -42,6 +42,8 @@ pub fn claim(tables: &mut Tables, pins: &Pins) -> Result<()> {
         abi: ABI,
         next_generation: node.next_generation.max(1),
         netns: here,
+        connections: CONNECTIONS,
+        reserved: [0; 3],
     })
 }
 
@@ -52,7 +54,7 @@ pub fn claim(tables: &mut Tables, pins: &Pins) -> Result<()> {
 ///
 /// [`Error::OtherNamespace`] if it cannot.
 pub fn check_removal(pins: &Pins) -> Result<()> {
-    let cookie = owner(pins).unwrap_or(0);
+    let cookie = wrote(pins).map_or(0, |node| node.netns);
     let here = netns::cookie().map_err(Error::NoNamespace)?;
     if cookie == 0 || cookie == here || !has_filters(pins)? || !is_in_force(pins)? {
         return Ok(());
@@ -63,12 +65,33 @@ pub fn check_removal(pins: &Pins) -> Result<()> {
     })
 }
 
-/// The namespace of pins that may be of another layout; `None` if that cannot be read.
-fn owner(pins: &Pins) -> Option<u64> {
+/// Whether pins of another layout or with other sizes can make way for those of this namespace: they are its own, or
+/// filter nothing any more.
+///
+/// # Errors
+///
+/// [`Error::OtherNamespace`] if they are in force in another one.
+pub fn is_ours(pins: &Pins) -> Result<bool> {
+    let cookie = wrote(pins).map_or(0, |node| node.netns);
+    let here = netns::cookie().map_err(Error::NoNamespace)?;
+    if cookie == 0 || cookie == here {
+        return Ok(true);
+    }
+    match is_in_force(pins)? {
+        true => Err(Error::OtherNamespace {
+            directory: pins.directory().into(),
+            cookie,
+        }),
+        false => Ok(false),
+    }
+}
+
+/// What wrote these pins, which may be of another layout; `None` if that cannot be read.
+pub fn wrote(pins: &Pins) -> Option<Node> {
     let map = Map::from_map_data(MapData::from_pin(pins.map(name::NODE)).ok()?).ok()?;
     let node: Array<_, Raw<Node>> = map.try_into().ok()?;
     let Raw(node) = node.get(&0, 0).ok()?;
-    Some(node.netns)
+    (node.abi != 0).then_some(node)
 }
 
 /// Whether any interface anywhere is filtered by what is pinned here.

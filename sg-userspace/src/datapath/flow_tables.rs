@@ -330,7 +330,7 @@ impl<K: Pod> Table<K> {
 }
 
 /// Visits the connections in a map.
-fn walk<K: Pod>(
+pub(super) fn walk<K: Pod>(
     name: &'static str,
     map: BorrowedFd<'_>,
     widen: impl Fn(&K) -> FlowKey,

@@ -52,6 +52,19 @@ impl Held {
         fs::rename(&fresh, &self.pin).map_err(Error::directory("replace", &self.pin))
     }
 
+    /// Pins it at another place as well, unless something is pinned there.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Held::pin`].
+    pub fn also_at(self, pin: PathBuf) -> Result<()> {
+        let also = Held::new(pin, self.object);
+        match also.is_pinned() {
+            true => Ok(()),
+            false => also.pin(),
+        }
+    }
+
     /// Pins it elsewhere from now on.
     ///
     /// # Errors

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sg_common::hook::Hook;
 
-use super::attached::attached;
+use super::attached::{Here, attached};
 use super::away::Away;
+use super::earlier::{Earlier, mark};
 use super::error::{Error, Result};
 use super::held::Held;
 use super::order::{self, Place};
-use super::pins::{Pins, Spot, Way};
+use super::pins::{Pins, Spot, Way, remove};
 use super::place::interface;
 use super::programs::{Programs, Role};
 use super::stock::Stock;
@@ -34,6 +35,8 @@ pub struct Links {
     pub(super) marked: BTreeSet<(u32, Hook)>,
     /// The links on interfaces that are in another namespace.
     pub(super) away: Away,
+    /// What has another layout or other sizes, and goes on until ours take its place.
+    pub(super) earlier: Earlier,
     /// The names of the interfaces.
     pub(super) names: BTreeMap<u32, String>,
     /// The interfaces at whose XDP ours was to be and could not.
@@ -43,7 +46,7 @@ pub struct Links {
 impl Links {
     /// Loads the programs, and puts them in the place of those that a former process has attached: each
     /// replacement is atomic.
-    pub fn open(pins: Pins, way: Option<Way>, stock: Stock) -> Result<Links> {
+    pub fn open(pins: Pins, earlier: Earlier, way: Option<Way>, stock: Stock) -> Result<Links> {
         let programs = Programs::load(stock)?;
         tcx::tell(programs.pin_closed(&pins));
         let (held, marked) = (pins.held()?, pins.marked()?);
@@ -51,6 +54,7 @@ impl Links {
             away: Away::open(&pins)?,
             pins,
             programs,
+            earlier,
             way: way.unwrap_or(Way::Tcx),
             may_change: way.is_none(),
             held,
@@ -59,6 +63,7 @@ impl Links {
             refused: BTreeMap::new(),
         };
         links.replace_all();
+        links.take_back_what_left()?;
         links.programs.forget_others();
         Ok(links)
     }
@@ -78,6 +83,7 @@ impl Links {
         self.marked.retain(|(at, _)| *at != ifindex);
         self.names.remove(&ifindex);
         self.refused.remove(&ifindex);
+        self.earlier.forget(ifindex)?;
         detach(&self.pins, ifindex)
     }
 
@@ -132,6 +138,47 @@ impl Links {
                 tracing::warn!("{error}; the program of the former sgd stays there, if any");
             }
         }
+    }
+
+    /// Keeps the links of an earlier filter whose interfaces are in another namespace: the next look finds them so.
+    fn take_back_what_left(&mut self) -> Result<()> {
+        let here = Here::default();
+        let has_left = |held: &Held| attached(held).is_some_and(|link| !here.has(&link));
+        let left = self.earlier.links().filter(|(_, held)| has_left(held));
+        let left: Vec<_> = left.map(|(spot, _)| *spot).collect();
+        for spot in left {
+            if let Some(mut held) = self.earlier.take_link(spot) {
+                held.move_to(self.pins.link(spot))?;
+                self.held.insert(spot, held);
+            }
+        }
+        for (interface, held) in self.earlier.away()? {
+            self.away.take(&self.pins, None, interface, held);
+        }
+        Ok(())
+    }
+
+    /// Puts our programs in the place of an earlier filter's at an interface, each at once.
+    pub(super) fn take_over(&mut self, ifindex: u32) -> Result<()> {
+        let taken = self.earlier.take(ifindex);
+        for (spot, mut held) in taken.links {
+            if attached(&held).is_none() {
+                held.unpin()?;
+                continue;
+            }
+            if spot.way == Way::Xdp {
+                self.programs.load_xdp()?;
+            }
+            let ours = self.programs.fd(former_role(spot, &held))?;
+            tcx::replace(&held, ours, ifindex, spot.hook)?;
+            held.move_to(self.pins.link(spot))?;
+            self.held.insert(spot, held);
+        }
+        for (hook, pins) in taken.marks {
+            self.attach_by(Way::Clsact, ifindex, hook)?;
+            remove(&mark(&pins, ifindex, hook))?;
+        }
+        Ok(())
     }
 
     /// Attaches at a hook of tc, or replaces what we have there, and takes the first place.

@@ -50,6 +50,14 @@ impl Links {
             look.troubles
                 .extend(refused.map(|trouble| (ifindex, trouble)));
         }
+        for ifindex in self.earlier.interfaces() {
+            let attachment = match is_gone(ifindex) {
+                true => Attachment::Gone,
+                false => Attachment::Earlier,
+            };
+            look.attached.insert(ifindex, attachment);
+        }
+        self.earlier.end();
         for (ifindex, moved) in self.away.troubles() {
             if is_gone(ifindex) {
                 look.attached.insert(ifindex, Attachment::Moved);

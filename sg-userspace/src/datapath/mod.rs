@@ -5,10 +5,12 @@ mod at_once;
 mod attached;
 mod away;
 mod batch;
+mod carry;
 mod claim;
 mod clock;
 mod clsact;
 mod dump;
+mod earlier;
 mod error;
 mod events;
 mod filters;
@@ -74,6 +76,7 @@ use crate::flows::kernel::KernelFlow;
 use crate::host::Lock;
 use crate::netlink::Link;
 use crate::plan::State;
+use earlier::Earlier;
 use error::Result;
 use flow_tables::KernelFlows;
 use keeper::Keeper;
@@ -107,18 +110,18 @@ pub struct Kernel {
 
 impl Kernel {
     /// Opens what is pinned below a directory, or makes it; and puts this object's programs in the place
-    /// of those that are attached. Flows, policy and links of a former process are adopted.
+    /// of those that are attached. Flows, policy and links of a former process are adopted. What has another layout or
+    /// other sizes stays attached until [`Datapath::attach`] is asked for its interface (see [`earlier`]).
     ///
     /// # Errors
     ///
-    /// [`Error::OtherLayout`], [`Error::OtherSize`] and [`Error::OtherNamespace`] for pins that are not
-    /// ours to use; [`Error::Load`] and [`Error::Program`] for what the kernel refuses.
+    /// [`Error::OtherLayout`] and [`Error::OtherNamespace`] for pins that are not ours to use; [`Error::Load`] and [`Error::Program`] for what the kernel refuses.
     pub fn open(
         root: &Path,
         way: Option<Way>,
         sizes: Sizes,
     ) -> Result<(Kernel, Policy, Option<KernelLog>)> {
-        let mut pins = Pins::open(root)?;
+        let (mut pins, mut earlier) = Earlier::set_aside(root, sizes)?;
         let mut stock = Stock::new(object::load(&pins, sizes)?, &pins);
         let log = match EbpfLogger::init(&mut stock.object) {
             Ok(log) => Some(log),
@@ -133,9 +136,13 @@ impl Kernel {
         let settings = Arc::new(SettingsTable::open(object)?);
         let events = Arc::new(EventTables::open(object, settings.clone())?);
         let mut tables = Tables::open(object)?;
+        if tables.node()?.abi == 0 {
+            earlier.recall(&mut tables)?;
+        }
         claim::claim(&mut tables, &pins)?;
         let shares = Shares::open(object, sizes)?;
         let flows = Arc::new(KernelFlows::open(&mut stock, shares.slotted())?);
+        earlier.bring(&pins, &flows)?;
         // A restart leaves in force what was set; a map that was just made has nothing yet.
         if settings.get()? == Settings::zeroed() {
             settings.set(&Settings::DEFAULT)?;
@@ -152,7 +159,7 @@ impl Kernel {
             events: events.clone(),
         };
         let tables = Tables::open(&mut pins)?;
-        let links = Links::open(pins, way, stock)?;
+        let links = Links::open(pins, earlier, way, stock)?;
         memory.find_others();
         let kernel = Kernel {
             tables,

@@ -36,6 +36,7 @@ impl Links {
 
     fn attach_in(&mut self, ifindex: u32, mode: Mode) -> Result<Attachment> {
         self.refused.remove(&ifindex);
+        self.take_over(ifindex)?;
         match mode {
             Mode::Xdp if self.attach_at_xdp(ifindex, Role::FilterAtXdp) => {
                 self.leave_tc(ifindex)?

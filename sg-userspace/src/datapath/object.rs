@@ -9,7 +9,7 @@ use aya::{Ebpf, EbpfLoader};
 use aya_obj::Object;
 use aya_obj::generated::bpf_map_type;
 use sg_common::layout::capacity;
-use sg_common::layout::maps::{INNER, LAYOUTS, Layout, name};
+use sg_common::layout::maps::{INNER, LAYOUTS, name};
 use sg_common::layout::share::Kind;
 
 use super::error::{Error, Result};
@@ -117,13 +117,42 @@ fn setting_of_port(kind: Kind) -> &'static str {
     }
 }
 
+impl Wanted {
+    /// Whether any of these pins differs from what is wanted in its entries, and in nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Wanted::check`], but for [`Error::OtherSize`].
+    pub fn differs_in_size(&self, pins: &Pins) -> Result<bool> {
+        let mut differs = false;
+        for layout in &LAYOUTS {
+            match self.check(pins, layout.name) {
+                Err(Error::OtherSize {
+                    pin,
+                    found,
+                    wanted,
+                    setting,
+                }) => {
+                    let pin = pin.display();
+                    tracing::info!(
+                        "{pin} has room for {found} entries, and {setting} asks for {wanted}: it is made anew"
+                    );
+                    differs = true;
+                }
+                other => other?,
+            }
+        }
+        Ok(differs)
+    }
+}
+
 /// Loads the object. Maps that are pinned are used as they are, once their layout was checked; the others
 /// are made and pinned. Nothing is attached.
 pub fn load(pins: &Pins, sizes: Sizes) -> Result<Ebpf> {
-    if OBJECT.is_empty() {
-        return Err(Error::NoObject);
-    }
-    check(pins, sizes)?;
+    let wanted = Wanted::new(sizes)?;
+    LAYOUTS
+        .iter()
+        .try_for_each(|layout| wanted.check(pins, layout.name))?;
     let mut loader = EbpfLoader::new();
     // There are no relocations against the kernel's types, so its own need not be read.
     loader.btf(None);
@@ -136,31 +165,56 @@ pub fn load(pins: &Pins, sizes: Sizes) -> Result<Ebpf> {
     loader.load(OBJECT).map_err(Error::Load)
 }
 
-/// aya opens whatever is pinned under a name, so every map is compared with what the object would make.
-fn check(pins: &Pins, sizes: Sizes) -> Result<()> {
-    let of_ports = Kind::ALL.map(|kind| (INNER[kind as usize].name, kind));
-    let of_all = sizes.all();
-    let object = Object::parse(OBJECT).map_err(|error| Error::Load(error.into()))?;
-    for Layout { name, .. } in LAYOUTS {
+/// What the object would make of each map. aya opens whatever is pinned under a name, so that is compared before.
+pub struct Wanted {
+    object: Object,
+    sizes: Sizes,
+    of_all: Vec<Size>,
+}
+
+impl Wanted {
+    /// Of maps of these sizes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoObject`] and [`Error::Load`].
+    pub fn new(sizes: Sizes) -> Result<Self> {
+        if OBJECT.is_empty() {
+            return Err(Error::NoObject);
+        }
+        Ok(Self {
+            object: Object::parse(OBJECT).map_err(|error| Error::Load(error.into()))?,
+            sizes,
+            of_all: sizes.all(),
+        })
+    }
+
+    /// Compares what is pinned under this name, if anything is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherSize`], [`Error::OtherLayout`], and [`Error::Pin`] for what cannot be read.
+    pub fn check(&self, pins: &Pins, name: &'static str) -> Result<()> {
         let pin = pins.map(name);
         if !pin.exists() {
-            continue;
+            return Ok(());
         }
-        let size = of_all.iter().find(|size| size.map == name);
-        let map = object.maps.get(name).ok_or(Error::NoMap { name })?;
+        let size = self.of_all.iter().find(|size| size.map == name);
+        let map = self.object.maps.get(name).ok_or(Error::NoMap { name })?;
         let entries = size.map_or(map.max_entries(), |size| size.entries);
         let setting = size.map(|size| size.setting);
         let found = Shape::pinned(&pin)?;
         compare(&pin, found, Shape::of(map, entries), setting)?;
-        if let Some((_, kind)) = of_ports.iter().find(|(outer, _)| *outer == name) {
+        let of_ports = Kind::ALL.into_iter();
+        for kind in of_ports.filter(|kind| INNER[*kind as usize].name == name) {
             let inner = map.inner().ok_or(Error::NoMap { name })?;
-            let wanted = Shape::of(&inner, sizes.of_port(*kind));
+            let wanted = Shape::of(&inner, self.sizes.of_port(kind));
             for found in Shape::within(&pin)? {
-                compare(&pin, found, wanted, Some(setting_of_port(*kind)))?;
+                compare(&pin, found, wanted, Some(setting_of_port(kind)))?;
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// `setting`: the option by which the operator says how many entries are wanted, if one does.

@@ -1,4 +1,4 @@
-//! Where maps, programs and links are pinned: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/programs/OBJECT/NAME`,
+//! Where maps, programs and links are pinned, `DIR/before-N/` being the same of an earlier layout or of other sizes: `DIR/v<ABI>/maps/NAME`, `DIR/v<ABI>/programs/OBJECT/NAME`,
 //! `DIR/v<ABI>/programs/closed` for when no daemon runs, `DIR/v<ABI>/links/IFINDEX-HOOK` (with `-xdp` or
 //! `-clsact` at the end), and `DIR/v<ABI>/away/LINK-INTERFACE` for links whose interface is in another
 //! namespace.
@@ -14,11 +14,15 @@ use sg_common::layout::maps::ABI;
 
 use super::error::{Error, Result};
 use super::held::Held;
+use super::programs::Role;
 use super::trust;
 use crate::host;
 
 /// How the name of a pin ends that is to take the place of another.
 const FRESH: &str = "-fresh";
+
+/// How the name of a directory begins that was set aside.
+const BEFORE: &str = "before-";
 
 /// The directory of links whose interfaces are in another namespace.
 const AWAY: &str = "away";
@@ -31,23 +35,47 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// The pins below a directory. Pins of another layout there are not touched but refused: their
-    /// programs would go on filtering beside ours. So are those that others can write to.
-    pub fn open(root: &Path) -> Result<Pins> {
-        trust::check(root)?;
-        let ours = Pins {
+    /// The pins of this layout below a directory; nothing is made.
+    pub fn new(root: &Path) -> Pins {
+        Pins {
             directory: root.join(format!("v{ABI}")),
-        };
-        let mut others = Pins::all(root)?.into_iter();
-        if let Some(other) = others.find(|pins| pins.directory != ours.directory) {
-            return Err(Error::OtherLayout {
-                pin: other.directory,
-                found: "another version".into(),
-                wanted: format!("v{ABI}"),
-            });
         }
-        ours.make_directories()?;
-        Ok(ours)
+    }
+
+    /// What a daemon that is away has left to close interfaces with: of whatever layout, of this one first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Foreign`] if others can write there; [`Error::Directory`].
+    pub fn left(root: &Path) -> Result<Pins> {
+        trust::check(root)?;
+        let ours = Pins::new(root);
+        let mut all = Pins::all(root)?;
+        all.sort_by_key(|pins| pins.directory != ours.directory);
+        let mut able = all
+            .into_iter()
+            .filter(|pins| pins.program(Role::Closed.name()).exists());
+        Ok(able.next().unwrap_or(ours))
+    }
+
+    /// Gives the directory the name of what was set aside, with the next number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Directory`]
+    pub fn set_aside(self, root: &Path) -> Result<Pins> {
+        let numbers = Pins::all(root)?;
+        let last = numbers.iter().filter_map(Pins::number).max();
+        let directory = root.join(format!("{BEFORE}{}", last.unwrap_or(0) + 1));
+        fs::rename(&self.directory, &directory)
+            .map_err(Error::directory("rename", &self.directory))?;
+        Ok(Pins { directory })
+    }
+
+    /// The number of what was set aside; the highest is the latest.
+    pub fn number(&self) -> Option<u32> {
+        let name = self.directory.file_name()?.to_str()?;
+        name.strip_prefix(BEFORE)?.parse().ok()
     }
 
     /// Makes the directories that are not there.
@@ -60,15 +88,15 @@ impl Pins {
             })
     }
 
-    /// The pins of every version below a directory.
+    /// The pins of every version below a directory, and those that were set aside.
     pub fn all(root: &Path) -> Result<Vec<Pins>> {
-        let is_version = |path: &PathBuf| {
+        let is_of_pins = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str());
-            let number = name.and_then(|name| name.strip_prefix('v'));
+            let number = name.and_then(|name| name.strip_prefix('v').or(name.strip_prefix(BEFORE)));
             number.is_some_and(|number| number.parse::<u32>().is_ok())
         };
-        let versions = files(root)?.filter(is_version);
-        Ok(versions.map(|directory| Pins { directory }).collect())
+        let all = files(root)?.filter(is_of_pins);
+        Ok(all.map(|directory| Pins { directory }).collect())
     }
 
     /// The pin of a map.

@@ -1,5 +1,6 @@
 //! The table of ports, which is three maps: a slot is found by the number of the interface in `slots`, or by
-//! the key in `ports`; what the port of a slot is, is in `slot_ports`.
+//! the key in `ports`; what the port of a slot is, is in `slot_ports`. Whose a slot is stands in `owners` as well, for
+//! an sgd of another layout.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,11 @@ pub struct PortTable {
     by_interface: Array<MapData, u32>,
     by_key: Hash<PortKey, u32>,
     slots: Array<MapData, Raw<SlotPorts>>,
+    owners: Array<MapData, [u8; 16]>,
 }
+
+/// Nobody's UUID.
+const NOBODY: [u8; 16] = [0; 16];
 
 impl PortTable {
     /// Opens the maps.
@@ -26,20 +31,40 @@ impl PortTable {
             by_interface: take(maps, name::SLOTS)?,
             by_key: Hash::open(maps, name::PORTS)?,
             slots: take(maps, name::SLOT_PORTS)?,
+            owners: take(maps, name::OWNERS)?,
         })
     }
 
     /// Writes a port, or removes it. A packet finds it as it was or as it is, never a mixture.
     pub fn put(&mut self, key: &PortKey, port: Option<&Port>) -> Result<()> {
         let Some(port) = port else {
-            return self.point(key, None);
+            return self.remove(key);
         };
+        self.own(port.slot, port.uuid)?;
         for step in steps(self.slot(port.slot)?, *port) {
             self.slots
                 .set(port.slot, Raw(step), 0)
                 .map_err(Error::map("write", name::SLOT_PORTS))?;
         }
         self.point(key, Some(port.slot))
+    }
+
+    fn remove(&mut self, key: &PortKey) -> Result<()> {
+        let slot = match is_by_interface(key) {
+            true => self.of_interface(key.ifindex)?,
+            false => self.by_key.get(key)?.unwrap_or(0),
+        };
+        self.point(key, None)?;
+        // One that has moved has its slot still.
+        match slot != 0 && in_force(&self.slot(slot)?).key == *key {
+            true => self.own(slot, NOBODY),
+            false => Ok(()),
+        }
+    }
+
+    fn own(&mut self, slot: u32, uuid: [u8; 16]) -> Result<()> {
+        let owned = self.owners.set(slot, uuid, 0);
+        owned.map_err(Error::map("write", name::OWNERS))
     }
 
     /// All ports.
@@ -57,6 +82,11 @@ impl PortTable {
             }
         }
         Ok(all)
+    }
+
+    /// Elements by slot.
+    pub fn slot_count(&self) -> u32 {
+        self.slots.len()
     }
 
     /// The name of the table, and how many ports have room in it.

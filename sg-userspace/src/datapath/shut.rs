@@ -20,7 +20,8 @@ use super::{clsact, tcx};
 ///
 /// [`Error::NoClosed`] if no daemon has run since the host was started; [`Error::Attach`].
 pub fn shut(root: &Path, ifindex: u32, way: Option<Way>) -> Result<()> {
-    let pins = Pins::open(root)?;
+    let pins = Pins::left(root)?;
+    pins.make_directories()?;
     let pin = pins.program(Role::Closed.name());
     let closed = SchedClassifier::from_pin(&pin);
     let mut closed = closed.map_err(|source| Error::NoClosed { pin, source })?;

@@ -103,6 +103,11 @@ impl Tables {
         Ok(ports.values().map(|port| port.slot).collect())
     }
 
+    /// Slots that there can be, and the one that no port has.
+    pub fn slot_count(&self) -> u32 {
+        self.ports.slot_count()
+    }
+
     /// Does one write of a plan.
     pub fn write(&mut self, change: &Change) -> Result<()> {
         match change {
@@ -211,6 +216,14 @@ impl<K: Pod + Ord, V: Pod> Hash<K, V> {
             None => self.map.remove(&Raw(*key)),
         };
         absent_is_removed(done).map_err(Error::map("write", self.name))
+    }
+
+    pub(super) fn get(&self, key: &K) -> Result<Option<V>> {
+        match self.map.get(&Raw(*key), 0) {
+            Ok(Raw(value)) => Ok(Some(value)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(error) => Err(Error::map("read", self.name)(error)),
+        }
     }
 
     pub(super) fn all(&self) -> Result<BTreeMap<K, V>> {

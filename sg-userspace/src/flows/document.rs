@@ -2,7 +2,7 @@
 //!
 //! A document says of each connection all that the filter knows of it, so that it goes on at the other
 //! node as if nothing had happened: state, windows, retransmissions. It belongs to a layout of the
-//! tables ([`ABI`]), because the state means something only to the filter that wrote it.
+//! tables ([`CONNECTIONS`]), because the state means something only to the filter that wrote it.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sg_common::{
     conntrack::{self, sctp, tcp},
     layout::flow::{Flow, FlowKey, Whose, Word},
-    layout::maps::ABI,
+    layout::maps::CONNECTIONS,
     layout::settings::{Ticks, passed, seconds},
     wire::addr::{Family, from_ip, to_ip},
     wire::{icmp, protocol},
@@ -33,7 +33,7 @@ pub struct FlowDocument {
     format: String,
     /// [`VERSION`].
     version: u32,
-    /// [`ABI`] of the tables they were read from.
+    /// [`CONNECTIONS`] of the tables they were read from.
     layout: u32,
     /// The port, which is the same on every node.
     pub port: PortId,
@@ -81,7 +81,7 @@ impl FlowDocument {
         Self {
             format: FORMAT.into(),
             version: VERSION,
-            layout: ABI,
+            layout: CONNECTIONS,
             port,
             exported_at,
             flows: Vec::new(),
@@ -114,10 +114,10 @@ impl FlowDocument {
                 "version = {version}: only {VERSION} is understood ({advice})"
             ));
         }
-        if head.layout != ABI {
+        if head.layout != CONNECTIONS {
             let layout = head.layout;
             return Err(format!(
-                "layout = {layout}: the tables of this node have layout {ABI} ({advice})"
+                "layout = {layout}: the tables of this node have layout {CONNECTIONS} ({advice})"
             ));
         }
         let document: Self = serde_json::from_slice(bytes)
