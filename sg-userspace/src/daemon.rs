@@ -18,7 +18,7 @@ use crate::{
     agent::{About, Agent, Change, Read, Shared},
     api,
     cli::{AdoptMode, AttachMode, DetachArgs, PrepareArgs, RunArgs, SweepMode, tally},
-    datapath::{EventRing, Kernel, KernelLog, Sizes, Sweeper, Way},
+    datapath::{self, EventRing, Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
     events::Hub,
     host,
@@ -66,13 +66,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         inventory: desired.path().into(),
         settings: settings.path().into(),
     };
-    let sizes = Sizes {
-        limits: args.sizes.limits(),
-        flows: args.sizes.max_flows.unwrap_or_else(host::default_flows),
-        unproven: args.sizes.max_unproven,
-        fragments: args.sizes.max_fragments,
-    };
-    let (mut kernel, policy, log) = Kernel::open(&args.bpffs, way(args.attach), sizes)?;
+    let (mut kernel, policy, log) = Kernel::open(&args.bpffs, way(args.attach), sizes(args))?;
     kernel.keep_locked(lock);
     if let Some(log) = log {
         tokio::spawn(pass_on(log));
@@ -232,6 +226,34 @@ fn tell(done: Result<()>) {
 pub fn prepare(args: &PrepareArgs) -> Result<()> {
     host::provide_bpffs(&args.bpffs)?;
     Ok(host::check_bpffs(&args.bpffs)?)
+}
+
+/// Has the kernel verify the programs of this version, beside those that run.
+///
+/// # Errors
+///
+/// What would keep a daemon of this version from starting.
+pub fn load(args: &RunArgs) -> Result<()> {
+    host::check_capabilities()?;
+    host::check_preemption()?;
+    host::check_bpffs(&args.bpffs)?;
+    match datapath::load(&args.bpffs, sizes(args))? {
+        true => tracing::info!("the programs are loaded; the next start uses them"),
+        false => tracing::info!(
+            "tables get other sizes at the next start, which loads the programs itself"
+        ),
+    }
+    Ok(())
+}
+
+/// The sizes of the tables that are wanted.
+fn sizes(args: &RunArgs) -> Sizes {
+    Sizes {
+        limits: args.sizes.limits(),
+        flows: args.sizes.max_flows.unwrap_or_else(host::default_flows),
+        unproven: args.sizes.max_unproven,
+        fragments: args.sizes.max_fragments,
+    }
 }
 
 /// Takes all filters off, and removes what is pinned.

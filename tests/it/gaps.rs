@@ -1,8 +1,10 @@
 //! Whatever is done to the daemon: nothing of what is permitted is lost, and nothing of what is refused passes.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -95,9 +97,19 @@ fn an_upgrade_to_another_object_of_the_same_layout_and_back_is_not_noticed() {
     };
     let before = tags(&world.node);
     let outcome = world.during(|node| {
-        node.terminate();
         node.change_programs(Some(directory.path()));
+        // The daemon that runs goes on; its successor finds all that it needs.
+        node.sgd("load").expect(0);
+        assert_eq!(before, tags(node), "nothing is changed by it");
+        let loaded = programs(node);
+        assert_eq!(loaded.len(), 2, "{loaded:?}");
+        node.terminate();
         node.start_again();
+        let kept = programs(node);
+        assert!(
+            kept.len() == 1 && kept.is_subset(&loaded),
+            "{kept:?} of {loaded:?}"
+        );
         assert_ne!(before, tags(node), "these are other programs");
         node.terminate();
         node.change_programs(None);
@@ -261,6 +273,64 @@ fn pinned(directory: &Path, files: &mut Vec<PathBuf>) {
             false => files.push(path),
         }
     }
+}
+
+#[test]
+fn what_another_layout_needs_is_loaded_beside_the_filter_that_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    another_layout(directory.path());
+    let mut world = World::with_the_daemon("load");
+    let outcome = world.during(|node| {
+        node.terminate();
+        pretend_another_version(node);
+        node.change_programs(Some(directory.path()));
+        node.sgd("load").expect(0);
+        let loaded = programs(node);
+        assert_eq!(loaded.len(), 1, "{loaded:?}");
+        node.start_again();
+        assert_eq!(programs(node), loaded);
+        wait_until_alone(node);
+        node.terminate();
+        // Tables of other sizes cannot be beside those that are there.
+        let command = node.run_command(&["--max-flows", "1000"]);
+        let mut load = Command::new(command.get_program());
+        load.arg("load").args(command.get_args().skip(1));
+        node.output(load).expect(0);
+        node.start_again();
+    });
+    outcome.expect_no_gap();
+}
+
+/// The programs that are pinned: the digests of their objects, with what the kernel calls each.
+fn programs(node: &Node) -> BTreeSet<(PathBuf, Vec<String>)> {
+    let version = format!("v{}", sg_common::layout::maps::ABI);
+    let entries = fs::read_dir(node.pins().join(version).join("programs")).unwrap();
+    let objects = entries.map(|entry| entry.unwrap().path());
+    let objects = objects.filter(|path| path.is_dir());
+    objects
+        .map(|path| (path.clone(), ids(node, &path)))
+        .collect()
+}
+
+/// The numbers of the programs that are pinned in a directory.
+fn ids(node: &Node, directory: &Path) -> Vec<String> {
+    let mut pins: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|pin| pin.unwrap().path())
+        .collect();
+    pins.sort();
+    let id = |pin: &PathBuf| {
+        let mut bpftool = Command::new("bpftool");
+        bpftool.args(["prog", "show", "pinned"]).arg(pin);
+        let shown = node.output(bpftool);
+        shown.expect(0);
+        let name = pin.file_name().unwrap().to_string_lossy().into_owned();
+        format!(
+            "{name} {}",
+            shown.stdout.split(':').next().unwrap_or_default()
+        )
+    };
+    pins.iter().map(id).collect()
 }
 
 /// Gives the pins of a daemon that is away the name of another version.

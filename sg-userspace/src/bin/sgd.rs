@@ -15,11 +15,12 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> Exit {
     let command = cli::parse(env::args_os().collect());
     start_logging(match &command {
-        Ok(SgdCommand::Run(args)) => &args.log,
+        Ok(SgdCommand::Run(args) | SgdCommand::Load(args)) => &args.log,
         _ => cli::DEFAULT_LOG,
     });
     let done = match command {
         Ok(SgdCommand::Run(args)) => daemon::run(&args).await.map(|()| Exit::Ok),
+        Ok(SgdCommand::Load(args)) => daemon::load(&args).map(|()| Exit::Ok),
         Ok(SgdCommand::Detach(args)) => daemon::detach(&args).map(|()| Exit::Ok),
         Ok(SgdCommand::Prepare(args)) => daemon::prepare(&args).map(|()| Exit::Ok),
         Ok(SgdCommand::Close(args)) => close::run(&args).map(|()| Exit::Ok),

@@ -38,6 +38,11 @@ pub enum SgdCommand {
     /// Each option may stand in the configuration file, see sgd.toml(5). The command line goes before the
     /// environment, the environment before the file.
     Run(Box<RunArgs>),
+    /// Have the kernel verify the programs of this version, beside those that run
+    ///
+    /// Before an upgrade is started: the daemon that runs goes on meanwhile, and the next one takes tenths of a second
+    /// to start. Takes the options of `sgd run`. Nothing that is in force is changed.
+    Load(Box<RunArgs>),
     /// Take all filters off, and remove what is pinned: every port is open afterwards
     Detach(DetachArgs),
     /// Close an interface that is to be filtered while no daemon runs, until one does

@@ -64,17 +64,39 @@ impl Earlier {
         let mut all = Pins::all(root)?;
         all.retain(|pins| pins.number().is_some());
         all.sort_by_key(Pins::number);
-        let mut earlier = Earlier {
-            held: BTreeMap::new(),
-            marked: BTreeMap::new(),
-            carrier: None,
-            all,
-        };
-        earlier.find()?;
+        let earlier = Earlier::of(all)?;
         if claim::wrote(&ours).is_none() {
             earlier.share(&ours, &wanted)?;
         }
         Ok((ours, earlier))
+    }
+
+    /// The pins of this layout, beside those of another that go on; and whether any of all has a link of XDP. `None`
+    /// where there are tables of other sizes, beside which there is no place.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Earlier::set_aside`].
+    pub fn beside(root: &Path, sizes: Sizes) -> Result<Option<(Pins, bool)>> {
+        trust::check(root)?;
+        let ours = Pins::new(root);
+        let wanted = Wanted::new(sizes)?;
+        if wanted.differs_in_size(&ours)? {
+            return Ok(None);
+        }
+        let mut all = Pins::all(root)?;
+        let mut at_xdp = false;
+        for pins in &all {
+            claim::is_ours(pins)?;
+            at_xdp |= pins.spots()?.any(|spot| spot.way == Way::Xdp);
+        }
+        ours.make_directories()?;
+        if claim::wrote(&ours).is_none() {
+            all.retain(|pins| pins.directory() != ours.directory());
+            all.sort_by_key(Pins::number);
+            Earlier::of(all)?.share(&ours, &wanted)?;
+        }
+        Ok(Some((ours, at_xdp)))
     }
 
     /// Gives the ports the slots that they had, by which connections are theirs, and goes on counting generations. To
@@ -214,14 +236,20 @@ impl Earlier {
         }
     }
 
-    /// What is attached by it; links away from here are with the rest.
-    fn find(&mut self) -> Result<()> {
-        for pins in &self.all {
-            self.held.extend(pins.held()?);
-            let marked = pins.marked()?.into_iter();
-            self.marked.extend(marked.map(|at| (at, pins.clone())));
+    /// What is attached by these.
+    fn of(all: Vec<Pins>) -> Result<Self> {
+        let (mut held, mut marked) = (BTreeMap::new(), BTreeMap::new());
+        for pins in &all {
+            held.extend(pins.held()?);
+            let filters = pins.marked()?.into_iter();
+            marked.extend(filters.map(|at| (at, pins.clone())));
         }
-        Ok(())
+        Ok(Self {
+            all,
+            held,
+            marked,
+            carrier: None,
+        })
     }
 
     /// Where connections are that have the form of ours.

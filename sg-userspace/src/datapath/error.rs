@@ -67,11 +67,9 @@ pub enum Error {
         /// What it should be.
         wanted: String,
     },
-    /// A pinned map has other room than it was asked to have.
+    /// A pinned map has other room than it was asked to have; a start sets it aside.
     #[error(
-        "the map pinned at {} has room for {found} entries, and {setting} asks for {wanted}: a table keeps \
-         its size as long as it is pinned. Start with the {setting} of before, or run `sgd detach` first, \
-         which opens every port until sgd runs again and forgets all connections",
+        "the map pinned at {} has room for {found} entries, and {setting} asks for {wanted}",
         .pin.display()
     )]
     OtherSize {

@@ -29,10 +29,10 @@ use super::tables::{Maps, Raw, room};
 use crate::agent::{Added, FlowTables, TableFill, Visit};
 
 /// The program that stores a connection.
-const ADOPT: &str = "adopt";
+pub(super) const ADOPT: &str = "adopt";
 
 /// The program that removes one that is not assured.
-const DISMISS: &str = "dismiss";
+pub(super) const DISMISS: &str = "dismiss";
 
 /// The flow tables: those of assured connections, and those of each port's others, which only programs
 /// write, because they count what they do.

@@ -19,6 +19,7 @@ mod held;
 mod inner;
 mod keeper;
 mod links;
+mod load;
 mod look;
 mod memory;
 mod modes;
@@ -59,6 +60,7 @@ use sg_common::layout::sweep::Sweep;
 
 pub use error::Error;
 pub use events::{EventRing, EventTables};
+pub use load::load;
 pub use object::Sizes;
 pub use pins::Way;
 #[cfg(test)]

@@ -14,12 +14,6 @@ use super::pins::{Pins, Way};
 use super::stock::Stock;
 use super::tables::take;
 
-/// The second programs of the filter, by hook, which the first ones call.
-const WHOLE: [&str; 2] = ["whole_from_vm", "whole_to_vm"];
-
-/// The same at XDP.
-const WHOLE_XDP: &str = "whole_from_vm_xdp";
-
 /// What a program is for that is attached to interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -76,6 +70,12 @@ pub struct Programs {
 }
 
 impl Programs {
+    /// The second programs of the filter, by hook, which the first ones call.
+    pub const SECOND: [&str; 2] = ["whole_from_vm", "whole_to_vm"];
+
+    /// The same at XDP.
+    pub const SECOND_AT_XDP: &str = "whole_from_vm_xdp";
+
     /// Loads them, but for those of XDP.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Programs {
         let filters = Hook::ALL.map(Role::Filter).map(Role::name);
         let names = filters
             .into_iter()
-            .chain(WHOLE)
+            .chain(Self::SECOND)
             .chain([Role::Closed.name()]);
         let load = |name| {
             let loaded = stock
@@ -96,7 +96,7 @@ impl Programs {
         let tc = names.map(load).collect::<Result<_>>()?;
         let xdp = BTreeMap::new();
         let mut programs = Programs { stock, tc, xdp };
-        programs.join(name::WHOLE, &WHOLE)?;
+        programs.join(name::WHOLE, &Self::SECOND)?;
         Ok(programs)
     }
 
@@ -109,7 +109,10 @@ impl Programs {
         if !self.xdp.is_empty() {
             return Ok(());
         }
-        let names = Role::AT_XDP.map(Role::name).into_iter().chain([WHOLE_XDP]);
+        let names = Role::AT_XDP
+            .map(Role::name)
+            .into_iter()
+            .chain([Self::SECOND_AT_XDP]);
         let load = |name| {
             let loaded = self
                 .stock
@@ -118,7 +121,7 @@ impl Programs {
             Ok((name, loaded?))
         };
         self.xdp = names.map(load).collect::<Result<_>>()?;
-        let joined = self.join(name::WHOLE_XDP, &[WHOLE_XDP]);
+        let joined = self.join(name::WHOLE_XDP, &[Self::SECOND_AT_XDP]);
         if joined.is_err() {
             // First programs that find no second ones are not to be taken for the filter.
             self.xdp.clear();

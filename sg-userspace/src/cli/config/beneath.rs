@@ -22,7 +22,7 @@ pub fn parse(line: Vec<OsString>) -> Result<SgdCommand> {
     let matches = Sgd::command().get_matches_from(&line);
     let command = read(&matches)?;
     let config = match &command {
-        SgdCommand::Run(args) => &args.config,
+        SgdCommand::Run(args) | SgdCommand::Load(args) => &args.config,
         SgdCommand::Detach(args) => &args.config,
         SgdCommand::Prepare(args) => &args.config,
         SgdCommand::Close(args) => &args.config,
