@@ -28,6 +28,11 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         breaches.extend(breaches_of(short, &text));
         files.push((short.display().to_string(), text));
     }
+    for file in with_ending(&workspace.root, &["md", "py", "sh", "toml"])? {
+        // What is no text is not for people to read.
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        breaches.extend(unmerged(workspace.short(&file), &text));
+    }
     for order in ORDERS {
         let within = files.iter().filter_map(|(path, text)| {
             let path = path.strip_prefix(order.sources)?.strip_prefix('/')?;
@@ -43,8 +48,13 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Rust files, in order, without cargo's output and hidden folders.
+/// Rust files.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+    with_ending(folder, &["rs"])
+}
+
+/// Files whose names end so, in order, without cargo's output and hidden folders.
+fn with_ending(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
@@ -54,9 +64,12 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
         let name = name.to_string_lossy();
         if entry.file_type()?.is_dir() {
             if name != "target" && !name.starts_with('.') {
-                found.extend(sources(&entry.path())?);
+                found.extend(with_ending(&entry.path(), endings)?);
             }
-        } else if name.ends_with(".rs") {
+        } else if endings
+            .iter()
+            .any(|ending| name.ends_with(&format!(".{ending}")))
+        {
             found.push(entry.path());
         }
     }
@@ -86,6 +99,19 @@ fn breaches_of(file: &Path, text: &str) -> Vec<String> {
         }
     }
     breaches
+}
+
+/// What git leaves where two changes meet.
+fn unmerged(file: &Path, text: &str) -> Vec<String> {
+    let is_mark = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    let marks = text.lines().zip(1..).filter(|(line, _)| is_mark(line));
+    let tell = |(line, number)| {
+        format!(
+            "{}:{number}: `{line}`: two changes that nobody has joined",
+            file.display()
+        )
+    };
+    marks.map(tell).collect()
 }
 
 impl Rule {
@@ -124,6 +150,14 @@ mod tests {
         if let Err(breaches) = run(&Workspace::here().unwrap()) {
             panic!("{breaches}");
         }
+    }
+
+    #[test]
+    fn what_is_not_merged_is_a_breach() {
+        let text = "a\n<<<<<<< ours\nb\n=======\nc\n>>>>>>> theirs\n";
+        let file = Path::new("README.md");
+        assert_eq!(unmerged(file, text).len(), 2);
+        assert!(unmerged(file, "Title\n=======\n").is_empty());
     }
 
     #[test]
