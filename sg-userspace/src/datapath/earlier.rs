@@ -272,10 +272,7 @@ impl Earlier {
         let sets: [&[&'static str]; 4] = [&ASSURED, &UNPROVEN, &[name::OWNERS], &[name::COUNTERS]];
         let is_same =
             |map: &&'static str| source.map(map).exists() && wanted.check(&source, map).is_ok();
-        for set in sets
-            .into_iter()
-            .filter(|set| set.iter().all(|map| is_same(map)))
-        {
+        for set in sets.into_iter().filter(|set| set.iter().all(is_same)) {
             for map in set {
                 let found = Held::open(source.map(map))
                     .map_err(Error::directory("open", &source.map(map)))?;

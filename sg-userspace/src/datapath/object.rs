@@ -315,6 +315,8 @@ impl fmt::Display for Shape {
 
 #[cfg(test)]
 mod tests {
+    use sg_common::layout::maps::Layout;
+
     use super::*;
 
     #[test]
