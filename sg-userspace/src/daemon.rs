@@ -2,6 +2,7 @@
 
 use std::{
     future::{self, Future},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use tokio::{
+    net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::Mutex,
     time::{self, MissedTickBehavior},
@@ -59,6 +61,10 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     host::check_bpffs(&args.bpffs)?;
     let lock = host::lock(&args.bpffs)?;
     let (listener, _socket) = api::bind(&args.socket, args.socket_group.as_deref())?;
+    let told = match args.metrics {
+        Some(address) => Some(bind_metrics(address).await?),
+        None => None,
+    };
     let mut links = Links::watch().await?;
 
     let about = About {
@@ -96,8 +102,14 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         Kept::Steps(steps) => agent.recall(steps).and_then(|()| agent.settle().map(drop)),
     });
     let shared = Shared::new(agent);
-    let router = api::router(shared.clone(), desired.source()).merge(api::event_routes(hub));
+    let metrics = api::Metrics::new(shared.clone());
+    let router = api::router(shared.clone(), desired.source())
+        .merge(api::event_routes(hub))
+        .merge(metrics.clone().routes());
     let server = tokio::spawn(api::serve(listener, router));
+    if let Some(listener) = told {
+        tokio::spawn(metrics.serve(listener));
+    }
     match first {
         Ok(()) => tracing::info!(socket = %args.socket.display(), "ready"),
         Err(_) => {
@@ -137,6 +149,17 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     shared.agent().await.leave();
     tracing::info!("stopped; the filters stay in place");
     Ok(())
+}
+
+/// Where metrics are told. Before anything is touched: an address that somebody else has is a mistake.
+async fn bind_metrics(address: SocketAddr) -> Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    let listener = bound.map_err(|source| Error::Listen { address, source })?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "whoever reaches this address can read the metrics of this node");
+    }
+    tracing::info!(%address, "metrics are told at /metrics");
+    Ok(listener)
 }
 
 /// Where it is said what is to be enforced.

@@ -1,6 +1,6 @@
 //! Everything that can end a command, and the exit code it ends with.
 
-use std::{io, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{
     exit::Exit,
@@ -32,6 +32,17 @@ pub enum Error {
         path: PathBuf,
         /// Where in it, what is wrong, what to write instead.
         what: String,
+    },
+    /// Metrics cannot be told where they should be.
+    #[error(
+        "cannot listen on {address} for metrics: {source} (another program has the port, or no interface the \
+         address: give --metrics, or [metrics] listen of /etc/sgd/sgd.toml, another one)"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
     },
     /// The document is no export of flows that could be taken here. Nothing was changed.
     #[error("{0}")]
@@ -124,7 +135,7 @@ impl Error {
             Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => Exit::NotFound,
             Self::Usage(_) => Exit::Usage,
             Self::Unreachable { .. } => Exit::Unreachable,
-            Self::Host(_) => Exit::Host,
+            Self::Host(_) | Self::Listen { .. } => Exit::Host,
             Self::PortPending(_)
             | Self::NoSlot(_)
             | Self::Conflict(_)

@@ -16,6 +16,7 @@ pub mod exit;
 pub mod flows;
 pub mod host;
 pub mod memory;
+pub mod metrics;
 pub mod model;
 pub mod netlink;
 pub mod packet;

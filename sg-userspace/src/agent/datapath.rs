@@ -22,6 +22,7 @@ use crate::{
     compile::Limits,
     error::Result,
     flows::kernel::KernelFlow,
+    metrics::ProgramTime,
     netlink::Link,
     plan::{Change, State},
 };
@@ -175,6 +176,9 @@ pub trait Datapath: Send {
     /// Bytes that all maps take, with those that are no tables.
     fn memory_of_all(&self) -> u64;
 
+    /// What the kernel counts of our programs; nothing unless it counts (`kernel.bpf_stats_enabled`).
+    fn program_times(&self) -> Vec<ProgramTime>;
+
     /// The programs of ours that are at an interface, and how they hang there.
     fn hooks(&self, ifindex: u32) -> Vec<Hooked>;
 
@@ -240,6 +244,9 @@ pub trait FlowTables: Send + Sync {
     /// How full the flow tables are; those that evict all together, as each port has its own. Their
     /// entries are counted, so it takes as long as a walk through them.
     fn fill(&self) -> Result<Vec<TableFill>>;
+
+    /// How many assured connections a slot has, or had until the sweep comes by.
+    fn assured_of(&self, slot: u32) -> Result<u32>;
 
     /// How full the tables are that a slot has of its own.
     fn fill_of_port(&self, slot: u32) -> Result<Vec<TableFill>>;

@@ -179,6 +179,10 @@ impl Datapath for Double {
         20 << 20
     }
 
+    fn program_times(&self) -> Vec<crate::metrics::ProgramTime> {
+        Vec::new()
+    }
+
     fn hooks(&self, ifindex: u32) -> Vec<Hooked> {
         let hooks = match self.kernel().attached.get(&ifindex) {
             Some(Attachment::InForce) => Hook::ALL.as_slice(),
@@ -315,6 +319,15 @@ impl FlowTables for Double {
             used: kernel.flows.len() as u64,
             capacity: 1000,
         }])
+    }
+
+    fn assured_of(&self, slot: u32) -> Result<u32> {
+        let kernel = self.kernel();
+        let mut flows = kernel.flows.iter().filter(|(key, _)| key.slot() == slot);
+        Ok(flows
+            .by_ref()
+            .filter(|(_, flow)| flow.word().assured())
+            .count() as u32)
     }
 
     fn fill_of_port(&self, slot: u32) -> Result<Vec<TableFill>> {

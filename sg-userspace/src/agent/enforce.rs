@@ -1,7 +1,7 @@
 //! Bringing the tables to what an inventory says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sg_common::layout::port::PortKey;
 
@@ -38,6 +38,8 @@ pub struct Holding {
 pub struct Enforced {
     /// Entries written or removed.
     pub changes: usize,
+    /// How long it took.
+    pub took: Duration,
     /// The ports that the tables know.
     pub places: Places,
     /// The ports of this host that it was about, if it was not about all.
@@ -154,6 +156,7 @@ impl Tables {
         self.compilation = Some(compilation);
         Ok(Enforced {
             changes,
+            took: begun.elapsed(),
             places,
             reached,
             closed,

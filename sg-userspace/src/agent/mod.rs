@@ -25,6 +25,7 @@ mod phrase;
 mod ports;
 mod readers;
 mod reconcile;
+mod sample;
 mod settings;
 mod shared;
 mod stages;
@@ -50,6 +51,7 @@ pub use flows::{Adoption, FlowImport, FlowReader, wall_clock};
 use interfaces::Interfaces;
 use pause::Pause;
 use ports::Seen;
+use prometheus_client::metrics::histogram::Histogram;
 pub use readers::{Process, Reader};
 use reconcile::Occasion;
 use settings::Operator;
@@ -64,6 +66,7 @@ pub use work::{Done, Work};
 use crate::{
     compile::Limits,
     error::{Error, Result},
+    metrics,
     model::{self, Fault, Inventory, Malformed, Parsed, Port, Told, Touched},
     netlink::LinkEvent,
     view::ApplyReport,
@@ -96,6 +99,8 @@ pub struct Agent {
     failures: Failures,
     troubles: Troubles,
     pause: Pause,
+    /// How long changes took.
+    applies: Histogram,
 }
 
 /// What an agent tells about itself.
@@ -211,6 +216,7 @@ impl Agent {
             failures: Failures::default(),
             troubles: Troubles::default(),
             pause: Pause::default(),
+            applies: metrics::applies(),
         }
     }
 

@@ -74,6 +74,7 @@ impl Agent {
         match enforced {
             Ok(enforced) => {
                 self.failures.enforce = None;
+                self.applies.observe(enforced.took.as_secs_f64());
                 self.enforced = enforced;
                 self.pause.reset();
                 Ok(self.enforced.changes)

@@ -230,7 +230,11 @@ impl Agent {
         slot.map_or(Ok(PortCounts::NONE), |slot| self.datapath.counters(slot))
     }
 
-    fn slot(&self, port: Option<PortId>) -> Result<Option<u32>> {
+    pub(super) fn counters_of(&self, port: Option<PortId>) -> Result<Counters> {
+        self.counts(port).map(|counts| counters(&counts))
+    }
+
+    pub(super) fn slot(&self, port: Option<PortId>) -> Result<Option<u32>> {
         let uuid = port.map(|port| *port.0.as_bytes());
         let mut ports = self.holding()?.ports.values();
         let port = ports.find(|port| Some(port.uuid) == uuid);

@@ -18,6 +18,7 @@
 //! | `POST /v1/adoptions` | [`AdoptReport`](crate::view::AdoptReport) of an [`AdoptRequest`](crate::view::AdoptRequest) |
 //! | `GET /v1/counters?port={port}` | list of [`PortCounters`](crate::view::PortCounters) |
 //! | `POST /v1/events` | lines of [`EventLine`](crate::view::EventLine) that an [`EventsRequest`](crate::view::EventsRequest) asks for, until their reader goes |
+//! | `GET /metrics` | text for Prometheus, see [`crate::metrics`] |
 //! | `POST /v1/explain` | [`ExplainView`](crate::view::ExplainView) of an [`ExplainRequest`](crate::view::ExplainRequest) |
 //!
 //! A port is named by id, interface (a subport: `INTERFACE.VLAN`), MAC, IP address or name. Every other answer has an
@@ -25,6 +26,7 @@
 
 mod client;
 mod events;
+mod metrics;
 mod openapi;
 mod peer;
 mod routes;
@@ -36,6 +38,7 @@ mod tests;
 
 pub use client::Client;
 pub use events::routes as event_routes;
+pub use metrics::Metrics;
 pub use serve::serve;
 pub use server::{Source, router};
 pub use socket::{Socket, bind};

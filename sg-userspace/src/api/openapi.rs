@@ -94,6 +94,12 @@ impl Operation {
         self.answers::<T>()
     }
 
+    /// The answer is text of this kind.
+    pub fn answers_text(mut self, media_type: &'static str) -> Self {
+        self.media_type = media_type;
+        self.answers::<String>()
+    }
+
     /// Other statuses than 200; the answer is an [`ErrorView`] then.
     pub fn refuses(mut self, statuses: &'static [u16]) -> Self {
         self.refusals = statuses;

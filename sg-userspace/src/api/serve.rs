@@ -17,7 +17,8 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{UnixListener, UnixStream},
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
@@ -86,25 +87,42 @@ pub(super) async fn serve_within(limits: Limits, listener: UnixListener, router:
             }
         };
         match room.clone().try_acquire_owned() {
-            Ok(permit) => drop(tokio::spawn(converse(
-                stream,
-                router.clone(),
-                patience,
-                permit,
-            ))),
+            Ok(permit) => {
+                let router = router.clone().layer(Extension(Peer::of(&stream)));
+                tokio::spawn(converse(stream, router, patience, permit));
+            }
             Err(_) => refuse(&stream),
+        }
+    }
+}
+
+/// The same over TCP, where nobody knows who asks.
+pub(super) async fn serve_tcp(limits: Limits, listener: TcpListener, router: Router) {
+    let room = Arc::new(Semaphore::new(limits.connections));
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!("nobody can connect for a moment: {error}");
+                sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+        };
+        // What finds no room is closed.
+        if let Ok(permit) = room.clone().try_acquire_owned() {
+            let router = router.clone();
+            tokio::spawn(converse(stream, router, limits.patience, permit));
         }
     }
 }
 
 /// One connection, until either side ends it.
 async fn converse(
-    stream: UnixStream,
+    stream: impl AsyncRead + AsyncWrite + Send + 'static,
     router: Router,
     patience: Duration,
     _permit: OwnedSemaphorePermit,
 ) {
-    let router = router.layer(Extension(Peer::of(&stream)));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(patience));
     let connection = http1::Builder::new()

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
 use super::{
-    events,
+    events, metrics,
     openapi::{self, delete, get, post, put},
     routes::Routes,
 };
@@ -173,6 +173,7 @@ fn routes() -> Routes<Daemon> {
 async fn description() -> Json<Value> {
     let mut operations = routes().operations;
     operations.extend(events::described().operations);
+    operations.extend(metrics::routes().operations);
     Json(openapi::document(&operations))
 }
 
@@ -292,6 +293,7 @@ impl IntoResponse for Error {
             }
             Self::Unreachable { .. }
             | Self::Host(_)
+            | Self::Listen { .. }
             | Self::File { .. }
             | Self::State { .. }
             | Self::System { .. }

@@ -54,7 +54,8 @@ impl Daemon {
         let (mut agent, kernel) = agent();
         agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
         let source = source(&mut agent, directory.path());
-        let router = router(Shared::new(agent), source);
+        let shared = Shared::new(agent);
+        let router = router(shared.clone(), source).merge(super::Metrics::new(shared).routes());
         tokio::spawn(serve(listener, router));
         Self {
             directory,

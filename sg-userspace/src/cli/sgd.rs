@@ -1,5 +1,6 @@
 //! The command line of the daemon.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -101,6 +102,12 @@ pub struct RunArgs {
     /// that ran without it
     #[arg(long, value_name = "WHEN", default_value = "first")]
     pub adopt: AdoptMode,
+    /// Where metrics are told to Prometheus (`http://ADDRESS/metrics`); nowhere unless this is given
+    ///
+    /// An address and a port, such as 127.0.0.1:9477. Whoever reaches it can read it. Over the control socket
+    /// they are told in any case.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
     /// What to log: error, warn, info, debug or trace; of single modules, MODULE=LEVEL, with commas
     #[arg(long, env = "SGD_LOG", value_name = "LEVEL", default_value = DEFAULT_LOG)]
     pub log: String,
@@ -109,8 +116,7 @@ pub struct RunArgs {
     pub sizes: SizeArgs,
 }
 
-/// How much the tables hold. Tables that are pinned keep the size they were made with, and asking for
-/// another one is an error.
+/// How much the tables hold. Tables of other sizes are made anew at a start, and filters change over to them.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Table sizes (to change them, `sgd detach` first)")]
 pub struct SizeArgs {

@@ -255,6 +255,10 @@ impl FlowTables for KernelFlows {
         Ok(assured.into_iter().chain(self.fills(None)?).collect())
     }
 
+    fn assured_of(&self, slot: u32) -> crate::error::Result<u32> {
+        Ok(self.occupancy.of_slot(slot)?)
+    }
+
     fn fill_of_port(&self, slot: u32) -> crate::error::Result<Vec<TableFill>> {
         Ok(self.fills(Some(slot))?.into())
     }

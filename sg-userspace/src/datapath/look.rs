@@ -13,6 +13,7 @@ use super::place::interface;
 use super::programs::Role;
 use super::{clsact, qdiscs, tcx};
 use crate::agent::{Attachment, Hanging, Hooked, Look, Trouble};
+use crate::metrics::ProgramTime;
 
 impl Links {
     /// What became of the interfaces that we have attached to.
@@ -65,6 +66,16 @@ impl Links {
             look.troubles.push((ifindex, moved));
         }
         Ok(look)
+    }
+
+    /// What the kernel counts of the programs.
+    pub fn program_times(&self) -> Vec<ProgramTime> {
+        let counts = self.programs.infos().map(|(name, info)| ProgramTime {
+            name: name.into(),
+            runs: info.run_count(),
+            time: info.run_time(),
+        });
+        counts.filter(|one| one.runs > 0).collect()
     }
 
     /// The programs of ours that are at an interface, and how they hang there.

@@ -76,6 +76,7 @@ use crate::agent::{
 use crate::ctnetlink;
 use crate::flows::kernel::KernelFlow;
 use crate::host::Lock;
+use crate::metrics::ProgramTime;
 use crate::netlink::Link;
 use crate::plan::State;
 use earlier::Earlier;
@@ -310,6 +311,10 @@ impl Datapath for Kernel {
 
     fn memory_of_all(&self) -> u64 {
         self.memory.all()
+    }
+
+    fn program_times(&self) -> Vec<ProgramTime> {
+        self.links.program_times()
     }
 
     fn hooks(&self, ifindex: u32) -> Vec<Hooked> {

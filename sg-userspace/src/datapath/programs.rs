@@ -175,6 +175,20 @@ impl Programs {
         info.map_err(|source| Error::Program { name, source })
     }
 
+    /// What the kernel says of each that can be asked about.
+    pub fn infos(&self) -> impl Iterator<Item = (&'static str, ProgramInfo)> {
+        let tc = self
+            .tc
+            .iter()
+            .map(|(name, program)| (*name, program.info()));
+        let xdp = self
+            .xdp
+            .iter()
+            .map(|(name, program)| (*name, program.info()));
+        tc.chain(xdp)
+            .filter_map(|(name, info)| Some((name, info.ok()?)))
+    }
+
     /// The number of a program.
     pub fn id(&self, role: Role) -> Result<u32> {
         Ok(self.info(role)?.id())

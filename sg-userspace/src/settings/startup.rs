@@ -2,6 +2,7 @@
 //! that a change takes a restart.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde_json::Value;
 
@@ -26,6 +27,8 @@ enum Kind {
     Flag,
     Path,
     Group,
+    /// An IP address and a port of TCP.
+    Address,
     Words(&'static [&'static str]),
     /// Entries of a table.
     Entries,
@@ -54,6 +57,7 @@ pub const START_KEYS: &[StartKey] = &[
     ),
     key("socket.path", "socket", Kind::Path),
     key("socket.group", "socket-group", Kind::Group),
+    key("metrics.listen", "metrics", Kind::Address),
     key("tables.max_ports", "max-ports", Kind::Entries),
     key("tables.max_flows", "max-flows", Kind::Entries),
     key("tables.max_unproven", "max-unproven", Kind::Entries),
@@ -89,6 +93,10 @@ impl StartKey {
             Kind::Flag => value.as_bool().map(|on| on.to_string()),
             Kind::Path => text.filter(|path| path.starts_with('/')).map(Into::into),
             Kind::Group => text.filter(|name| !name.is_empty()).map(Into::into),
+            Kind::Address => {
+                let address = text.and_then(|text| text.parse::<SocketAddr>().ok());
+                address.map(|address| address.to_string())
+            }
             Kind::Words(words) => text.filter(|word| words.contains(word)).map(Into::into),
             Kind::Entries => value
                 .as_u64()
@@ -103,7 +111,7 @@ impl StartKey {
         match self.kind {
             Kind::Flag => (given == "true").into(),
             Kind::Entries => given.parse::<u32>().map_or(Value::Null, Value::from),
-            Kind::Path | Kind::Group | Kind::Words(_) => given.into(),
+            Kind::Path | Kind::Group | Kind::Address | Kind::Words(_) => given.into(),
         }
     }
 
@@ -112,6 +120,7 @@ impl StartKey {
         match self.kind {
             Kind::Flag => "true or false".into(),
             Kind::Path => "an absolute path, \"/…\"".into(),
+            Kind::Address => "an IP address and a port, \"127.0.0.1:9477\"".into(),
             Kind::Group => "the name of a group of users".into(),
             Kind::Words(words) => {
                 let quoted: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
