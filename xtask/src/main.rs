@@ -24,6 +24,7 @@ mod neutron;
 mod package;
 mod package_test;
 mod parity;
+mod prometheus;
 mod show;
 mod soak;
 mod test;
@@ -66,6 +67,8 @@ enum Verb {
     Kernels(kernels::Options),
     /// Everything at once, for hours, with what it takes (root).
     Soak(soak::Options),
+    /// Try the alert rules and the dashboard with Debian's Prometheus, which scrapes a node with traffic (root).
+    Prometheus,
     /// Test Neutron's firewall driver, `sg-neutron`, in an environment that has Neutron.
     Neutron(driver::Options),
     /// Build what is installed elsewhere into `target/dist`: the Debian package, the wheel of `sg-neutron`.
@@ -111,6 +114,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Guests(options) => guests::run(&workspace, &options),
         Verb::Kernels(options) => kernels::run(&workspace, &options),
         Verb::Soak(options) => soak::run(&workspace, options),
+        Verb::Prometheus => prometheus::run(&workspace),
         Verb::Neutron(options) => driver::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::PackageTest(options) => package_test::run(&workspace, &options),
