@@ -8,8 +8,7 @@ use crate::layout::port::{PortKey, flags};
 use crate::packet::{self, Body, Opening};
 use crate::reason::{Accept, DropReason, Verdict};
 use crate::scratch::{Facts, Run, Scratch};
-use crate::stage::connection::{self, Tracking};
-use crate::stage::fragment::Known;
+use crate::stage::connection;
 use crate::stage::lane::{self, Lane};
 use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source, tell};
 use crate::tables::Tables;
@@ -159,35 +158,38 @@ where
     if foreign {
         source::check(tables, context, &scratch.opening)?;
     }
-    let tracking = connection::tracking(context, frame, scratch);
-    let found = connection::find(tables, context, tracking, scratch);
+    connection::track(context, frame, known, scratch);
+    let found = connection::find(tables, context, scratch);
 
-    let own = found.is_some() && tracking == Tracking::Connection;
+    let own = found.is_some() && scratch.room.tracked.is_connection();
     if !(foreign || own && connection::vouches(context, &scratch.flow)) {
         source::check(tables, context, &scratch.opening)?;
     }
     source::check_neighbor(tables, context, frame, scratch)?;
-    match known {
-        Known::Accepted => return Ok(Accept::Fragment),
-        Known::Unordered => return permission::unordered(tables, context, &scratch.opening),
-        Known::Nothing => {}
+    if scratch.room.tracked.is_accepted() {
+        return Ok(Accept::Fragment);
+    }
+    if scratch.room.tracked.is_unordered() {
+        return permission::unordered(tables, context, &scratch.opening);
     }
     builtin::refuse(&scratch.opening)?;
 
     let followed = match &found {
-        Some(entry) => connection::follow(tables, context, frame, tracking, entry, scratch)?,
+        Some(entry) => connection::follow(tables, context, frame, entry, scratch)?,
         None => None,
     };
-    let accept = match (followed, tracking) {
-        (Some(accept), _) => accept,
-        (None, Tracking::Connection) => connection::open(tables, context, frame, scratch)?,
-        (None, Tracking::Error) => {
-            connection::invalid(tables, context, &scratch.opening, DropReason::InvalidIcmp)?
+    let accept = match followed {
+        Some(accept) => accept,
+        None if scratch.room.tracked.is_connection() => {
+            connection::open(tables, context, frame, scratch)?
         }
-        (None, Tracking::Invalid(reason)) => {
+        None if scratch.room.tracked.is_none() => {
+            permission::stateless(tables, context, &scratch.opening)?
+        }
+        None => {
+            let reason = scratch.room.tracked.reason();
             connection::invalid(tables, context, &scratch.opening, reason)?
         }
-        (None, Tracking::None) => permission::stateless(tables, context, &scratch.opening)?,
     };
     fragment::remember(tables, context, &scratch.ip);
     Ok(accept)

@@ -10,7 +10,8 @@ use crate::layout::port::{PortKey, flags};
 use crate::packet::{self, Body, Opening};
 use crate::reason::DropReason;
 use crate::scratch::{Facts, Run, Scratch};
-use crate::stage::connection::{self, Tracking};
+use crate::stage::connection;
+use crate::stage::fragment::Known;
 use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source, tell};
 use crate::tables::Tables;
 use crate::wire::ethernet;
@@ -111,15 +112,12 @@ where
     F: Frame + ?Sized,
     T: Tables,
 {
-    let tracking = connection::tracking(context, frame, scratch);
-    let is_opening = match tracking {
-        Tracking::None => true,
-        Tracking::Connection => {
-            connection::find(tables, context, tracking, scratch).is_none()
-                && connection::begins(context, frame, scratch).is_ok()
-        }
-        Tracking::Error | Tracking::Invalid(_) => false,
-    };
+    connection::track(context, frame, Known::Nothing, scratch);
+    let tracked = scratch.room.tracked;
+    let is_opening = tracked.is_none()
+        || tracked.is_connection()
+            && connection::find(tables, context, scratch).is_none()
+            && connection::begins(context, frame, scratch).is_ok();
     match is_opening {
         true => permission::require(tables, context, &scratch.opening).map(drop),
         false => Ok(()),

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::Value;
-use sg_tests::crowd::{Crowd, assured, unproven, wait_until};
+use sg_tests::crowd::{Crowd, Unproven, assured, wait_until};
 use sg_tests::node::Node;
 use sg_tests::tap::Tap;
 
@@ -56,6 +56,7 @@ fn node(label: &str, options: &[&str]) -> (Node, Tap) {
 
 fn live_ones_stay(node: &Node) {
     let crowd = Crowd::of(node, &web1().interface(), SERVER);
+    let unproven = Unproven::of(node);
     assert_eq!(crowd.connect(0..300), 900);
     assert_eq!(crowd.syn(300..400), 100);
     assert_eq!(assured(node), 300);
@@ -66,7 +67,7 @@ fn live_ones_stay(node: &Node) {
     });
     wait_until(SOON, "the half-open ones are gone", || {
         crowd.acknowledge(0..10);
-        unproven(node).values().all(|unproven| *unproven == 0)
+        unproven.count().values().all(|unproven| *unproven == 0)
     });
     assert_eq!(assured(node), 10);
 }

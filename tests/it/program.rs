@@ -1,7 +1,7 @@
 //! Single packets through the programs of the real object.
 
-use std::env;
 use std::path::PathBuf;
+use std::{env, fs};
 
 use sg_tests::node::Node;
 use sg_tests::packet::tcp;
@@ -22,28 +22,47 @@ fn a_packet_at_an_interface_without_a_port_is_dropped() {
     }
 }
 
-/// The verifier gives up after a million instructions, and older kernels walk more of them.
-const BUDGETS: [(&str, u32); 11] = [
-    ("from_vm", 100_000),
-    ("to_vm", 100_000),
-    ("from_vm_xdp", 100_000),
-    ("guard", 100_000),
-    ("whole_from_vm", 700_000),
-    ("whole_from_vm_xdp", 700_000),
-    ("whole_to_vm", 700_000),
-    ("sweep_start", 20_000),
-    ("sweep_step", 20_000),
-    ("adopt", 10_000),
-    ("dismiss", 10_000),
+/// Linux releases, each of which begins a column of [`BUDGETS`].
+const SINCE: [(u32, u32); 2] = [(0, 0), (6, 12)];
+
+/// How many instructions the verifier may walk through before it accepts a program. It gives up at a million,
+/// and older ones walk more of them: they do not see as often that a path is like one they know. Nearest to that is
+/// `whole_from_vm` before Linux 6.12: it reads headers that may have to be pulled, in all trackers.
+const BUDGETS: [(&str, [u32; SINCE.len()]); 11] = [
+    ("from_vm", [100_000, 60_000]),
+    ("to_vm", [100_000, 60_000]),
+    ("from_vm_xdp", [100_000, 60_000]),
+    ("guard", [100_000, 60_000]),
+    ("whole_from_vm", [850_000, 550_000]),
+    ("whole_from_vm_xdp", [700_000, 550_000]),
+    ("whole_to_vm", [700_000, 550_000]),
+    ("sweep_start", [20_000, 20_000]),
+    ("sweep_step", [20_000, 20_000]),
+    ("adopt", [10_000, 10_000]),
+    ("dismiss", [10_000, 10_000]),
 ];
 
 #[test]
 fn the_verifier_accepts_the_programs_with_room_to_spare() {
-    for (name, budget) in BUDGETS {
+    let release = kernel_release();
+    let column = SINCE.iter().rposition(|since| *since <= release).unwrap();
+    let mut over = Vec::new();
+    for (name, budgets) in BUDGETS {
+        let budget = budgets[column];
         let walked = Program::load(&object(), name).verified_instructions();
-        println!("{name}: {walked} instructions walked");
-        assert!(walked < budget, "{name}: {walked} of {budget} instructions");
+        println!("{name}: {walked} of {budget} instructions walked");
+        if walked > budget {
+            over.push(name);
+        }
     }
+    assert!(over.is_empty(), "over their budgets: {over:?}");
+}
+
+/// The major and the minor number of the running kernel.
+fn kernel_release() -> (u32, u32) {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
 /// The object file that `cargo xtask` built.

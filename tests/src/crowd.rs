@@ -144,10 +144,28 @@ pub fn assured(node: &Node) -> usize {
 /// IPv4 connections of a node that are not assured, by the slot of their port.
 #[must_use]
 pub fn unproven(node: &Node) -> BTreeMap<u32, usize> {
-    let tables = Connections::within(&node.map(name::EMBRYOS4));
-    let counted = tables.iter();
-    let counted = counted.map(|(slot, table)| (*slot, table.keys::<FlowKey4>().len()));
-    counted.collect()
+    Unproven::of(node).count()
+}
+
+/// The tables that ports have of the IPv4 connections that are not assured. Before Linux 6.8 each look for one
+/// waits: together they take longer than short-lived connections live, while counting what is in them does not.
+#[derive(Debug)]
+pub struct Unproven(BTreeMap<u32, Connections>);
+
+impl Unproven {
+    /// Those of a node's ports.
+    #[must_use]
+    pub fn of(node: &Node) -> Self {
+        Self(Connections::within(&node.map(name::EMBRYOS4)))
+    }
+
+    /// How many connections each has, by slot.
+    #[must_use]
+    pub fn count(&self) -> BTreeMap<u32, usize> {
+        let tables = self.0.iter();
+        let counted = tables.map(|(slot, table)| (*slot, table.keys::<FlowKey4>().len()));
+        counted.collect()
+    }
 }
 
 /// Waits until something is so.

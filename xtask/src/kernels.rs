@@ -18,6 +18,7 @@ use crate::{
     debian::{self, Program},
     workspace::Workspace,
 };
+use archive::Wanted;
 use report::Report;
 
 /// What boots them, and what unpacks them.
@@ -43,9 +44,13 @@ const PROGRAMS: [Program; 4] = [
 /// What to boot, and how to say what came of it.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Only kernels of this release, such as 6.1; several may be named.
+    /// Only kernels of this release, such as 6.1; several may be named. Without it, those of Debian's stable
+    /// releases and the newest that it offers.
     #[arg(long = "kernel", value_name = "RELEASE")]
     kernels: Vec<String>,
+    /// All kernels that Debian offers, of each release the newest.
+    #[arg(long, conflicts_with = "kernels")]
+    all: bool,
     /// Only these parts; several may be named.
     #[arg(long = "part", value_name = "PART", value_enum)]
     parts: Vec<plan::Part>,
@@ -77,7 +82,12 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     debian::ensure_programs(workspace)?;
     debian::ensure(workspace, &PROGRAMS)?;
     let folder = workspace.target.join("kernels");
-    let kernels = archive::unpacked(workspace, &folder, &options.kernels)?;
+    let wanted = match &options.kernels[..] {
+        [] if options.all => Wanted::All,
+        [] => Wanted::Usual,
+        named => Wanted::Named(named),
+    };
+    let kernels = archive::unpacked(workspace, &folder, &wanted)?;
     ensure!(
         !kernels.is_empty(),
         "Debian has no kernel of release {}: leave --kernel out to see what it has",

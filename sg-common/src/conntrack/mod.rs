@@ -6,6 +6,7 @@ pub mod icmp;
 mod next;
 pub mod sctp;
 pub mod tcp;
+mod tracking;
 pub mod udp;
 
 use crate::layout::flow::{Flow, Side};
@@ -19,6 +20,7 @@ use crate::wire::ip::Ip;
 use crate::wire::protocol;
 use next::Said;
 pub use next::{Next, Terms};
+pub use tracking::{Tracked, Tracking};
 
 /// Room for what the trackers read, in memory and not on the stack of a kernel program.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +28,8 @@ pub struct Room {
     pub(crate) tcp: tcp::Room,
     sctp: sctp::Room,
     said: Said,
+    /// How the packet is tracked.
+    pub tracked: Tracked,
 }
 
 impl Room {
@@ -34,6 +38,7 @@ impl Room {
         tcp: tcp::Room::EMPTY,
         sctp: sctp::Room::EMPTY,
         said: Said::NOTHING,
+        tracked: Tracked::NOTHING,
     };
 }
 

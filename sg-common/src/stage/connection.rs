@@ -1,6 +1,6 @@
 //! Connections: finds the one a packet belongs to, moves its state, opens new ones.
 
-use crate::conntrack::{self, Next, Terms, icmp};
+use crate::conntrack::{self, Next, Terms, Tracking, icmp};
 use crate::layout::flow::{Flow, Side, Word};
 use crate::layout::port::flags;
 use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
@@ -8,38 +8,38 @@ use crate::layout::shared::put;
 use crate::packet::{Opening, transport};
 use crate::reason::{Accept, Condition, DropReason, Verdict};
 use crate::scratch::Scratch;
+use crate::stage::fragment::Known;
 use crate::stage::{Context, permission, source};
 use crate::tables::{FlowEntry, Note, Tables};
 use crate::wire::addr::Family;
 use crate::wire::frame::Frame;
-use crate::wire::ip::{Extent, Fragment};
+use crate::wire::ip::Extent;
 use crate::wire::ipv6::Walk;
 use crate::wire::{ipv4, ipv6};
 
-/// How a packet is tracked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tracking {
-    /// Not at all: the port is stateless, the packet is a later fragment, or ICMPv6 that nobody tracks.
-    None,
-    /// By its own addresses and ports.
-    Connection,
-    /// By those of the packet it quotes: it is an ICMP error.
-    Error,
-    /// It cannot belong to a connection.
-    Invalid(DropReason),
+/// Finds out how a packet is tracked, and remembers it in `scratch.room`.
+#[inline(always)]
+pub fn track<F: Frame + ?Sized>(
+    context: &Context<'_>,
+    frame: &F,
+    known: Known,
+    scratch: &mut Scratch,
+) {
+    let tracking = match known {
+        Known::Nothing => tracking(context, frame, scratch),
+        Known::Accepted => Tracking::Accepted,
+        Known::Unordered => Tracking::Unordered,
+    };
+    scratch.room.tracked.set(tracking);
 }
 
-/// How a packet is tracked.
 #[inline(always)]
-pub fn tracking<F: Frame + ?Sized>(
+fn tracking<F: Frame + ?Sized>(
     context: &Context<'_>,
     frame: &F,
     scratch: &mut Scratch,
 ) -> Tracking {
-    if context.has(flags::STATELESS)
-        || scratch.ip.fragment == Fragment::Later
-        || icmp::is_untracked(&scratch.opening)
-    {
+    if context.has(flags::STATELESS) || icmp::is_untracked(&scratch.opening) {
         Tracking::None
     } else if let Some(reason) = conntrack::unfit(&scratch.opening) {
         Tracking::Invalid(reason)
@@ -57,13 +57,15 @@ pub fn tracking<F: Frame + ?Sized>(
 pub fn find<T: Tables>(
     tables: &T,
     context: &Context<'_>,
-    tracking: Tracking,
     scratch: &mut Scratch,
 ) -> Option<T::Entry> {
-    let key = match tracking {
-        Tracking::Connection => &scratch.opening.key,
-        Tracking::Error => &scratch.quoted.key,
-        Tracking::Invalid(_) | Tracking::None => return None,
+    let tracked = &scratch.room.tracked;
+    let key = if tracked.is_connection() {
+        &scratch.opening.key
+    } else if tracked.is_error() {
+        &scratch.quoted.key
+    } else {
+        return None;
     };
     let flow = &mut scratch.flow;
     let assured = match context.absent {
@@ -103,7 +105,6 @@ pub fn follow<F, T>(
     tables: &T,
     context: &Context<'_>,
     frame: &F,
-    tracking: Tracking,
     entry: &T::Entry,
     scratch: &mut Scratch,
 ) -> Result<Option<Accept>, DropReason>
@@ -111,12 +112,10 @@ where
     F: Frame + ?Sized,
     T: Tables,
 {
-    if is_outdated(context, &scratch.flow)
-        && !judge_again(tables, context, tracking, entry, scratch)
-    {
+    if is_outdated(context, &scratch.flow) && !judge_again(tables, context, entry, scratch) {
         return Err(DropReason::Revoked);
     }
-    if tracking == Tracking::Error {
+    if scratch.room.tracked.is_error() {
         return Ok(Some(Accept::Related));
     }
     let Scratch {
@@ -280,7 +279,6 @@ fn is_outdated(context: &Context<'_>, flow: &Flow) -> bool {
 fn judge_again<T: Tables>(
     tables: &T,
     context: &Context<'_>,
-    tracking: Tracking,
     entry: &T::Entry,
     scratch: &mut Scratch,
 ) -> bool {
@@ -290,12 +288,13 @@ fn judge_again<T: Tables>(
         before,
         quoted,
         original,
+        room,
         ..
     } = scratch;
     let word = flow.word();
     put(before, *flow);
     tables.note(Note::JudgedAgain);
-    let key = if tracking == Tracking::Error {
+    let key = if room.tracked.is_error() {
         &quoted.key
     } else {
         &opening.key
@@ -304,7 +303,7 @@ fn judge_again<T: Tables>(
     let source_kept =
         word.source_vouched() && source::own_kinds(tables, context, key.family(), &key.local) != 0;
     // The source of what the VM itself sends on the connection has just been checked.
-    let source_checked = context.is_from_vm() && tracking == Tracking::Connection;
+    let source_checked = context.is_from_vm() && room.tracked.is_connection();
     let source_lost = word.from_vm()
         && !source_kept
         && !source_checked

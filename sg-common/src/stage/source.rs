@@ -160,18 +160,29 @@ pub fn pair<T: Tables>(
 
 /// As [`pair`], with the port's own MAC.
 ///
-/// A subprogram of its own in the kernel, like [`looked_up`], for its stack.
-#[cfg_attr(target_arch = "bpf", inline(never))]
+/// Two subprograms in the kernel, called from here one after the other, and not one from the other: of an
+/// address on the stack of whoever asks, Linux 7.3 forgets on the way through two calls that it is still read,
+/// and refuses the program.
+#[inline(always)]
 pub fn own_kinds<T: Tables>(
     tables: &T,
     context: &Context<'_>,
     family: Family,
     address: &Address,
 ) -> u32 {
-    match in_row(context, family, address) {
-        Some(kinds) => kinds,
-        None => looked_up(tables, context, &context.mac, family.number(), address),
+    match told_by_row(context, family, address) {
+        UNTOLD => looked_up(tables, context, &context.mac, family.number(), address),
+        kinds => kinds,
     }
+}
+
+/// What is no set of bits of [`crate::layout::port::kind`].
+const UNTOLD: u32 = u32::MAX;
+
+/// As [`in_row`]; [`UNTOLD`] if the row does not tell.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn told_by_row(context: &Context<'_>, family: Family, address: &Address) -> u32 {
+    in_row(context, family, address).unwrap_or(UNTOLD)
 }
 
 /// As [`own_kinds`], by the port's own row; `None` if that one does not tell.

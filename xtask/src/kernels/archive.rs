@@ -58,18 +58,25 @@ pub struct Kernel {
     pub modules: PathBuf,
 }
 
-/// The newest kernel of each release, of those that are wanted; all if none is named.
+/// Which of Debian's kernels are wanted: of each release the newest.
+pub enum Wanted<'a> {
+    /// Those of its stable releases, and the newest that it offers.
+    Usual,
+    /// All.
+    All,
+    /// Those of these releases.
+    Named(&'a [String]),
+}
+
+/// The kernels that are wanted.
 ///
 /// # Errors
 /// When Debian's lists or a package cannot be had.
-pub fn unpacked(workspace: &Workspace, folder: &Path, wanted: &[String]) -> Result<Vec<Kernel>> {
+pub fn unpacked(workspace: &Workspace, folder: &Path, wanted: &Wanted<'_>) -> Result<Vec<Kernel>> {
     let shell = workspace.shell()?;
     let apt = Apt::new(&shell, folder)?;
     let mut kernels = Vec::new();
-    for (release, version) in apt.versions()? {
-        if !wanted.is_empty() && !wanted.contains(&release) {
-            continue;
-        }
+    for (release, version) in wanted.of(apt.offers()?) {
         let target = folder.join(&release);
         let done = target.join("version");
         if fs::read_to_string(&done).is_ok_and(|unpacked| unpacked == version) {
@@ -89,6 +96,34 @@ pub fn unpacked(workspace: &Workspace, folder: &Path, wanted: &[String]) -> Resu
         apt.busybox(&busybox)?;
     }
     Ok(kernels)
+}
+
+impl Wanted<'_> {
+    /// Releases and versions of the kernels among all that are offered.
+    fn of(&self, offers: BTreeMap<(u32, u32), Offer>) -> Vec<(String, String)> {
+        let newest = offers.keys().last().copied();
+        let named = offers.into_iter().map(|(numbers, offer)| {
+            let usual = offer.stable || Some(numbers) == newest;
+            let release = format!("{}.{}", numbers.0, numbers.1);
+            (usual, release, offer.version)
+        });
+        let wanted = named.filter(|(usual, release, _)| match self {
+            Wanted::Usual => *usual,
+            Wanted::All => true,
+            Wanted::Named(releases) => releases.contains(release),
+        });
+        wanted
+            .map(|(_, release, version)| (release, version))
+            .collect()
+    }
+}
+
+/// What Debian offers of a release.
+#[derive(Debug, PartialEq, Eq)]
+struct Offer {
+    version: String,
+    /// One of its stable releases has it.
+    stable: bool,
 }
 
 impl Kernel {
@@ -142,7 +177,7 @@ impl<'a> Apt<'a> {
     }
 
     /// The newest version of each release.
-    fn versions(&self) -> Result<BTreeMap<String, String>> {
+    fn offers(&self) -> Result<BTreeMap<(u32, u32), Offer>> {
         let (shell, options) = (self.shell, &self.options);
         let listed = cmd!(shell, "apt-cache {options...} madison {NEWEST}")
             .quiet()
@@ -255,16 +290,20 @@ fn sources_list(mirrors: &Mirrors) -> String {
 }
 
 /// Of apt's list (`package | version | where`), by release. It has the newest first.
-fn newest_of_each(madison: &str) -> BTreeMap<String, String> {
+fn newest_of_each(madison: &str) -> BTreeMap<(u32, u32), Offer> {
     let mut newest = BTreeMap::new();
     for line in madison.lines() {
-        let Some(version) = line.split('|').nth(1).map(str::trim) else {
+        let mut columns = line.split('|').skip(1).map(str::trim);
+        let (Some(version), Some(place)) = (columns.next(), columns.next()) else {
             continue;
         };
-        let mut numbers = version.splitn(3, '.');
-        if let (Some(major), Some(minor)) = (numbers.next(), numbers.next()) {
-            let release = format!("{major}.{minor}");
-            newest.entry(release).or_insert_with(|| version.to_owned());
+        let mut numbers = version.split('.').map(str::parse);
+        if let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) {
+            let offer = newest.entry((major, minor)).or_insert_with(|| Offer {
+                version: version.to_owned(),
+                stable: false,
+            });
+            offer.stable |= !place.contains("-backports/") && !place.contains(" sid/");
         }
     }
     newest
@@ -290,17 +329,25 @@ fn kernel_parts(shown: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    const LISTED: &str = "linux-image-cloud-amd64 | 7.3.4-1~bpo13+1 | mirror trixie-backports/main\n\
+                          linux-image-cloud-amd64 | 7.2.13-1 | mirror sid/main\n\
+                          linux-image-cloud-amd64 | 6.1.192-3 | mirror bookworm-security/main\n\
+                          linux-image-cloud-amd64 | 6.1.176-1 | mirror bookworm/main\n";
+
     #[test]
     fn of_each_release_the_newest_kernel_is_taken() {
-        let listed = "linux-image-cloud-amd64 | 7.3.4-1~bpo13+1 | mirror trixie-backports/main\n\
-                      linux-image-cloud-amd64 | 6.1.192-3 | mirror bookworm-security/main\n\
-                      linux-image-cloud-amd64 | 6.1.176-1 | mirror bookworm/main\n";
-        let newest = newest_of_each(listed);
-        let newest: Vec<_> = newest
-            .iter()
-            .map(|(release, version)| (&**release, &**version))
-            .collect();
-        assert_eq!(newest, [("6.1", "6.1.192-3"), ("7.3", "7.3.4-1~bpo13+1")]);
+        let wanted = Wanted::All.of(newest_of_each(LISTED));
+        let versions: Vec<_> = wanted.iter().map(|(_, version)| &**version).collect();
+        assert_eq!(versions, ["6.1.192-3", "7.2.13-1", "7.3.4-1~bpo13+1"]);
+    }
+
+    #[test]
+    fn the_stable_releases_and_the_newest_kernel_are_taken_unless_others_are_named() {
+        let usual = Wanted::Usual.of(newest_of_each(LISTED));
+        let releases: Vec<_> = usual.iter().map(|(release, _)| &**release).collect();
+        assert_eq!(releases, ["6.1", "7.3"]);
+        let named = Wanted::Named(&["7.2".into()]).of(newest_of_each(LISTED));
+        assert_eq!(named, [("7.2".into(), "7.2.13-1".into())]);
     }
 
     #[test]

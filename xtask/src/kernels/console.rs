@@ -14,11 +14,20 @@ pub struct Outcome {
     /// How the daemon attaches, and who sweeps: `tcx`, `kernel`.
     pub daemon: BTreeMap<String, String>,
     /// Instructions the verifier has walked through, by program.
-    pub verified: BTreeMap<String, u32>,
+    pub verified: BTreeMap<String, Walked>,
     /// Tests that passed, by part; the demonstration is one.
     pub passed: BTreeMap<String, u32>,
     /// Tests that failed, and steps that ended badly or not at all.
     pub failed: Vec<String>,
+}
+
+/// How far the verifier has walked, and how far it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Walked {
+    /// Instructions.
+    pub instructions: u32,
+    /// As many are permitted on this kernel.
+    pub budget: u32,
 }
 
 /// Reads a console.
@@ -95,14 +104,19 @@ fn status(outcome: &mut Outcome, line: &str) {
     }
 }
 
-/// `from_vm: 28117 instructions walked`.
-fn verified(line: &str) -> Option<(&str, u32)> {
+/// `from_vm: 28117 of 100000 instructions walked`.
+fn verified(line: &str) -> Option<(&str, Walked)> {
     let (program, walked) = line
         .strip_suffix(" instructions walked")?
         .rsplit_once(": ")?;
     // What a test prints stands behind its name.
     let program = program.rsplit(' ').next()?;
-    Some((program, walked.parse().ok()?))
+    let (instructions, budget) = walked.split_once(" of ")?;
+    let walked = Walked {
+        instructions: instructions.parse().ok()?,
+        budget: budget.parse().ok()?,
+    };
+    Some((program, walked))
 }
 
 /// `test taps::it_works ... ok`.
@@ -120,13 +134,14 @@ mod tests {
     fn a_console_says_what_passed_and_what_failed() {
         let steps = steps(&[Part::Features, Part::Verifier, Part::Taps], &[]);
         let said = "SeaBIOS\r\n== begins: 0\r\nyes: bpf_timer\r\nno: tcx\r\n== ends: 0\r\n\
-                    == begins: 1\r\ntest program::budget ... from_vm: 28117 instructions walked\r\nok\r\n\
+                    == begins: 1\r\ntest program::budget ... from_vm: 28117 of 100000 instructions walked\r\nok\r\n\
                     == ends: 0\r\n== begins: 2\r\ntest taps::one ... ok\r\ntest taps::two ... FAILED\r\n\
                     == ends: 101\r\n";
         let outcome = read(&steps, said);
         assert!(outcome.features["bpf_timer"]);
         assert!(!outcome.features["tcx"]);
-        assert_eq!(outcome.verified["from_vm"], 28117);
+        assert_eq!(outcome.verified["from_vm"].instructions, 28117);
+        assert_eq!(outcome.verified["from_vm"].budget, 100_000);
         assert_eq!(outcome.passed["taps"], 1);
         assert_eq!(outcome.failed, ["taps::two"]);
     }

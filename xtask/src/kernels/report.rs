@@ -58,7 +58,10 @@ impl Report {
             &mut text,
             |outcome| &outcome.verified,
             "verified: ",
-            thousands,
+            |walked| {
+                let numbers = [walked.instructions, walked.budget].map(thousands);
+                numbers.join(" of ")
+            },
         );
         self.rows(
             &mut text,
@@ -108,7 +111,7 @@ fn row(text: &mut String, head: &str, cells: impl Iterator<Item = String>) {
 }
 
 /// `28,117`.
-fn thousands(number: &u32) -> String {
+fn thousands(number: u32) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits
         .as_bytes()
@@ -122,12 +125,17 @@ fn thousands(number: &u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::console::Walked;
 
     #[test]
     fn kernels_stand_side_by_side_and_what_failed_is_named() {
         let mut report = Report::default();
         let mut old = Outcome::default();
-        old.verified.insert("from_vm".into(), 28_117);
+        let walked = Walked {
+            instructions: 28_117,
+            budget: 100_000,
+        };
+        old.verified.insert("from_vm".into(), walked);
         old.failed.push("taps::two".into());
         report.add("6.1.192-3", old);
         report.add("6.12.117-1", Outcome::default());
@@ -137,7 +145,7 @@ mod tests {
             "{table}"
         );
         assert!(
-            table.contains("| verified: from_vm | 28,117 | – |\n"),
+            table.contains("| verified: from_vm | 28,117 of 100,000 | – |\n"),
             "{table}"
         );
         assert!(table.contains("| failed | taps::two | none |\n"), "{table}");
