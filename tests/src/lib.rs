@@ -27,6 +27,7 @@ pub mod ovs;
 pub mod packet;
 pub mod parity;
 pub mod pinned;
+pub mod site;
 pub mod soak;
 pub mod steady;
 pub mod streams;

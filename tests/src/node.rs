@@ -186,6 +186,11 @@ impl Node {
 
     /// Starts a daemon that is told by transactions; returns when it answers.
     pub fn start_told(&mut self) {
+        self.start_told_with(&self.state_path());
+    }
+
+    /// The same, with what was told in this file.
+    pub fn start_told_with(&mut self, state: &Path) {
         assert!(
             self.daemon.is_none(),
             "the daemon of this node runs already"
@@ -194,7 +199,7 @@ impl Node {
         command
             .arg("--transactions")
             .arg("--state")
-            .arg(self.state_path());
+            .arg(state);
         self.run(command);
     }
 
