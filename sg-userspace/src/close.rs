@@ -3,7 +3,7 @@
 use nix::net::if_::if_nametoindex;
 
 use crate::{
-    cli::CloseArgs,
+    cli::{CloseArgs, SourceArgs},
     daemon::way,
     datapath,
     error::{Error, Result},
@@ -24,7 +24,7 @@ pub fn run(args: &CloseArgs) -> Result<()> {
         Ok(None) | Err(HostError::Locked(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if !is_filtered(&stored(args)?, &args.interface) {
+    if !is_filtered(&stored(&args.source)?, &args.interface) {
         return Ok(());
     }
     let ifindex = if_nametoindex(args.interface.as_str()).map_err(|errno| Error::System {
@@ -40,12 +40,12 @@ pub fn run(args: &CloseArgs) -> Result<()> {
 }
 
 /// What the next daemon will enforce.
-fn stored(args: &CloseArgs) -> Result<Inventory> {
-    if let Some(path) = &args.inventory {
+fn stored(source: &SourceArgs) -> Result<Inventory> {
+    if let Some(path) = &source.inventory {
         return Ok(model::parse(&Store::new(path).read()?)?.inventory);
     }
     let (mut told, mut inventory) = (Told::default(), Inventory::default());
-    for step in Journal::stored::<Step>(&args.state)? {
+    for step in Journal::stored::<Step>(&source.state)? {
         told.take(&mut inventory, step);
     }
     Ok(inventory)

@@ -19,7 +19,10 @@ use tokio::{
 use crate::{
     agent::{About, Agent, Change, Read, Shared},
     api,
-    cli::{AdoptMode, AttachMode, DetachArgs, PrepareArgs, RunArgs, SweepMode, tally},
+    cli::{
+        AdoptMode, AttachMode, DetachArgs, PrepareArgs, Progress, RunArgs, SourceArgs, SweepMode,
+        tally,
+    },
     datapath::{self, EventRing, Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
     events::Hub,
@@ -53,7 +56,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let mut settings_changes = settings.changes();
     let wanted = settings.read()?;
     let started = wanted.startup.clone();
-    let (mut desired, kept) = Desired::read(args)?;
+    let (mut desired, kept) = Desired::read(&args.source)?;
     host::check_capabilities()?;
     host::check_preemption()?;
     host::raise_open_files(args.sizes.limits().ports);
@@ -178,7 +181,7 @@ enum Kept {
 
 impl Desired {
     /// Reads what there is. What cannot be read changes nothing, the programs included.
-    fn read(args: &RunArgs) -> Result<(Self, Kept)> {
+    fn read(args: &SourceArgs) -> Result<(Self, Kept)> {
         let Some(inventory) = &args.inventory else {
             let (journal, steps) = Journal::open(&args.state)?;
             let desired = Self::Transactions(args.state.clone(), Arc::new(Mutex::new(journal)));
@@ -288,7 +291,9 @@ pub fn detach(args: &DetachArgs) -> Result<()> {
     host::check_capabilities()?;
     host::check_bpffs(&args.bpffs)?;
     let _lock = host::lock(&args.bpffs)?;
-    Kernel::remove(&args.bpffs)?;
+    let mut progress = Progress::new("interfaces detached:");
+    Kernel::remove(&args.bpffs, |done, all| progress.tell(done, all))?;
+    drop(progress);
     tracing::info!(bpffs = %args.bpffs.display(), "detached; every port is open");
     Ok(())
 }

@@ -84,7 +84,7 @@ pub enum Error {
     #[error("{0}")]
     Host(#[from] crate::host::HostError),
     /// A file could not be read or written.
-    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    #[error("cannot {action} {path}: {source}{}", advice(.source), path = .path.display())]
     File {
         /// What was tried: "read", "replace", …
         action: &'static str,
@@ -94,7 +94,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The file of what transactions have told could not be read or written.
-    #[error("cannot {action} the state {path}: {source}", path = .path.display())]
+    #[error("cannot {action} the state {path}: {source}{}", advice(.source), path = .path.display())]
     State {
         /// What was tried.
         action: &'static str,
@@ -163,6 +163,16 @@ impl Error {
             },
             other => ErrorView::new(other.to_string()),
         }
+    }
+}
+
+/// What to do about what the system said of a file.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            " (nothing was changed; make room on its file system and try again)"
+        }
+        _ => "",
     }
 }
 

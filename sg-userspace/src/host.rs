@@ -1,6 +1,7 @@
 //! What a host must offer before the daemon can start, checked early and said clearly.
 
 mod bpffs;
+pub mod clock;
 
 use std::{
     fs, io,

@@ -6,34 +6,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sg_tests::inventory::{Inventory, port};
 use sg_tests::node::{Node, program};
-use sg_tests::steady::{Outcome, REFUSED, Steady, inventory};
-use sg_tests::streams::{datagram, datagrams};
-use sg_tests::tap::Tap;
+use sg_tests::steady::{Outcome, Steady, inventory};
 
-struct World {
-    node: Node,
-    steady: Steady,
+/// A node whose two machines talk.
+pub struct World {
+    pub node: Node,
+    pub steady: Steady,
 }
 
 impl World {
     /// The daemon is not started yet.
-    fn new(label: &str) -> Self {
+    pub fn new(label: &str) -> Self {
         let node = Node::new(label);
         let steady = Steady::new(&node);
         Self { node, steady }
     }
 
-    fn with_the_daemon(label: &str) -> Self {
+    pub fn with_the_daemon(label: &str) -> Self {
         let mut world = Self::new(label);
         world.node.start(&inventory(&[]));
         world
     }
 
-    fn during(&mut self, work: impl FnOnce(&mut Node)) -> Outcome {
+    pub fn during(&mut self, work: impl FnOnce(&mut Node)) -> Outcome {
         let Self { node, steady } = self;
         steady.during(|| work(node))
     }
@@ -214,58 +212,8 @@ fn pins_may_be_removed_half_of_them_or_all() {
     outcome.expect_no_gap();
 }
 
-#[test]
-fn the_first_start_on_a_node_in_use_is_not_noticed() {
-    let mut world = World::new("first");
-    // So many that the tables and the taps take their time.
-    let others: Vec<_> = (0..60)
-        .map(|number| {
-            port(&format!("OTHER{number}"))
-                .ip(&format!("10.0.1.{number}"))
-                .groups(&["CLIENTS"])
-        })
-        .collect();
-    let taps: Vec<_> = others
-        .iter()
-        .map(|other| world.node.tap(&other.interface()))
-        .collect();
-    let all = others.iter().cloned().fold(inventory(&[]), Inventory::port);
-    let (from, to) = (
-        datagrams(world.steady.client.netns(), "10.0.0.7:0"),
-        datagrams(
-            world.steady.web.netns(),
-            &format!("10.0.0.5:{}", REFUSED + 1),
-        ),
-    );
-    datagram(&from, &to);
-    let begun = Instant::now();
-    let mut outcome = world.during(|node| node.start(&all));
-    eprintln!("in force after {:?}", begun.elapsed());
-    // The filter knows it since the client has spoken: nobody has tracked it before.
-    outcome.idle.client_first("an idle connection");
-    outcome.idle.server_first("and back");
-    let Outcome {
-        traffic, stream, ..
-    } = &outcome;
-    assert_eq!(stream.came, stream.sent, "of the stream");
-    let [_, questions, pings] = Outcome::counts(&traffic.lost);
-    // An answer that is under way when the filter comes, which has not seen the question.
-    assert!(
-        questions <= 1 && pings <= 1,
-        "{questions} questions, {pings} pings lost"
-    );
-    assert_eq!(
-        world.node.query("status")["ports"]["enforcing"],
-        2 + others.len()
-    );
-    from.send_to(b"let me in", to.local_addr().unwrap())
-        .unwrap();
-    assert!(to.recv(&mut [0; 16]).is_err(), "what is refused has passed");
-    drop::<Vec<Tap>>(taps);
-}
-
 /// What is pinned below a directory.
-fn pinned(directory: &Path, files: &mut Vec<PathBuf>) {
+pub fn pinned(directory: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {

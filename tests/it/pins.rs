@@ -10,6 +10,7 @@ use sg_common::layout::maps::name;
 use sg_tests::bpffs::Bpffs;
 use sg_tests::traffic::Outcome;
 
+use crate::gaps::pinned;
 use crate::leak::Leak;
 use crate::order::{kinds, wait_for, wait_until};
 use crate::site::{HTTP, Site, site};
@@ -49,12 +50,20 @@ fn a_removed_pin_is_put_back_and_nothing_passes_meanwhile() {
 fn a_removed_directory_is_made_again_with_all_that_was_in_it() {
     for way in WAYS {
         let mut leak = Leak::new("dir-off", way);
+        let all = || {
+            let mut files = Vec::new();
+            pinned(&leak.node.pins(), &mut files);
+            files.sort();
+            files
+        };
+        let before = all();
         let (leaked, ()) = leak.during(|| {
             fs::remove_dir_all(leak.node.pins()).unwrap();
             sleep(Duration::from_millis(300));
             wait_for(&leak.node, "pinned_again", 1);
         });
         assert_eq!(leaked, 0, "{way}");
+        assert_eq!(all(), before, "{way}");
         let log = leak.node.log();
         assert!(log.contains("pins were removed and are back"), "{log}");
         // It is the daemon's alone, as the one before it was.

@@ -1,8 +1,9 @@
 //! The site that the tests of the daemon share: WEB1 with a web server, and a client, on one node.
 
 use serde_json::{Value, json};
-use sg_tests::inventory::{Inventory, Port, group, port};
+use sg_tests::inventory::{Inventory, group};
 use sg_tests::node::Node;
+pub use sg_tests::site::{client, site, web1};
 use sg_tests::traffic::{EchoServer, Outcome, ask_tcp};
 use sg_tests::vm::Vm;
 
@@ -40,34 +41,6 @@ impl Site {
             .as_u64()
             .expect("a count")
     }
-}
-
-pub fn web1() -> Port {
-    port("WEB1")
-        .ip("10.0.0.5")
-        .ip("2001:db8::5")
-        .groups(&["WEB_SERVERS"])
-}
-
-pub fn client() -> Port {
-    port("CLIENT")
-        .ip("10.0.0.7")
-        .ip("2001:db8::7")
-        .groups(&["CLIENTS"])
-}
-
-/// The site, with these rules in WEB_SERVERS beside the egress that every group has.
-pub fn site(rules: &[&str]) -> Inventory {
-    let web = rules
-        .iter()
-        .fold(group("WEB_SERVERS").default_egress(), |web, rule| {
-            web.rule(rule)
-        });
-    Inventory::new()
-        .port(web1())
-        .port(client())
-        .group(web)
-        .group(group("CLIENTS").default_egress())
 }
 
 pub const HTTP: &str = "ingress IPv4 tcp 80 from 0.0.0.0/0";

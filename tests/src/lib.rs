@@ -28,6 +28,7 @@ pub mod packet;
 pub mod parity;
 pub mod pinned;
 pub mod prometheus;
+pub mod site;
 pub mod soak;
 pub mod steady;
 pub mod streams;

@@ -186,15 +186,17 @@ impl Node {
 
     /// Starts a daemon that is told by transactions; returns when it answers.
     pub fn start_told(&mut self) {
+        self.start_told_with(&self.state_path());
+    }
+
+    /// The same, with what was told in this file.
+    pub fn start_told_with(&mut self, state: &Path) {
         assert!(
             self.daemon.is_none(),
             "the daemon of this node runs already"
         );
         let mut command = self.sgd_command("run");
-        command
-            .arg("--transactions")
-            .arg("--state")
-            .arg(self.state_path());
+        command.arg("--transactions").arg("--state").arg(state);
         self.run(command);
     }
 

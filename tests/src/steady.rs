@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 
-use crate::inventory::{Inventory, Port, group, port};
+use crate::inventory::Inventory;
 use crate::node::Node;
+use crate::site::{client, site, web1};
 use crate::streams::{Delivery, Ends, PATIENCE, Pair, Pinger, Stream, Traffic, datagrams};
 use crate::vm::Vm;
 
@@ -37,26 +38,10 @@ pub struct Outcome {
     pub idle: Pair,
 }
 
-fn web1() -> Port {
-    port("WEB1").ip("10.0.0.5").groups(&["WEB_SERVERS"])
-}
-
-fn client() -> Port {
-    port("CLIENT").ip("10.0.0.7").groups(&["CLIENTS"])
-}
-
 /// Both machines and their groups, with these rules of WEB1's besides what the traffic needs.
 #[must_use]
 pub fn inventory(more: &[&str]) -> Inventory {
-    let rules = RULES.iter().chain(more);
-    let web = rules.fold(group("WEB_SERVERS").default_egress(), |web, rule| {
-        web.rule(rule)
-    });
-    Inventory::new()
-        .port(web1())
-        .port(client())
-        .group(web)
-        .group(group("CLIENTS").default_egress())
+    site(&[&RULES, more].concat())
 }
 
 impl Steady {

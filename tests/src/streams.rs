@@ -241,13 +241,23 @@ pub struct Delivery {
 pub struct Stream {
     from: UdpSocket,
     to: UdpSocket,
+    /// So many at a time, and how often.
+    pace: (u64, Duration),
 }
 
 impl Stream {
     /// From one socket to another, which has room for what comes while it is not read.
     pub fn new(from: UdpSocket, to: UdpSocket) -> Self {
         setsockopt(&to, RcvBufForce, &(64 << 20)).unwrap();
-        Self { from, to }
+        let pace = (10, Duration::from_millis(1));
+        Self { from, to, pace }
+    }
+
+    /// The same, with one datagram each two milliseconds.
+    #[must_use]
+    pub fn slow(self) -> Self {
+        let pace = (1, Duration::from_millis(2));
+        Self { pace, ..self }
     }
 
     /// Sends until the traffic ends.
@@ -271,11 +281,12 @@ impl Stream {
             });
             let mut next = Instant::now();
             while !traffic.ended.load(Relaxed) {
-                for _ in 0..10 {
+                let (many, often) = self.pace;
+                for _ in 0..many {
                     self.from.send_to(&[7; 32], to).unwrap();
                 }
-                sent.fetch_add(10, Relaxed);
-                next += Duration::from_millis(1);
+                sent.fetch_add(many, Relaxed);
+                next += often;
                 thread::sleep(next.saturating_duration_since(Instant::now()));
             }
             let (came, silence) = came.join().unwrap();

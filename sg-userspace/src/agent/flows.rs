@@ -138,7 +138,7 @@ impl Agent {
 }
 
 /// The system's clock: milliseconds since 1970 (UTC), which nodes have in common.
-pub fn wall_clock() -> u64 {
+fn wall_clock() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
 }

@@ -47,7 +47,7 @@ pub use datapath::{
     SweptBy, TableFill, Tracker, Visit,
 };
 use enforce::{Enforced, Holding, Places, Tables};
-pub use flows::{Adoption, FlowImport, FlowReader, wall_clock};
+pub use flows::{Adoption, FlowImport, FlowReader};
 use interfaces::Interfaces;
 use pause::Pause;
 use ports::Seen;

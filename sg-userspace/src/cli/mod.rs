@@ -10,6 +10,7 @@ mod flows;
 mod list;
 mod man;
 mod output;
+mod progress;
 mod settings;
 mod sgd;
 mod show;
@@ -23,15 +24,17 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub use apply::tally;
 pub use config::parse;
+pub use progress::Progress;
 pub use sgd::{
     AdoptMode, AttachMode, CloseArgs, DEFAULT_LOG, DetachArgs, PrepareArgs, RunArgs, Sgd,
-    SgdCommand, SweepMode,
+    SgdCommand, SourceArgs, SweepMode,
 };
 
 use crate::{
     api::Client,
     error::{Error, Result},
     exit::Exit,
+    settings::{File, Startup},
 };
 
 /// Where the daemon listens unless told otherwise.
@@ -41,9 +44,12 @@ pub const DEFAULT_SOCKET: &str = "/run/sgd/sgd.sock";
 #[derive(Debug, Parser)]
 #[command(name = "sgctl", version, propagate_version = true, after_help = after_help())]
 pub struct Sgctl {
-    /// Socket of the daemon
-    #[arg(long, global = true, env = "SGD_SOCKET", value_name = "PATH", default_value = DEFAULT_SOCKET)]
-    socket: PathBuf,
+    /// Socket of the daemon [default: what the configuration says, or /run/sgd/sgd.sock]
+    #[arg(long, global = true, env = "SGD_SOCKET", value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The daemon's configuration, which may name its socket [default: /etc/sgd/sgd.toml, if it can be read]
+    #[arg(long, global = true, env = "SGD_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// A table for people, JSON for programs
     #[arg(
         short,
@@ -98,7 +104,7 @@ impl Sgctl {
     /// Does what the command line says.
     pub async fn run(self) -> Result<Exit> {
         let context = Context {
-            client: Client::new(&self.socket),
+            client: Client::new(&self.socket()?),
             format: self.output,
         };
         let prints_flows = match &self.verb {
@@ -123,6 +129,20 @@ impl Sgctl {
             Verb::Man(args) => args.run(),
             Verb::Status => status::run(&context).await,
         }
+    }
+
+    /// Where the daemon listens. Who may speak to it need not be able to read its configuration.
+    fn socket(&self) -> Result<PathBuf> {
+        if let Some(socket) = &self.socket {
+            return Ok(socket.clone());
+        }
+        let startup = match (File::new(self.config.as_deref()).read(), &self.config) {
+            (Ok(wanted), _) => wanted.startup,
+            (Err(error), Some(_)) => return Err(error),
+            (Err(_), None) => Startup::default(),
+        };
+        let named = startup.get("socket").map(PathBuf::from);
+        Ok(named.unwrap_or_else(|| DEFAULT_SOCKET.into()))
     }
 }
 

@@ -63,17 +63,9 @@ pub enum SgdCommand {
 /// How to run.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Ports, security groups and address groups as the Neutron API returns them, in one JSON
-    /// document; followed when it changes, and replaced by `sgctl apply`
-    #[arg(long, env = "SGD_INVENTORY", value_name = "FILE")]
-    pub inventory: Option<PathBuf>,
-    /// Be told what to enforce by transactions (POST /v1/transactions), as Neutron's agent does, in the place
-    /// of an inventory
-    #[arg(long, conflicts_with = "inventory")]
-    pub transactions: bool,
-    /// What transactions have told is kept here, and is in force again at the next start
-    #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
-    pub state: PathBuf,
+    /// Where what is to be enforced comes from.
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// The configuration, in TOML, see sgd.toml(5); its settings are followed when it changes [default:
     /// /etc/sgd/sgd.toml, if it is there]
     #[arg(
@@ -116,9 +108,25 @@ pub struct RunArgs {
     pub sizes: SizeArgs,
 }
 
+/// Where what is to be enforced comes from.
+#[derive(Debug, Clone, Args)]
+pub struct SourceArgs {
+    /// Ports, security groups and address groups as the Neutron API returns them, in one JSON
+    /// document; followed when it changes, and replaced by `sgctl apply`
+    #[arg(long, env = "SGD_INVENTORY", value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// Be told what to enforce by transactions (POST /v1/transactions), as Neutron's agent does, in the place
+    /// of an inventory
+    #[arg(long, conflicts_with = "inventory")]
+    pub transactions: bool,
+    /// What transactions have told is kept here, and is in force again at the next start
+    #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
+    pub state: PathBuf,
+}
+
 /// How much the tables hold. Tables of other sizes are made anew at a start, and filters change over to them.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Table sizes (to change them, `sgd detach` first)")]
+#[command(next_help_heading = "Table sizes")]
 pub struct SizeArgs {
     /// Ports with an interface on this host
     #[arg(long, value_name = "NUMBER", value_parser = entries(), default_value_t = capacity::PORTS)]
@@ -197,16 +205,10 @@ pub struct CloseArgs {
     /// The interface
     #[arg(long, value_name = "NAME")]
     pub interface: String,
-    /// As of a run
-    #[arg(long, env = "SGD_INVENTORY", value_name = "FILE")]
-    pub inventory: Option<PathBuf>,
-    /// As of a run, which is the default
-    #[arg(long, conflicts_with = "inventory")]
-    pub transactions: bool,
-    /// As of a run
-    #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
-    pub state: PathBuf,
-    /// As of a run
+    /// Where it is stored what is to be filtered.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How the program is attached to it
     #[arg(long, value_name = "WAY", default_value = "auto")]
     pub attach: AttachMode,
     /// Directory for pinned maps and links

@@ -63,3 +63,26 @@ fn a_packet_goes_one_way() {
     assert!(explain(" --ingress") && explain(" --egress"));
     assert!(!explain("") && !explain(" --ingress --egress"));
 }
+
+#[test]
+fn the_socket_is_that_of_the_configuration_unless_it_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sgd.toml");
+    std::fs::write(&file, "socket.path = '/run/other.sock'").unwrap();
+    let socket = |words: &[&str]| {
+        let line = ["sgctl", "--config", file.to_str().unwrap(), "status"];
+        let line = line.iter().chain(words);
+        Sgctl::try_parse_from(line).unwrap().socket()
+    };
+    assert_eq!(socket(&[]).unwrap().to_str(), Some("/run/other.sock"));
+    let named = socket(&["--socket", "/named.sock"]).unwrap();
+    assert_eq!(named.to_str(), Some("/named.sock"));
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(socket(&[]).unwrap().to_str(), Some(DEFAULT_SOCKET));
+    std::fs::remove_file(&file).unwrap();
+    let error = socket(&[]).unwrap_err().to_string();
+    assert!(
+        error.contains("sgd.toml"),
+        "a named one has to be there: {error}"
+    );
+}

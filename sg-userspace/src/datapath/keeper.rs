@@ -50,15 +50,16 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// Those of [`host::check_bpffs`], [`trust::check`] and [`host::lock`], and of pinning. All is in force nevertheless, as
-    /// long as this process runs.
+    /// Those of [`host::provide_bpffs`], [`host::check_bpffs`], [`trust::check`] and [`host::lock`], and of
+    /// pinning. All is in force nevertheless, as long as this process runs.
     pub fn pin_again(&mut self, links: &Links) -> crate::error::Result<usize> {
         let maps: Vec<_> = self.maps.iter().filter(|map| !map.is_pinned()).collect();
         let links = links.unpinned();
         let count = maps.len() + links.count();
-        if count == 0 {
+        if count == 0 && !links.lack_programs() {
             return Ok(0);
         }
+        host::provide_bpffs(&self.root)?;
         host::check_bpffs(&self.root)?;
         // Between its removal and now somebody else may have made it.
         trust::check(&self.root)?;

@@ -48,7 +48,7 @@ impl Links {
     /// replacement is atomic.
     pub fn open(pins: Pins, earlier: Earlier, way: Option<Way>, stock: Stock) -> Result<Links> {
         let programs = Programs::load(stock)?;
-        tcx::tell(programs.pin_closed(&pins));
+        tcx::tell(programs.pin(&pins));
         let (held, marked) = (pins.held()?, pins.marked()?);
         let mut links = Links {
             away: Away::open(&pins)?,
@@ -87,13 +87,14 @@ impl Links {
         detach(&self.pins, ifindex)
     }
 
-    /// The links whose pins somebody has removed, and the filters without their marks.
+    /// The links and programs whose pins somebody has removed, and the filters without their marks.
     pub fn unpinned(&self) -> Unpinned<'_> {
         let links = self.held.values().chain(self.away.all());
         let is_marked = |at: &(u32, Hook)| clsact::is_marked(&self.pins, at.0, at.1);
         Unpinned {
             links: links.filter(|held| !held.is_pinned()).collect(),
             filters: self.marked.iter().filter(|at| !is_marked(at)).collect(),
+            programs: Some(&self.programs).filter(|programs| !programs.are_pinned(&self.pins)),
             pins: &self.pins,
         }
     }
@@ -270,13 +271,20 @@ pub fn tc((ifindex, hook): (u32, Hook)) -> Spot {
 pub struct Unpinned<'a> {
     links: Vec<&'a Held>,
     filters: Vec<&'a (u32, Hook)>,
+    programs: Option<&'a Programs>,
     pins: &'a Pins,
 }
 
 impl Unpinned<'_> {
-    /// How many they are.
+    /// How many links and filters they are.
     pub fn count(&self) -> usize {
         self.links.len() + self.filters.len()
+    }
+
+    /// Whether pins of programs are missing: the next process would load them, and nothing could close new
+    /// interfaces until then.
+    pub fn lack_programs(&self) -> bool {
+        self.programs.is_some()
     }
 
     /// Pins and marks them.
@@ -287,7 +295,9 @@ impl Unpinned<'_> {
     pub fn pin(self) -> Result<()> {
         self.links.into_iter().try_for_each(Held::pin)?;
         let mut filters = self.filters.into_iter();
-        filters.try_for_each(|(ifindex, hook)| clsact::mark(self.pins, *ifindex, *hook))
+        filters.try_for_each(|(ifindex, hook)| clsact::mark(self.pins, *ifindex, *hook))?;
+        self.programs
+            .map_or(Ok(()), |programs| programs.pin(self.pins))
     }
 }
 

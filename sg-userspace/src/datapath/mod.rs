@@ -216,19 +216,22 @@ impl Kernel {
         Ok(sweeper)
     }
 
-    /// Takes all filters off, and removes all pins, of whatever layout. Every port is open afterwards.
+    /// Takes all filters off, and removes all pins, of whatever layout. Every port is open afterwards. Tells
+    /// of how many interfaces of how many it has.
     ///
     /// # Errors
     ///
     /// [`Error::OtherNamespace`] if there are filters that only another namespace can take off;
     /// [`Error::Foreign`] if pins are somebody else's;
     /// [`Error::Directory`] if a pin cannot be removed.
-    pub fn remove(root: &Path) -> Result<()> {
+    pub fn remove(root: &Path, mut tell: impl FnMut(usize, usize)) -> Result<()> {
         trust::check(root)?;
         for pins in Pins::all(root)? {
             claim::check_removal(&pins)?;
-            for ifindex in pins.interfaces()? {
-                links::detach(&pins, ifindex)?;
+            let interfaces = pins.interfaces()?;
+            for (done, ifindex) in interfaces.iter().enumerate() {
+                links::detach(&pins, *ifindex)?;
+                tell(done + 1, interfaces.len());
             }
             pins.remove_all()?;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use aya::maps::{MapData, ProgramArray};
 use aya::programs::{ProgramFd, ProgramInfo, SchedClassifier, Xdp};
@@ -146,11 +147,23 @@ impl Programs {
         Ok(())
     }
 
-    /// Pins what drops everything, for when no daemon runs.
-    pub fn pin_closed(&self, pins: &Pins) -> Result<()> {
+    /// Whether all have the pins that they can have.
+    pub fn are_pinned(&self, pins: &Pins) -> bool {
+        closed(pins).exists() && self.names().all(|name| self.stock.is_kept(name))
+    }
+
+    /// Pins those that are not, for the next process; and what drops everything, for when no daemon runs.
+    pub fn pin(&self, pins: &Pins) -> Result<()> {
+        for name in self.names().filter(|name| !self.stock.is_kept(name)) {
+            self.stock.keep(name, self.fd_of(name)?);
+        }
         let fd = self.fd(Role::Closed)?.as_fd().try_clone_to_owned();
         let fd = fd.map_err(Error::directory("pin", pins.directory()))?;
-        Held::new(pins.program(Role::Closed.name()), fd).pin()
+        Held::new(closed(pins), fd).pin()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.tc.keys().chain(self.xdp.keys()).copied()
     }
 
     /// The filter of a hook, to be attached by aya.
@@ -202,4 +215,9 @@ impl Programs {
         };
         fd.map_err(|source| Error::Program { name, source })
     }
+}
+
+/// Where what drops everything is pinned.
+fn closed(pins: &Pins) -> PathBuf {
+    pins.program(Role::Closed.name())
 }

@@ -12,8 +12,9 @@ use std::path::PathBuf;
 
 use aya::Ebpf;
 use aya::maps::MapInfo;
-use aya::programs::{Program, ProgramType};
-use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, Xdp};
+use aya::programs::{
+    Program, ProgramError, ProgramFd, ProgramInfo, ProgramType, SchedClassifier, Xdp,
+};
 use aya_obj::programs::XdpAttachType;
 use sg_common::layout::maps::LAYOUTS;
 use siphasher::sip::SipHasher24;
@@ -58,7 +59,7 @@ impl Stock {
         let program: &mut SchedClassifier = self.of_object(name)?.try_into()?;
         verify::asked_again(|| program.load())?;
         let again = SchedClassifier::from_program_info(program.info()?, name.into())?;
-        self.keep(name, &again.info()?);
+        self.keep(name, again.fd()?);
         Ok(again)
     }
 
@@ -75,7 +76,7 @@ impl Stock {
         let program: &mut Xdp = self.of_object(name)?.try_into()?;
         verify::asked_again(|| program.load())?;
         let again = Xdp::from_program_info(program.info()?, name.into(), INTERFACE)?;
-        self.keep(name, &again.info()?);
+        self.keep(name, again.fd()?);
         Ok(again)
     }
 
@@ -93,6 +94,11 @@ impl Stock {
                 tracing::debug!("cannot remove {}: {error}", other.path().display());
             }
         }
+    }
+
+    /// Whether something is pinned in the place of a program.
+    pub fn is_kept(&self, name: &str) -> bool {
+        self.pin(name).exists()
     }
 
     /// Whether a program of this name is pinned that works on the maps that are.
@@ -118,10 +124,10 @@ impl Stock {
     }
 
     /// Pins a program for the next process, which can do without.
-    fn keep(&self, name: &str, program: &ProgramInfo) {
+    pub fn keep(&self, name: &str, program: &ProgramFd) {
         let pinned = || -> Result<(), Box<dyn std::error::Error>> {
             host::make_private(&self.directory)?;
-            let program = program.fd()?.as_fd().try_clone_to_owned()?;
+            let program = program.as_fd().try_clone_to_owned()?;
             Held::new(self.pin(name), program).pin()?;
             Ok(())
         };

@@ -5,7 +5,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use hyper::body::Bytes;
-use nix::time::{ClockId, clock_gettime};
 use sg_common::layout::events::{Action, Event};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -13,6 +12,7 @@ use uuid::Uuid;
 use super::describe::{describe, time};
 use super::{Lost, Source, Wanted};
 use crate::error::Result;
+use crate::host::clock::boottime;
 use crate::model::PortId;
 use crate::view::{EventLine, LostView, LostWhy};
 
@@ -255,12 +255,4 @@ impl Subscriber {
         room.send(text.into());
         true
     }
-}
-
-/// The clock of the records, in nanoseconds.
-fn boottime() -> u64 {
-    // The call cannot fail: the clock is there since Linux 2.6.39.
-    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |now| {
-        now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
-    })
 }

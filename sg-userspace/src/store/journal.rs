@@ -103,7 +103,11 @@ impl Journal {
             self.file.sync_data()?;
             Ok(line.len() as u64)
         });
-        let added = done.map_err(|source| failed("write", &self.path, source))?;
+        let added = done.map_err(|source| {
+            // It may be whole, and would be taken at the next start, though its writer was told otherwise.
+            let _ = self.file.set_len(self.length);
+            failed("write", &self.path, source)
+        })?;
         self.length += added;
         Ok(())
     }
@@ -237,6 +241,19 @@ mod tests {
         assert_eq!(steps, ["one"]);
         journal.append(&"three").unwrap();
         assert_eq!(open(&path).unwrap().1, ["one", "three"]);
+    }
+
+    #[test]
+    fn a_step_that_finds_no_room_leaves_nothing_and_says_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        let (mut journal, _) = open(&path).unwrap();
+        journal.append(&"one").unwrap();
+        // The kernel's own file that is always full.
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = failed("write", &path, (&full).write_all(b"two").unwrap_err()).to_string();
+        assert!(error.contains("make room on its file system"), "{error}");
+        assert_eq!(open(&path).unwrap().1, ["one"]);
     }
 
     #[test]

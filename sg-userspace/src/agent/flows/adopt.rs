@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Instant,
 };
 
 use sg_common::layout::settings::Settings;
@@ -104,7 +105,7 @@ impl Adopting {
         inventory: &Inventory,
         ports: &BTreeSet<PortId>,
     ) -> Result<Vec<AdoptedPort>> {
-        let read_at = wall_clock();
+        let told = Instant::now();
         let kernel = KernelFlows::new(self.tracker.dump()?);
         let entries = state.ports.values().filter_map(|entry| {
             let id = PortId(uuid::Uuid::from_bytes(entry.uuid));
@@ -120,20 +121,24 @@ impl Adopting {
                 port: port.id,
                 name: port.name.clone(),
             };
-            adoption.run(&kernel, None, read_at)
+            adoption.run(&kernel, None, told)
         });
         adopted.collect()
     }
 }
 
 impl Adoption {
-    /// Stores them, of a zone if one is named; `read_at` is when the kernel told them: milliseconds of the
-    /// system's clock since 1970 (UTC).
+    /// Stores them, of a zone if one is named; `told` is when the kernel told them.
     ///
     /// # Errors
     ///
     /// As [`FlowImport::run`].
-    pub fn run(self, kernel: &KernelFlows, zone: Option<u16>, read_at: u64) -> Result<AdoptedPort> {
+    pub fn run(
+        self,
+        kernel: &KernelFlows,
+        zone: Option<u16>,
+        told: Instant,
+    ) -> Result<AdoptedPort> {
         let report = AdoptedPort {
             port: self.port.to_string(),
             name: self.name.clone(),
@@ -161,7 +166,7 @@ impl Adoption {
                     zone: Some(zone),
                     ..report
                 };
-                return self.adopt(of_zone, read_at, report);
+                return self.adopt(of_zone, told, report);
             }
             Zone::One(zone) if report.zones.is_empty() => {
                 format!("nf_conntrack has no connection of its addresses, in zone {zone} or any other")
@@ -191,10 +196,10 @@ impl Adoption {
     fn adopt<'a>(
         self,
         flows: impl Iterator<Item = AtEnd<'a>>,
-        read_at: u64,
+        told: Instant,
         mut report: AdoptedPort,
     ) -> Result<AdoptedPort> {
-        let mut document = FlowDocument::new(self.port, read_at);
+        let mut document = FlowDocument::new(self.port, wall_clock());
         for (flow, end) in flows {
             match flow.record(end) {
                 _ if flow.dying => report.expired += 1,
@@ -205,7 +210,7 @@ impl Adoption {
                 }),
             }
         }
-        let import = FlowImport::new(self.tables, self.gate, document).correcting();
+        let import = FlowImport::new(self.tables, self.gate, document).tracked_here(told);
         let ImportReport {
             port: _,
             imported,

@@ -3,6 +3,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     sync::Arc,
+    time::Instant,
 };
 
 use sg_common::{
@@ -24,7 +25,7 @@ pub struct FlowImport {
     tables: Arc<dyn FlowTables>,
     gate: Gate,
     document: FlowDocument,
-    corrects: bool,
+    tracked_here: Option<Instant>,
 }
 
 impl FlowImport {
@@ -33,15 +34,16 @@ impl FlowImport {
             tables,
             gate,
             document,
-            corrects: false,
+            tracked_here: None,
         }
     }
 
-    /// The same, of connections that were tracked here all the time: who opened one is better known to the
-    /// document than to a filter that has met it in the middle.
-    pub(super) fn correcting(self) -> Self {
+    /// The same, of connections that were tracked here all the time, and told at this moment. Who opened one is
+    /// better known to the document than to a filter that has met it in the middle; and what has passed since
+    /// then is told by a clock that nobody sets.
+    pub(super) fn tracked_here(self, told: Instant) -> Self {
         Self {
-            corrects: true,
+            tracked_here: Some(told),
             ..self
         }
     }
@@ -65,7 +67,7 @@ impl FlowImport {
 
     fn store(&self, stored: &mut Vec<FlowKey>) -> Result<ImportReport> {
         let now = self.tables.now();
-        let age = ticks(self.document.age(wall_clock()));
+        let age = ticks(self.age());
         let judge = self.gate.judge();
         let nonces = RandomState::new();
         let mut report = ImportReport::new(self.document.port);
@@ -104,6 +106,16 @@ impl FlowImport {
         Ok(report)
     }
 
+    /// Milliseconds since the connections were as the document says. From another node only the clock on the
+    /// wall can tell.
+    fn age(&self) -> u64 {
+        let here = self.tracked_here.map(|told| told.elapsed().as_millis());
+        here.map_or_else(
+            || self.document.age(wall_clock()),
+            |age| age.try_into().unwrap_or(u64::MAX),
+        )
+    }
+
     /// Whether the tables hold the connection, and it stays. One that is over makes way, and one that was met
     /// in the middle and taken for opened by the wrong side.
     fn stays(&self, key: &FlowKey, flow: &Flow, now: Ticks) -> Result<bool> {
@@ -111,7 +123,8 @@ impl FlowImport {
             return Ok(false);
         };
         let turned = here.word().from_vm() != flow.word().from_vm();
-        let corrected = self.corrects && turned && may_be_met_in_the_middle(key, &here);
+        let corrected =
+            self.tracked_here.is_some() && turned && may_be_met_in_the_middle(key, &here);
         if here.lives(now) && !corrected {
             return Ok(true);
         }

@@ -1,5 +1,7 @@
 //! Connections that are taken over from the kernel's own tracker.
 
+use std::time::Instant;
+
 use serde_json::json;
 use sg_common::{
     conntrack::tcp::State, hook::Hook, layout::flow::Side, layout::settings::ticks, wire::protocol,
@@ -51,7 +53,7 @@ pub(super) fn tracked(zone: u16, client_port: u16) -> KernelFlow {
 fn adopt(agent: &mut Agent, flows: &[KernelFlow], zone: Option<u16>) -> AdoptedPort {
     let kernel = KernelFlows::new(flows.to_vec());
     let adoption = agent.adopting("WEB1").unwrap();
-    adoption.run(&kernel, zone, wall_clock()).unwrap()
+    adoption.run(&kernel, zone, Instant::now()).unwrap()
 }
 
 #[test]

@@ -3,13 +3,13 @@
 //! It is the daemon that asks the kernel: it has the capability for it, and works in the network namespace
 //! whose taps it filters. Who asks the daemon need have neither.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{Json, body::Bytes, extract::State};
 
 use super::Daemon;
 use crate::{
-    agent::{beside, wall_clock},
+    agent::beside,
     ctnetlink::{self, Dump},
     error::{Error, Result},
     flows::kernel::KernelFlows,
@@ -25,7 +25,7 @@ pub async fn adopt(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<Ado
         Some(port) => vec![port],
         None => daemon.shared.agent().await.adopters(),
     };
-    let read_at = wall_clock();
+    let told = Instant::now();
     let (kernel, unreadable) = beside(|| {
         let Dump { flows, unreadable } = ctnetlink::dump()?;
         Ok((Arc::new(KernelFlows::new(flows)), unreadable))
@@ -45,7 +45,7 @@ pub async fn adopt(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<Ado
         let adopted = match adoption {
             Ok(adoption) => {
                 let kernel = kernel.clone();
-                beside(move || adoption.run(&kernel, zone, read_at)).await?
+                beside(move || adoption.run(&kernel, zone, told)).await?
             }
             // One that takes none keeps none of the others from theirs.
             Err(error @ (Error::NoSlot(_) | Error::NoSuchPort(_))) if !names_port => AdoptedPort {

@@ -33,7 +33,7 @@ pub fn parse(line: Vec<OsString>) -> Result<SgdCommand> {
     let matches = Sgd::command().try_get_matches_from(line).map_err(usage)?;
     let command = read(&matches)?;
     match &command {
-        SgdCommand::Run(args) if args.inventory.is_none() && !args.transactions => {
+        SgdCommand::Run(args) if args.source.inventory.is_none() && !args.source.transactions => {
             Err(Error::Usage(
                 "it is not said what to enforce: give --inventory FILE or --transactions, or write \
                  inventory = \"FILE\" or transactions = true under [daemon] of /etc/sgd/sgd.toml"
@@ -141,7 +141,7 @@ mod tests {
         let text = "daemon.transactions = true\ndaemon.bpffs = '/bpf/file'\nsocket.group = 'sgd'\n\
                     tables.max_ports = 7\ntables.max_flows = 8";
         let args = run(text, &["--bpffs", "/bpf/line", "--max-flows", "9"]).unwrap();
-        assert!(args.transactions);
+        assert!(args.source.transactions);
         assert_eq!(args.bpffs, Path::new("/bpf/line"));
         assert_eq!(args.socket_group.as_deref(), Some("sgd"));
         assert_eq!((args.sizes.max_ports, args.sizes.max_flows), (7, Some(9)));
@@ -150,10 +150,10 @@ mod tests {
     #[test]
     fn a_source_on_the_command_line_goes_before_the_other_one_of_the_file() {
         let inventory = "daemon.inventory = '/file'";
-        let args = run(inventory, &["--transactions"]).unwrap();
+        let args = run(inventory, &["--transactions"]).unwrap().source;
         assert!(args.transactions && args.inventory.is_none());
         let transactions = "daemon.transactions = true";
-        let args = run(transactions, &["--inventory", "/line"]).unwrap();
+        let args = run(transactions, &["--inventory", "/line"]).unwrap().source;
         assert!(!args.transactions && args.inventory.is_some());
     }
 
