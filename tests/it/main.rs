@@ -20,6 +20,7 @@ mod lane;
 mod layouts;
 mod leak;
 mod lifecycle;
+mod monitor;
 mod moved;
 mod namespaces;
 mod order;

@@ -31,6 +31,7 @@ mod routes;
 mod serve;
 mod server;
 mod socket;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -39,3 +40,4 @@ pub use events::routes as event_routes;
 pub use serve::serve;
 pub use server::{Source, router};
 pub use socket::{Socket, bind};
+pub use stream::Lines;

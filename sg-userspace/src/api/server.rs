@@ -286,7 +286,11 @@ impl IntoResponse for Error {
             | Self::MalformedFlows(_)
             | Self::Settings { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Usage(_) => StatusCode::BAD_REQUEST,
-            Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => StatusCode::NOT_FOUND,
+            Self::NoSuchPort(_)
+            | Self::AmbiguousPort { .. }
+            | Self::NoSuchGroup(_)
+            | Self::AmbiguousGroup { .. }
+            | Self::NoPortsOfGroup(_) => StatusCode::NOT_FOUND,
             Self::PortPending(_) | Self::NoSlot(_) | Self::Conflict(_) | Self::OtherSource(_) => {
                 StatusCode::CONFLICT
             }

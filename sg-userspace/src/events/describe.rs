@@ -1,6 +1,5 @@
 //! A record of the kernel in words. Headers are read by the code by which the kernel reads them.
 
-use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use bytemuck::AnyBitPattern;
@@ -18,7 +17,7 @@ use sg_common::wire::protocol;
 use sg_common::wire::transport::{Tcp, tcp_flags};
 use uuid::Uuid;
 
-use crate::view::PacketView;
+use crate::{packet::to_hex, view::PacketView};
 
 /// The VLAN id in a tag.
 const VLAN_ID: u16 = 0x0fff;
@@ -39,7 +38,7 @@ pub fn describe(event: &Event, now: SystemTime, boottime: u64) -> Option<PacketV
         action: Action::of(&verdict).map(Into::into),
         reason: reason(&verdict).into(),
         length: event.length,
-        frame: hex(event.frame()),
+        frame: to_hex(event.frame()),
         ..PacketView::default()
     };
     headers(&Captured(event), &mut view);
@@ -60,15 +59,6 @@ fn reason(verdict: &Verdict) -> &'static str {
         Ok(accept) => accept.as_str(),
         Err(reason) => reason.as_str(),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // A string takes whatever is written.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
 }
 
 /// What of a frame was told, with the length of all of it.

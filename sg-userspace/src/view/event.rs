@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sg_common::layout::events::Action;
+use sg_common::{
+    layout::events::Action,
+    reason::{Accept, DropReason},
+};
 
 /// Asks to be told. The answer goes on for as long as it is read: lines, each an [`EventLine`] in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,14 +28,54 @@ pub struct EventsRequest {
 }
 
 /// What can be asked for: Neutron's words, in requests also in lower case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    clap::ValueEnum,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
 pub enum EventAction {
-    /// Each connection that a rule permits, by its first packet.
+    /// Each connection that a rule permits, by its first packet
     #[serde(rename = "ACCEPT", alias = "accept")]
     Accept,
-    /// Each refused packet.
+    /// Each refused packet
     #[serde(rename = "DROP", alias = "drop")]
     Drop,
+}
+
+impl EventAction {
+    /// All that can be asked for.
+    pub const ALL: [Self; 2] = [Self::Accept, Self::Drop];
+
+    /// Its name in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "ACCEPT",
+            Self::Drop => "DROP",
+        }
+    }
+
+    /// What the reasons of its events can be: names, and sentences for people.
+    pub fn reasons(self) -> Vec<(&'static str, &'static str)> {
+        let accepts = || Accept::ALL.iter().map(|accept| (Ok(*accept), *accept));
+        let drops = DropReason::ALL.iter();
+        match self {
+            Self::Accept => accepts()
+                .filter(|(verdict, _)| Action::of(verdict) == Some(Action::Accept))
+                .map(|(_, accept)| (accept.as_str(), accept.describe()))
+                .collect(),
+            Self::Drop => drops
+                .map(|reason| (reason.as_str(), reason.describe()))
+                .collect(),
+        }
+    }
 }
 
 impl From<EventAction> for Action {
@@ -109,6 +152,15 @@ pub struct PacketView {
     pub length: u32,
     /// Its first bytes, at most 128, in hexadecimal digits.
     pub frame: String,
+}
+
+impl PacketView {
+    /// The reason as a sentence; the name if it is not known here.
+    pub fn sentence(&self) -> &str {
+        let reasons = EventAction::ALL.into_iter().flat_map(EventAction::reasons);
+        let mut known = reasons.filter(|(name, _)| *name == self.reason);
+        known.next().map_or(&self.reason, |(_, sentence)| sentence)
+    }
 }
 
 /// So much was not told.
