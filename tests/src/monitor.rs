@@ -88,6 +88,20 @@ impl Monitor {
             .collect()
     }
 
+    /// All that it prints until nothing has come for a while, as lines of JSON.
+    #[must_use]
+    pub fn all(&self, quiet: Duration) -> Vec<Value> {
+        let mut printed = self.text().len();
+        loop {
+            sleep(quiet);
+            let now = self.text().len();
+            if now == printed {
+                return self.lines();
+            }
+            printed = now;
+        }
+    }
+
     /// The pcapng that it has written.
     #[must_use]
     pub fn capture(&self) -> PathBuf {

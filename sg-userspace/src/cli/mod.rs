@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config;
 mod counters;
+mod event;
 mod explain;
 mod flows;
 mod list;

@@ -63,3 +63,33 @@ fn a_packet_goes_one_way() {
     assert!(explain(" --ingress") && explain(" --egress"));
     assert!(!explain("") && !explain(" --ingress --egress"));
 }
+
+#[test]
+fn a_packet_is_explained_in_one_of_four_ways() {
+    let explain = |words: &str| {
+        let command = format!("sgctl explain {words}");
+        Sgctl::try_parse_from(command.split(' ')).is_ok()
+    };
+    for words in [
+        "--port WEB1 --ingress --hex 0011",
+        "--port WEB1 --ingress --pcap tap.pcap --packet 2",
+        "--last-drop WEB1",
+        "--last-drop WEB1 --wait 1m",
+    ] {
+        assert!(explain(words), "{words}");
+    }
+    for words in [
+        "--port WEB1 --ingress",
+        "--port WEB1 --hex 0011",
+        "--ingress --hex 0011",
+        "--port WEB1 --ingress tcp 10.0.0.6:1",
+        "--port WEB1 --ingress --hex 0011 tcp 10.0.0.6:1 10.0.0.5:2",
+        "--port WEB1 --ingress --hex 0011 --packet 2",
+        "--last-drop WEB1 --ingress",
+        "--last-drop WEB1 --port WEB1",
+        "--last-drop WEB1 --pcap tap.pcap",
+        "--port WEB1 --ingress icmp 10.0.0.6 10.0.0.5 --wait 1s",
+    ] {
+        assert!(!explain(words), "{words}");
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytemuck::AnyBitPattern;
 use sg_common::hook::Hook;
 use sg_common::layout::events::{Action, Event};
 use sg_common::packet::{self, Body};
@@ -17,7 +16,10 @@ use sg_common::wire::protocol;
 use sg_common::wire::transport::{Tcp, tcp_flags};
 use uuid::Uuid;
 
-use crate::{packet::to_hex, view::PacketView};
+use crate::{
+    packet::{Captured, to_hex},
+    view::PacketView,
+};
 
 /// The VLAN id in a tag.
 const VLAN_ID: u16 = 0x0fff;
@@ -41,7 +43,12 @@ pub fn describe(event: &Event, now: SystemTime, boottime: u64) -> Option<PacketV
         frame: to_hex(event.frame()),
         ..PacketView::default()
     };
-    headers(&Captured(event), &mut view);
+    let frame = Captured {
+        bytes: event.frame(),
+        length: event.length,
+        tag: (event.flags & Event::TAGGED != 0).then_some(event.tci),
+    };
+    headers(&frame, &mut view);
     Some(view)
 }
 
@@ -61,25 +68,8 @@ fn reason(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// What of a frame was told, with the length of all of it.
-struct Captured<'a>(&'a Event);
-
-impl Frame for Captured<'_> {
-    fn len(&self) -> u32 {
-        self.0.length
-    }
-
-    fn vlan(&self) -> Option<u16> {
-        (self.0.flags & Event::TAGGED != 0).then_some(self.0.tci)
-    }
-
-    fn read<T: AnyBitPattern>(&self, offset: u32) -> Option<T> {
-        self.0.frame().read(offset)
-    }
-}
-
 /// What can be read of the headers.
-fn headers(frame: &Captured<'_>, view: &mut PacketView) {
+fn headers(frame: &Captured<&[u8]>, view: &mut PacketView) {
     let Ok(ethernet) = ethernet::parse(frame) else {
         return;
     };
@@ -94,7 +84,7 @@ fn headers(frame: &Captured<'_>, view: &mut PacketView) {
     }
 }
 
-fn transport(frame: &Captured<'_>, ip: &Ip, view: &mut PacketView) {
+fn transport(frame: &Captured<&[u8]>, ip: &Ip, view: &mut PacketView) {
     let transport = packet::transport(frame, ip);
     if transport.cut_short || ip.fragment == Fragment::Later {
         return;

@@ -22,6 +22,9 @@ const LINES: usize = 4096;
 /// How often it is asked what was lost.
 const LOST: Duration = Duration::from_secs(1);
 
+/// Ports whose last refused packet is kept.
+const KEPT: usize = 1024;
+
 /// Takes what the kernel tells, and gives it to those who asked.
 pub struct Hub {
     source: Arc<dyn Source>,
@@ -35,6 +38,8 @@ struct Inner {
     subscribers: BTreeMap<u64, Subscriber>,
     next: u64,
     asked: Option<Instant>,
+    /// The last refused packet of a port that the kernel has told, whoever had asked.
+    last: BTreeMap<PortId, Event>,
 }
 
 struct Subscriber {
@@ -66,28 +71,30 @@ impl Hub {
         })
     }
 
-    /// Begins to tell somebody what is wanted. When this returns, the kernel tells it.
+    /// Begins to tell somebody what is wanted, from the `last` refused packet on that is kept of each port, or
+    /// from now on. When this returns, the kernel tells it.
     ///
     /// # Errors
     ///
     /// What the kernel side refuses; then nothing has changed.
-    pub fn subscribe(self: &Arc<Self>, wanted: Wanted) -> Result<Subscription> {
+    pub fn subscribe(self: &Arc<Self>, wanted: Wanted, last: bool) -> Result<Subscription> {
         let mut inner = self.lock();
         // What was lost until now was lost by the others.
         inner.collect(&*self.source);
         let (sender, lines) = mpsc::channel(LINES);
         let id = inner.next;
         inner.next += 1;
-        inner.subscribers.insert(
-            id,
-            Subscriber {
-                wanted,
-                since: boottime(),
-                due: BTreeMap::new(),
-                lost: BTreeMap::new(),
-                lines: sender,
-            },
-        );
+        let mut subscriber = Subscriber {
+            wanted,
+            since: boottime(),
+            due: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            lines: sender,
+        };
+        if last {
+            inner.recall(&mut subscriber);
+        }
+        inner.subscribers.insert(id, subscriber);
         if let Err(error) = self.source.want(&inner.wanted()) {
             inner.subscribers.remove(&id);
             // A part of it may be asked for.
@@ -118,13 +125,15 @@ impl Hub {
         };
         let port = PortId(Uuid::from_bytes(event.uuid));
         let mut line = None;
-        for subscriber in self.lock().subscribers.values_mut() {
+        let mut inner = self.lock();
+        if action == Action::Drop {
+            inner.keep(port, event);
+        }
+        for subscriber in inner.subscribers.values_mut() {
             if event.time < subscriber.since || !subscriber.has_budget(port, action, event.time) {
                 continue;
             }
-            let described = || describe(event, SystemTime::now(), boottime());
-            let line = line
-                .get_or_insert_with(|| described().map(|view| EventLine::Packet(Box::new(view))));
+            let line = line.get_or_insert_with(|| line_of(event));
             if let Some(line) = line {
                 subscriber.give(port, action, line);
             }
@@ -171,6 +180,29 @@ impl Inner {
                 .values()
                 .map(|subscriber| &subscriber.wanted),
         )
+    }
+
+    /// Keeps the last refused packet of a port, in the place of the oldest of all if there are many.
+    fn keep(&mut self, port: PortId, event: &Event) {
+        self.last.insert(port, *event);
+        if self.last.len() <= KEPT {
+            return;
+        }
+        let oldest = self.last.iter().min_by_key(|(_, event)| event.time);
+        if let Some((&oldest, _)) = oldest {
+            self.last.remove(&oldest);
+        }
+    }
+
+    /// Tells the refused packets that are kept of what somebody wants.
+    fn recall(&self, subscriber: &mut Subscriber) {
+        for (port, event) in &self.last {
+            if subscriber.wanted.of(*port).wants(Action::Drop)
+                && let Some(line) = line_of(event)
+            {
+                subscriber.give(*port, Action::Drop, &line);
+            }
+        }
     }
 
     /// Asks what was lost, and tells those who wanted it.
@@ -255,6 +287,12 @@ impl Subscriber {
         room.send(text.into());
         true
     }
+}
+
+/// A record as a line of the answer, if it is known here what it is.
+fn line_of(event: &Event) -> Option<EventLine> {
+    let view = describe(event, SystemTime::now(), boottime())?;
+    Some(EventLine::Packet(Box::new(view)))
 }
 
 /// The clock of the records, in nanoseconds.

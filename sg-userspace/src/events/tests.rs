@@ -88,7 +88,7 @@ fn the_kernel_is_asked_for_the_sum_of_what_all_want_as_long_as_they_want_it() {
     let (kernel, hub) = hub();
     assert_eq!(kernel.of(WEB), Asked::NOTHING);
     let slow = hub
-        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})))
+        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})), false)
         .unwrap();
     let of_web = kernel.of(WEB);
     assert_eq!(of_web.interval, [10_000_000; 2], "100 a second");
@@ -96,7 +96,7 @@ fn the_kernel_is_asked_for_the_sum_of_what_all_want_as_long_as_they_want_it() {
     assert_eq!(kernel.of(DB), Asked::NOTHING);
 
     let fast = json!({"all": ["drop"], "rate": 1000, "burst": 1000});
-    let fast = hub.subscribe(wanted(fast)).unwrap();
+    let fast = hub.subscribe(wanted(fast), false).unwrap();
     assert_eq!(kernel.of(WEB).interval, [10_000_000, 1_000_000]);
     assert_eq!(kernel.of(WEB).slack, [240_000_000, 999_000_000]);
     assert_eq!(kernel.of(DB).interval, [0, 1_000_000]);
@@ -111,9 +111,11 @@ fn the_kernel_is_asked_for_the_sum_of_what_all_want_as_long_as_they_want_it() {
 fn each_gets_what_it_asked_for() {
     let (_kernel, hub) = hub();
     let mut web = hub
-        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})))
+        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})), false)
         .unwrap();
-    let mut drops = hub.subscribe(wanted(json!({"all": ["DROP"]}))).unwrap();
+    let mut drops = hub
+        .subscribe(wanted(json!({"all": ["DROP"]})), false)
+        .unwrap();
     for event in [
         event(WEB, ACCEPTED, 0),
         event(WEB, REFUSED, 1),
@@ -144,10 +146,10 @@ fn each_gets_what_it_asked_for() {
 fn who_asked_for_little_gets_little_though_another_asked_for_much() {
     let (_kernel, hub) = hub();
     let mut little = hub
-        .subscribe(wanted(json!({"all": ["drop"], "burst": 2})))
+        .subscribe(wanted(json!({"all": ["drop"], "burst": 2})), false)
         .unwrap();
     let much = json!({"all": ["drop"], "burst": 1000});
-    let mut much = hub.subscribe(wanted(much)).unwrap();
+    let mut much = hub.subscribe(wanted(much), false).unwrap();
     for number in 0..10 {
         hub.tell(&event(WEB, REFUSED, number));
     }
@@ -171,8 +173,8 @@ fn a_reader_that_does_not_read_loses_events_is_told_how_many_and_holds_up_nobody
     const EVENTS: u64 = 10_000;
     let (_kernel, hub) = hub();
     let much = wanted(json!({"all": ["drop"], "burst": 1_000_000}));
-    let mut slow = hub.subscribe(much.clone()).unwrap();
-    let mut quick = hub.subscribe(much).unwrap();
+    let mut slow = hub.subscribe(much.clone(), false).unwrap();
+    let mut quick = hub.subscribe(much, false).unwrap();
     let mut read = 0;
     for number in 0..EVENTS {
         hub.tell(&event(WEB, REFUSED, number));
@@ -199,10 +201,12 @@ fn what_the_kernel_has_lost_is_told_to_those_who_had_asked_for_it_by_then() {
             count,
         }];
     };
-    let mut first = hub.subscribe(wanted(json!({"all": ["drop"]}))).unwrap();
+    let mut first = hub
+        .subscribe(wanted(json!({"all": ["drop"]})), false)
+        .unwrap();
     lose(WEB, 7);
     let mut second = hub
-        .subscribe(wanted(json!({"ports": {DB: ["drop"]}})))
+        .subscribe(wanted(json!({"ports": {DB: ["drop"]}})), false)
         .unwrap();
     assert_eq!(lines(&mut first)[0]["lost"], 7);
     std::thread::sleep(Duration::from_millis(1100));
@@ -222,9 +226,9 @@ fn what_the_kernel_has_lost_is_told_to_those_who_had_asked_for_it_by_then() {
 fn who_is_refused_by_the_kernel_leaves_nothing_asked_for() {
     let (kernel, hub) = hub();
     let drops = wanted(json!({"ports": {DB: ["drop"]}}));
-    let _first = hub.subscribe(drops.clone()).unwrap();
+    let _first = hub.subscribe(drops.clone(), false).unwrap();
     *kernel.refuses.lock().unwrap() = true;
-    let refused = hub.subscribe(wanted(json!({"all": ["accept"]})));
+    let refused = hub.subscribe(wanted(json!({"all": ["accept"]})), false);
     assert!(refused.is_err());
     assert_eq!(*kernel.wanted.lock().unwrap(), drops);
 }
@@ -232,7 +236,9 @@ fn who_is_refused_by_the_kernel_leaves_nothing_asked_for() {
 #[test]
 fn nothing_is_told_from_before_it_was_asked_for() {
     let (_kernel, hub) = hub();
-    let mut subscription = hub.subscribe(wanted(json!({"all": ["drop"]}))).unwrap();
+    let mut subscription = hub
+        .subscribe(wanted(json!({"all": ["drop"]})), false)
+        .unwrap();
     hub.tell(&Event {
         time: 1,
         ..event(WEB, REFUSED, 0)
@@ -331,4 +337,25 @@ fn a_record_that_nobody_can_read_is_told_with_its_bytes_and_one_of_another_kind_
         ..event(WEB, REFUSED, 0)
     };
     assert_eq!(describe(&other, SystemTime::UNIX_EPOCH, 0), None);
+}
+
+#[test]
+fn the_last_refused_packet_of_a_port_is_kept_for_who_asks_for_it_later() {
+    let (_kernel, hub) = hub();
+    let first = hub.subscribe(wanted(json!({"all": ["drop", "accept"]})), false);
+    for (port, time) in [(WEB, 1), (WEB, 2), (DB, 3)] {
+        hub.tell(&event(port, REFUSED, time));
+    }
+    hub.tell(&event(WEB, ACCEPTED, 4));
+    drop(first);
+
+    let of_web = || wanted(json!({"ports": {WEB: ["drop"]}}));
+    let mut later = hub.subscribe(of_web(), true).unwrap();
+    assert_eq!(lines(&mut later).len(), 1, "the last of the port alone");
+    let mut accepts = hub
+        .subscribe(wanted(json!({"all": ["accept"]})), true)
+        .unwrap();
+    assert!(lines(&mut accepts).is_empty());
+    let mut now = hub.subscribe(of_web(), false).unwrap();
+    assert!(lines(&mut now).is_empty());
 }

@@ -19,6 +19,9 @@ pub struct EventsRequest {
     /// What is asked for of every port.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub all: Vec<EventAction>,
+    /// First comes the last refused packet that was told of each of these ports, whoever had asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last: bool,
     /// How many events a second of one port and action in the long run, from 1 to 1,000,000; 100 if not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<u32>,
