@@ -16,7 +16,7 @@ use crate::layout::sweep::{Adoption, Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 9;
+pub const ABI: u32 = 10;
 
 /// The names of the maps.
 pub mod name {

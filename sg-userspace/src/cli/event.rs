@@ -2,7 +2,11 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{model::protocol, packet::from_hex, view::PacketView};
+use crate::{
+    model::protocol,
+    packet::from_hex,
+    view::{EventAction, PacketView},
+};
 
 /// A moment by the clock of this place; as it is, if it is none.
 pub fn local_time(time: &str) -> String {
@@ -53,7 +57,13 @@ pub fn packet_text(packet: &PacketView) -> String {
     if let Some(vlan) = packet.vlan {
         words.push(format!("VLAN {vlan}"));
     }
-    words.push(format!("{} bytes", packet.length));
+    match (packet.action, packet.lived_ms) {
+        (Some(EventAction::End), None) => {}
+        (Some(EventAction::End), Some(lived)) => {
+            words.push(format!("after {:.1} s", lived as f64 / 1000.0));
+        }
+        _ => words.push(format!("{} bytes", packet.length)),
+    }
     words.join(" ")
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use sg_common::hook::Hook;
 use sg_common::layout::events::{Action, Event};
-use sg_common::packet::{self, Body};
+use sg_common::packet::{self, Body, Opening};
 use sg_common::reason::Verdict;
 use sg_common::scratch::Scratch;
 use sg_common::wire::addr::to_ip;
@@ -24,16 +24,31 @@ use crate::{
 /// The VLAN id in a tag.
 const VLAN_ID: u16 = 0x0fff;
 
-/// A record in words, read at a moment `now` that is `boottime` by the record's clock; `None` if it is of a
-/// kind that this program does not know.
-pub fn describe(event: &Event, now: SystemTime, boottime: u64) -> Option<PacketView> {
+/// A moment by two clocks: that of people, and that of the records.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// By that of people.
+    pub now: SystemTime,
+    /// By that of the records, in nanoseconds.
+    pub boottime: u64,
+}
+
+impl Clock {
+    /// When something was that has this time in its record.
+    pub fn moment(&self, time: u64) -> SystemTime {
+        let age = Duration::from_nanos(self.boottime.saturating_sub(time));
+        self.now.checked_sub(age).unwrap_or(self.now)
+    }
+}
+
+/// A record of a packet in words; `None` if it is of a kind that this program does not know.
+pub fn describe(event: &Event, clock: Clock) -> Option<PacketView> {
     if event.what != Event::VERDICT {
         return None;
     }
     let (verdict, hook) = (event.verdict()?, hook(event.hook)?);
-    let age = Duration::from_nanos(boottime.saturating_sub(event.time));
     let mut view = PacketView {
-        time: time(now.checked_sub(age).unwrap_or(now)),
+        time: time(clock.moment(event.time)),
         port: Uuid::from_bytes(event.uuid).to_string(),
         ifindex: event.ifindex,
         direction: hook.direction().as_str().into(),
@@ -43,12 +58,7 @@ pub fn describe(event: &Event, now: SystemTime, boottime: u64) -> Option<PacketV
         frame: to_hex(event.frame()),
         ..PacketView::default()
     };
-    let frame = Captured {
-        bytes: event.frame(),
-        length: event.length,
-        tag: (event.flags & Event::TAGGED != 0).then_some(event.tci),
-    };
-    headers(&frame, &mut view);
+    headers(&captured(event), &mut view);
     Some(view)
 }
 
@@ -66,6 +76,27 @@ fn reason(verdict: &Verdict) -> &'static str {
         Ok(accept) => accept.as_str(),
         Err(reason) => reason.as_str(),
     }
+}
+
+/// What of its frame was told.
+fn captured(event: &Event) -> Captured<&[u8]> {
+    Captured {
+        bytes: event.frame(),
+        length: event.length,
+        tag: (event.flags & Event::TAGGED != 0).then_some(event.tci),
+    }
+}
+
+/// The connection that a packet of IP opens, as the filter reads it.
+pub fn opening(event: &Event) -> Option<Opening> {
+    let frame = captured(event);
+    let ethernet = ethernet::parse(&frame).ok()?;
+    let mut ip = Scratch::EMPTY.ip;
+    let Ok(Body::Ip) = packet::body(&frame, &ethernet, &mut ip) else {
+        return None;
+    };
+    let transport = packet::transport(&frame, &ip);
+    Some(Opening::new(event.slot, hook(event.hook)?, &ip, transport))
 }
 
 /// What can be read of the headers.
@@ -102,7 +133,8 @@ fn transport(frame: &Captured<&[u8]>, ip: &Ip, view: &mut PacketView) {
     }
 }
 
-const fn has_ports(protocol: u8) -> bool {
+/// Whether a protocol has ports.
+pub const fn has_ports(protocol: u8) -> bool {
     matches!(
         protocol,
         protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDPLITE

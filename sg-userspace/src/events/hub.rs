@@ -10,7 +10,8 @@ use sg_common::layout::events::{Action, Event};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::describe::{describe, time};
+use super::describe::{Clock, describe, time};
+use super::ended::{Openings, describe_end};
 use super::{Lost, Source, Wanted};
 use crate::error::Result;
 use crate::model::PortId;
@@ -40,6 +41,8 @@ struct Inner {
     asked: Option<Instant>,
     /// The last refused packet of a port that the kernel has told, whoever had asked.
     last: BTreeMap<PortId, Event>,
+    /// When connections were opened whose ends somebody wants.
+    openings: Openings,
 }
 
 struct Subscriber {
@@ -95,7 +98,7 @@ impl Hub {
             inner.recall(&mut subscriber);
         }
         inner.subscribers.insert(id, subscriber);
-        if let Err(error) = self.source.want(&inner.wanted()) {
+        if let Err(error) = self.source.want(&inner.wanted().with_openings()) {
             inner.subscribers.remove(&id);
             // A part of it may be asked for.
             self.ask(&inner);
@@ -119,21 +122,29 @@ impl Hub {
 
     /// Passes on what the kernel has told.
     pub fn tell(&self, event: &Event) {
-        let verdict = event.verdict().filter(|_| event.what == Event::VERDICT);
-        let Some(action) = verdict.and_then(|verdict| Action::of(&verdict)) else {
+        let Some(action) = event.action() else {
             return;
         };
         let port = PortId(Uuid::from_bytes(event.uuid));
         let mut line = None;
         let mut inner = self.lock();
-        if action == Action::Drop {
-            inner.keep(port, event);
-        }
+        let opened = match action {
+            Action::Drop => {
+                inner.keep(port, event);
+                None
+            }
+            Action::Accept if inner.wanted().of(port).wants(Action::End) => {
+                inner.openings.note(event);
+                None
+            }
+            Action::Accept => None,
+            Action::End => event.ended().and_then(|ended| inner.openings.take(ended)),
+        };
         for subscriber in inner.subscribers.values_mut() {
             if event.time < subscriber.since || !subscriber.has_budget(port, action, event.time) {
                 continue;
             }
-            let line = line.get_or_insert_with(|| line_of(event));
+            let line = line.get_or_insert_with(|| line_of(event, opened));
             if let Some(line) = line {
                 subscriber.give(port, action, line);
             }
@@ -151,12 +162,15 @@ impl Hub {
     fn end(&self, id: u64) {
         let mut inner = self.lock();
         inner.subscribers.remove(&id);
+        if !inner.wanted().is_anywhere(Action::End) {
+            inner.openings.clear();
+        }
         self.ask(&inner);
     }
 
     /// Asks the kernel for what is still wanted.
     fn ask(&self, inner: &Inner) {
-        if let Err(error) = self.source.want(&inner.wanted()) {
+        if let Err(error) = self.source.want(&inner.wanted().with_openings()) {
             tracing::warn!("the kernel goes on telling what nobody reads: {error}");
         }
     }
@@ -198,7 +212,7 @@ impl Inner {
     fn recall(&self, subscriber: &mut Subscriber) {
         for (port, event) in &self.last {
             if subscriber.wanted.of(*port).wants(Action::Drop)
-                && let Some(line) = line_of(event)
+                && let Some(line) = line_of(event, None)
             {
                 subscriber.give(*port, Action::Drop, &line);
             }
@@ -290,8 +304,15 @@ impl Subscriber {
 }
 
 /// A record as a line of the answer, if it is known here what it is.
-fn line_of(event: &Event) -> Option<EventLine> {
-    let view = describe(event, SystemTime::now(), boottime())?;
+fn line_of(event: &Event, opened: Option<u64>) -> Option<EventLine> {
+    let clock = Clock {
+        now: SystemTime::now(),
+        boottime: boottime(),
+    };
+    let view = match event.ended() {
+        Some(ended) => describe_end(ended, opened, clock),
+        None => describe(event, clock),
+    }?;
     Some(EventLine::Packet(Box::new(view)))
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sg_common::{
     layout::events::Action,
-    reason::{Accept, DropReason},
+    reason::{Accept, DropReason, Ending},
 };
 
 /// Asks to be told. The answer goes on for as long as it is read: lines, each an [`EventLine`] in JSON.
@@ -51,17 +51,21 @@ pub enum EventAction {
     /// Each refused packet
     #[serde(rename = "DROP", alias = "drop")]
     Drop,
+    /// The end of each connection
+    #[serde(rename = "END", alias = "end")]
+    End,
 }
 
 impl EventAction {
     /// All that can be asked for.
-    pub const ALL: [Self; 2] = [Self::Accept, Self::Drop];
+    pub const ALL: [Self; 3] = [Self::Accept, Self::Drop, Self::End];
 
     /// Its name in answers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Accept => "ACCEPT",
             Self::Drop => "DROP",
+            Self::End => "END",
         }
     }
 
@@ -69,6 +73,7 @@ impl EventAction {
     pub fn reasons(self) -> Vec<(&'static str, &'static str)> {
         let accepts = || Accept::ALL.iter().map(|accept| (Ok(*accept), *accept));
         let drops = DropReason::ALL.iter();
+        let ends = Ending::ALL.iter();
         match self {
             Self::Accept => accepts()
                 .filter(|(verdict, _)| Action::of(verdict) == Some(Action::Accept))
@@ -76,6 +81,9 @@ impl EventAction {
                 .collect(),
             Self::Drop => drops
                 .map(|reason| (reason.as_str(), reason.describe()))
+                .collect(),
+            Self::End => ends
+                .map(|ending| (ending.as_str(), ending.describe()))
                 .collect(),
         }
     }
@@ -86,6 +94,7 @@ impl From<EventAction> for Action {
         match action {
             EventAction::Accept => Action::Accept,
             EventAction::Drop => Action::Drop,
+            EventAction::End => Action::End,
         }
     }
 }
@@ -95,6 +104,7 @@ impl From<Action> for EventAction {
         match action {
             Action::Accept => EventAction::Accept,
             Action::Drop => EventAction::Drop,
+            Action::End => EventAction::End,
         }
     }
 }
@@ -105,24 +115,25 @@ impl From<Action> for EventAction {
 pub enum EventLine {
     /// Something was not told.
     Lost(LostView),
-    /// Something happened to a packet.
+    /// Something happened to a packet, or a connection ended.
     Packet(Box<PacketView>),
 }
 
-/// A packet that was refused, or that opened a connection.
+/// A packet that was refused, or that opened a connection; or the end of a connection, told as the packet that
+/// has opened it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PacketView {
     /// When, by the clock of the node (RFC 3339, UTC).
     pub time: String,
     /// The port's id.
     pub port: String,
-    /// The number of its interface.
+    /// The number of its interface; 0 for the end of a connection.
     pub ifindex: u32,
     /// `ingress` is towards the VM, `egress` from it.
     pub direction: String,
-    /// `ACCEPT` or `DROP`.
+    /// `ACCEPT`, `DROP` or `END`.
     pub action: Option<EventAction>,
-    /// Why, as the counters name it.
+    /// Why, as the counters name it; of an end how it ended: `closed`, `reset`, `timed_out`, `revoked`, `gave_way`.
     pub reason: String,
     /// VLAN id, if the frame has a tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,9 +162,17 @@ pub struct PacketView {
     /// Flags, of TCP: names with commas between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_flags: Option<String>,
-    /// Bytes of the frame.
+    /// When a connection was opened that has ended, if that was told (RFC 3339, UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<String>,
+    /// How long it has lived until its entry was removed, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lived_ms: Option<u64>,
+    /// Bytes of the frame, of a packet.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub length: u32,
     /// Its first bytes, at most 128, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub frame: String,
 }
 
@@ -164,6 +183,10 @@ impl PacketView {
         let mut known = reasons.filter(|(name, _)| *name == self.reason);
         known.next().map_or(&self.reason, |(_, sentence)| sentence)
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// So much was not told.

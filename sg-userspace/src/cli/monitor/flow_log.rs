@@ -10,7 +10,7 @@ use crate::{
     view::{EventAction, LostView, PacketView},
 };
 
-/// A record; nothing for what has no addresses, of which there are none in such a log.
+/// A record; nothing for what has no addresses and for ends, of which there are none in such a log.
 pub fn line(line: &Line) -> Option<String> {
     match line {
         Line::Packet(packet) => record(packet),
@@ -23,6 +23,7 @@ fn record(packet: &PacketView) -> Option<String> {
     let action = match packet.action? {
         EventAction::Accept => "ACCEPT",
         EventAction::Drop => "REJECT",
+        EventAction::End => return None,
     };
     let time = seconds(&packet.time);
     Some(format!(

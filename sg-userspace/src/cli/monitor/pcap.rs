@@ -77,6 +77,10 @@ impl Capture {
     }
 
     fn packet(&mut self, packet: &PacketView, names: &Names) -> Result<()> {
+        if packet.action == Some(EventAction::End) {
+            // It is no packet.
+            return Ok(());
+        }
         let interface = self.interface(&packet.port, names)?;
         let Ok(bytes) = from_hex(&packet.frame) else {
             return Ok(());

@@ -93,6 +93,7 @@ impl LostView {
         let what = match self.action {
             EventAction::Accept => "openings of connections",
             EventAction::Drop => "refused packets",
+            EventAction::End => "ends of connections",
         };
         format!("{} {what} were not told", self.lost)
     }
