@@ -57,7 +57,9 @@ impl Exit {
             Self::Host => {
                 "this host cannot run the daemon (capability, bpffs, kernel, another daemon)"
             }
-            Self::NotFound => "no such port or group, or several that may be meant",
+            Self::NotFound => {
+                "no such port or group, or several that may be meant; nothing was refused (explain)"
+            }
             Self::Leaky => {
                 "done, but a port is open, bypassed or outdated (status, list ports, apply)"
             }

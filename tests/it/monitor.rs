@@ -82,9 +82,9 @@ fn wireshark_is_given_interface_way_and_reason_of_each_packet() {
     assert_eq!(monitor.text(), "", "all of it is in the file");
 
     let (web, client) = (web1().interface(), client().interface());
-    let opened = format!("ACCEPT new at CLIENT, egress: ");
+    let opened = "ACCEPT new at CLIENT, egress: ";
     let refused =
-        format!("DROP no_rule at WEB1, ingress: No rule of the port's security groups permits it.");
+        "DROP no_rule at WEB1, ingress: No rule of the port's security groups permits it.";
     let has = |interface: &str, comment: &str, way: u32| {
         seen().iter().any(|packet| {
             packet.interface == interface
@@ -92,8 +92,8 @@ fn wireshark_is_given_interface_way_and_reason_of_each_packet() {
                 && packet.way == way
         })
     };
-    assert!(has(&client, &opened, 1), "{:?}", seen());
-    assert!(has(&web, &refused, 2), "{:?}", seen());
+    assert!(has(&client, opened, 1), "{:?}", seen());
+    assert!(has(&web, refused, 2), "{:?}", seen());
     for packet in seen() {
         assert_eq!(packet.bytes[12..14], [8, 0], "IPv4");
         assert_eq!(packet.length as usize, packet.bytes.len(), "a SYN is whole");
@@ -295,7 +295,7 @@ fn the_last_refused_packet_of_a_port_is_explained_with_the_rule_that_is_missing(
         "10.0.0.5:443 SYN",
         "no_rule",
         "near, for other ports: rule",
-        "IPv4 tcp 80 from anyone",
+        "IPv4 tcp 80 from 0.0.0.0/0",
         "openstack security group rule create --ingress --ethertype IPv4 --protocol tcp --dst-port 443",
         "--remote-ip 10.0.0.7/32",
     ] {
