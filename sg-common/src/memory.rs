@@ -208,6 +208,10 @@ impl Tables for Memory {
         self.ports.get(key)
     }
 
+    fn port_of(&self, slot: u32) -> Option<&Port> {
+        self.ports.values().find(|port| port.slot == slot)
+    }
+
     fn port_again(&self, key: &PortKey, _: u32) -> Option<&Port> {
         self.ports.get(key)
     }

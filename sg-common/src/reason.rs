@@ -91,6 +91,17 @@ closed_list! {
     }
 }
 
+closed_list! {
+    /// How a connection ended.
+    pub enum Ending {
+        Closed "closed" "Both sides have closed it.",
+        Reset "reset" "A side has reset it.",
+        TimedOut "timed_out" "Nothing was sent for as long as its state may last.",
+        Revoked "revoked" "The rules no longer permitted it, and nothing of it passed any more.",
+        GaveWay "gave_way" "It was closing, and made room for others in the full table of assured connections.",
+    }
+}
+
 /// What the filter says of a packet.
 pub type Verdict = Result<Accept, DropReason>;
 

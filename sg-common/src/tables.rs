@@ -53,6 +53,9 @@ pub trait Tables {
     /// The same port, whose slot is known by now.
     fn port_again(&self, key: &PortKey, slot: u32) -> Option<&Port>;
 
+    /// The port in force of a slot, of which no packet is at hand; slot 0 if it has none.
+    fn port_of(&self, slot: u32) -> Option<&Port>;
+
     /// Longest match in `addresses`, of the whole address: bits of [`crate::layout::port::kind`].
     fn address(&self, key: &AddressKey) -> Option<u32>;
 

@@ -17,7 +17,7 @@ pub fn tell(slot: u32, action: Action, fill: impl FnOnce(&mut Event, u64)) {
     if !asked.wants(action) {
         return;
     }
-    let index = action as usize & 1;
+    let index = action.index();
     // SAFETY: a pointer into an array map, good for this run.
     let (due, lost) = unsafe {
         (

@@ -7,16 +7,18 @@ use aya_ebpf::helpers::{
     bpf_timer_start,
 };
 use sg_common::hook::Direction;
+use sg_common::layout::events::Cause;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4, Word};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
-use sg_common::layout::settings::{Ticks, passed};
+use sg_common::layout::settings::{Ticks, passed, switch};
 use sg_common::layout::share::{Kind, evicted};
 use sg_common::layout::sweep::{Room, Sweep};
+use sg_common::stage::tell::ended;
 use sg_common::sweep::{
     ROUNDS_TO_END, TABLE_COST, TABLE_VISITS, TURNS, WALK, WALK_COST, WALK_SLOTS, gives_way,
     is_over, is_pressed, pause,
 };
-use sg_common::tables::Tables;
+use sg_common::tables::{FlowEntry, Tables};
 use sg_common::wire::addr::Family;
 
 use crate::flows::{Entry, release, room};
@@ -95,7 +97,7 @@ struct Turns {
 /// over; and one for a turn, which 1 makes the last. The kernel turns the loop: its verifier then looks at
 /// one turn, and not at as many as there may be.
 macro_rules! turns {
-    ($name:ident, $turn:ident, $family:expr, $key:ty, $turns:expr, $flows:expr) => {
+    ($name:ident, $turn:ident, $family:expr, $key:ty, $wide:expr, $turns:expr, $flows:expr) => {
         #[inline(never)]
         fn $name(now: Ticks) -> u64 {
             let room = read($family);
@@ -121,8 +123,14 @@ macro_rules! turns {
                 None => true,
                 Some(flow) => {
                     let hardly_any = turns.hardly_any != 0;
-                    removable(Entry(flow), key.whose.protocol(), hardly_any, turns.now)
-                        && $flows.remove(&key).is_ok()
+                    let (entry, transport) = (Entry(flow), key.whose.protocol());
+                    match claimed(&entry, transport, hardly_any, turns.now) {
+                        Some((word, cause)) => {
+                            tell(&$wide(&key), &entry, word, cause);
+                            $flows.remove(&key).is_ok()
+                        }
+                        None => false,
+                    }
                 }
             };
             // There is room: no more turns are given than there are entries.
@@ -140,6 +148,7 @@ turns!(
     turn4,
     Family::V4,
     FlowKey4,
+    FlowKey4::widen,
     maps::TURNS4,
     maps::FLOWS4
 );
@@ -148,17 +157,43 @@ turns!(
     turn6,
     Family::V6,
     FlowKey,
+    FlowKey::clone,
     maps::TURNS6,
     maps::FLOWS6
 );
 
-/// Whether an assured connection is over; its entry is then claimed.
+/// Claims the entry of an assured connection that is over; its word was this, and that is why.
 #[inline(always)]
-fn removable(entry: Entry, transport: u8, hardly_any: bool, now: Ticks) -> bool {
+fn claimed(entry: &Entry, transport: u8, hardly_any: bool, now: Ticks) -> Option<(u64, Cause)> {
     let word = entry.word();
-    let over = is_over(word, entry.expires(), now) || hardly_any && gives_way(transport, word);
+    let cause = if is_over(word, entry.expires(), now) {
+        Cause::Expired
+    } else if hardly_any && gives_way(transport, word) {
+        Cause::GaveWay
+    } else {
+        return None;
+    };
     // The claim fails if a packet has moved the connection since its word was read.
-    over && entry.claim(word, now)
+    entry.claim(word, now).then_some((word, cause))
+}
+
+/// Tells of the end of a connection whose entry was claimed. Of one that a packet has ended it was told then.
+#[inline(always)]
+fn tell(key: &FlowKey, entry: &Entry, word: u64, cause: Cause) {
+    if Word(word).nonce() != 0 && is_asked() {
+        let flow = Flow {
+            word,
+            ..entry.load()
+        };
+        ended(&KernelTables, key, &flow, cause);
+    }
+}
+
+/// Whether anybody asks for anything.
+#[inline(always)]
+fn is_asked() -> bool {
+    let settings = KernelTables.settings();
+    settings.is_some_and(|settings| settings.has(switch::EVENTS))
 }
 
 #[inline(always)]
@@ -301,7 +336,7 @@ fn mostly(seen: &[u64; 2]) -> Direction {
 /// Defines a visitor of a table of connections. Its memory may be given to another key at any time, so
 /// the key is copied before the entry is claimed.
 macro_rules! embryo {
-    ($name:ident, $key:ty) => {
+    ($name:ident, $key:ty, $wide:expr) => {
         unsafe extern "C" fn $name(
             map: *mut c_void,
             key: *const $key,
@@ -312,16 +347,18 @@ macro_rules! embryo {
             let (key, walk) = unsafe { (key.read(), &mut *walk) };
             let entry = Entry(flow);
             let word = entry.word();
-            let gone = is_over(word, entry.expires(), walk.now)
-                && entry.claim(word, walk.now)
-                && remove(map, &key);
+            let over = is_over(word, entry.expires(), walk.now) && entry.claim(word, walk.now);
+            if over {
+                tell(&$wide(&key), &entry, word, Cause::Expired);
+            }
+            let gone = over && remove(map, &key);
             walk.on(Word(word).from_vm(), gone)
         }
     };
 }
 
-embryo!(embryo4, FlowKey4);
-embryo!(embryo6, FlowKey);
+embryo!(embryo4, FlowKey4, FlowKey4::widen);
+embryo!(embryo6, FlowKey, FlowKey::clone);
 
 /// A fragment that is stored anew in the moment of its removal is missed: its datagram is sent again.
 unsafe extern "C" fn fragment(

@@ -141,6 +141,12 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn port_of(&self, slot: u32) -> Option<&Port> {
+        let SlotPorts { turn, ports, .. } = maps::SLOT_PORTS.get(slot)?;
+        ports.get(*turn as usize & 1)
+    }
+
+    #[inline(always)]
     fn port_again(&self, key: &PortKey, slot: u32) -> Option<&Port> {
         let SlotPorts { ports, .. } = maps::SLOT_PORTS.get(slot)?;
         ports.get(key.turn as usize & 1)

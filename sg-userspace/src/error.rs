@@ -60,6 +60,43 @@ pub enum Error {
         /// The ports it could be: id, name and interface of each.
         candidates: Vec<String>,
     },
+    /// No security group answers to this reference.
+    #[error(
+        "no security group is called {0:?} (a group is named by id or name; see `sgctl list groups`)"
+    )]
+    NoSuchGroup(String),
+    /// Several security groups answer to this reference.
+    #[error("{reference:?} names several security groups: {} (name one by its id)", .candidates.join(", "))]
+    AmbiguousGroup {
+        /// What was asked for.
+        reference: String,
+        /// The ids of those that it could be.
+        candidates: Vec<String>,
+    },
+    /// The security group has no ports, so nothing can be said of them.
+    #[error(
+        "security group {0} has no ports on this node's inventory; name ports, or another group"
+    )]
+    NoPortsOfGroup(String),
+    /// The file is no capture that a packet could be taken from.
+    #[error("{}: {problem}", .path.display())]
+    Capture {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No packet of the port was refused while it was waited for.
+    #[error(
+        "no packet of port {port} was refused within {wait}, and none that was refused before was told; wait \
+         longer with --wait, or see what it has refused with `sgctl counters`"
+    )]
+    NoDrop {
+        /// The port.
+        port: String,
+        /// How long it was waited.
+        wait: String,
+    },
     /// The port has no interface here, so no packet can be walked through its filter.
     #[error("port {0} has no interface on this host (yet), so no packet reaches its filter")]
     PortPending(String),
@@ -131,8 +168,14 @@ impl Error {
             Self::Malformed(_)
             | Self::MalformedTransaction(_)
             | Self::MalformedFlows(_)
+            | Self::Capture { .. }
             | Self::Settings { .. } => Exit::Malformed,
-            Self::NoSuchPort(_) | Self::AmbiguousPort { .. } => Exit::NotFound,
+            Self::NoSuchPort(_)
+            | Self::AmbiguousPort { .. }
+            | Self::NoSuchGroup(_)
+            | Self::AmbiguousGroup { .. }
+            | Self::NoPortsOfGroup(_)
+            | Self::NoDrop { .. } => Exit::NotFound,
             Self::Usage(_) => Exit::Usage,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::Host(_) | Self::Listen { .. } => Exit::Host,

@@ -39,6 +39,27 @@ pub fn evaluate_for_others<'a>(
     rules.filter(move |rule| matches(rule, opening))
 }
 
+/// The rules that are for the packet's peer and its protocol, but for other ports of it, or another type.
+pub fn evaluate_for_other_ports<'a>(
+    inventory: &'a Inventory,
+    port: &'a Port,
+    opening: &Opening,
+) -> impl Iterator<Item = &'a Rule> {
+    let family = opening.family();
+    let peer = to_ip(&opening.key.remote, family);
+    let rules = inventory.rules(&port.groups, opening.hook.direction(), family);
+    rules.filter(move |rule| {
+        let protocol = match rule.matches {
+            Matches::Any | Matches::Protocol(_) => return false,
+            Matches::Ports(protocol, _) | Matches::Pairs(protocol, _) => protocol.number(),
+            Matches::Icmp { .. } => protocol::icmp(rule.ethertype),
+        };
+        protocol == opening.key.protocol()
+            && !matches(rule, opening)
+            && is_for(inventory, rule, peer)
+    })
+}
+
 /// Whether a rule is for a peer. A CIDR of length 0 holds every address of its family, in a rule as
 /// in a pair or an address group: iptables leaves `-s 0.0.0.0/0` out, and ipset stores it as two
 /// halves. A remote group stands for all its members, itself included.

@@ -22,7 +22,7 @@ pub enum Exit {
     /// This host cannot run the daemon: a missing capability, no bpffs, an old kernel, or
     /// another daemon in its place.
     Host = 6,
-    /// No port of that name, or several.
+    /// No port or group of that name, or several.
     NotFound = 7,
     /// Answered or done, but some port leaks: it is open, bypassed or outdated.
     Leaky = 8,
@@ -57,7 +57,9 @@ impl Exit {
             Self::Host => {
                 "this host cannot run the daemon (capability, bpffs, kernel, another daemon)"
             }
-            Self::NotFound => "no such port, or several that may be meant",
+            Self::NotFound => {
+                "no such port or group, or several that may be meant; nothing was refused (explain)"
+            }
             Self::Leaky => {
                 "done, but a port is open, bypassed or outdated (status, list ports, apply)"
             }

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use sg_tests::events::{Listener, asked};
 use sg_tests::inventory::Port;
 use sg_tests::node::Node;
-use sg_tests::packet::udp;
-use sg_tests::traffic::Outcome::{Answered, Silence};
+use sg_tests::packet::{tcp, udp};
+use sg_tests::traffic::Outcome::{Answered, Refused, Silence};
+use sg_tests::traffic::{Connection, ask_udp};
 use sg_tests::vm::{RawVm, Vm};
 
 use crate::leak::{Leak, forged};
@@ -220,4 +221,88 @@ fn a_request_that_is_not_understood_is_refused_with_field_and_value() {
         assert_eq!(status, 400, "{answer}");
         assert!(answer.contains(word), "{answer}");
     }
+}
+
+/// Lifetimes of a second, so that the sweep finds what is over.
+const SHORT: &str = "timeouts.tcp_time_wait = 1\ntimeouts.tcp_established = 4\ntimeouts.udp = 1\n";
+
+/// The ends among lines.
+fn ends(lines: &[Value]) -> Vec<&Value> {
+    lines
+        .iter()
+        .filter(|line| line["action"] == "END")
+        .collect()
+}
+
+#[test]
+fn the_end_of_a_connection_is_told_with_how_it_ended_and_how_long_it_has_lived() {
+    let mut site_ = Site::new("event-end");
+    let dns = "ingress IPv4 udp 53 from 0.0.0.0/0";
+    site_.node.write(&site(&[HTTP, dns]));
+    site_.node.start_with_settings(SHORT);
+    let mut listener = Listener::start(&site_.node, &of_web(&["end"]));
+    let mut others = Listener::start(&site_.node, &of_web(&["drop"]));
+
+    assert_eq!(site_.ask(80), Answered);
+    // Nobody serves it.
+    assert_eq!(ask_udp(site_.client.netns(), site_.web.v4(), 53), Refused);
+    let mut open = Connection::open(site_.client.netns(), site_.web.v4(), 80).unwrap();
+    assert_eq!(open.ask(), Answered);
+    site_.node.apply(&site(&[])).expect(0);
+    assert_eq!(open.ask(), Silence);
+
+    let lines = listener.all(Duration::from_secs(8));
+    assert_eq!(
+        ends(&lines).len(),
+        lines.len(),
+        "the openings were not asked for: {lines:?}"
+    );
+    let mut seen: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let lived = line["lived_ms"].as_u64().expect("its opening was told");
+            assert!((1_000..60_000).contains(&lived), "{line}");
+            assert_eq!(line["direction"], "ingress", "{line}");
+            assert_eq!(line["source"], "10.0.0.7", "{line}");
+            assert!(line.get("frame").is_none(), "{line}");
+            let word = |field: &str| line[field].to_string();
+            (word("protocol"), word("destination_port"), word("reason"))
+        })
+        .collect();
+    seen.sort();
+    seen.dedup();
+    let word = |text: &str| text.to_owned();
+    assert_eq!(
+        seen,
+        [
+            (word("17"), word("53"), word("\"timed_out\"")),
+            (word("6"), word("80"), word("\"closed\"")),
+            (word("6"), word("80"), word("\"revoked\"")),
+        ]
+    );
+    assert!(ends(&others.all(QUIET)).is_empty());
+}
+
+#[test]
+fn a_reset_of_what_nobody_has_answered_ends_it_at_once() {
+    let mut leak = Leak::before_the_daemon("event-reset");
+    leak.node.start(&site(&[HTTP]));
+    let mut listener = Listener::start(&leak.node, &of_web(&["accept", "end"]));
+    let web = web1().mac_address();
+    let segment = || tcp("10.0.0.99:40000", "10.0.0.5:80").to_mac(web);
+    leak.send_to_web(&segment().syn().bytes());
+    leak.send_to_web(&segment().rst().bytes());
+    let lines = listener.all(QUIET);
+    let actions: Vec<_> = lines
+        .iter()
+        .map(|line| (&line["action"], &line["reason"]))
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            (&json!("ACCEPT"), &json!("new")),
+            (&json!("END"), &json!("reset"))
+        ]
+    );
+    assert_eq!(lines[1]["opened"], lines[0]["time"]);
 }

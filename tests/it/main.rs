@@ -23,6 +23,7 @@ mod layouts;
 mod leak;
 mod lifecycle;
 mod metrics;
+mod monitor;
 mod moved;
 mod namespaces;
 mod order;

@@ -80,6 +80,8 @@ impl Listener {
                 Ok(0) => return None,
                 Ok(count) => self.read.extend_from_slice(&bytes[..count]),
                 Err(error) if is_timeout(error.kind()) => return None,
+                // A signal, of another test or of who debugs.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("the daemon has hung up: {error}"),
             }
         }

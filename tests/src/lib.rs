@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod lane;
 pub mod leftovers;
 pub mod mac;
+pub mod monitor;
 pub mod netns;
 pub mod node;
 pub mod others;

@@ -3,6 +3,7 @@
 //! A verdict is told only if somebody asked for it of this port, and only as long as the port's budget lasts:
 //! a flood at one port costs the others neither time nor room in the ring. What is not told is counted.
 
+use crate::layout::flow::{Flow, FlowKey};
 use crate::layout::shared::shared;
 use crate::reason::{Accept, DropReason, Verdict, verdict_counter};
 
@@ -40,30 +41,55 @@ shared! {
         pub bytes: [u8; CAPTURED],
     }
 
+    /// The same record, of a connection that is over: [`Event::END`].
+    pub struct Ended: 176 {
+        /// As in [`Event`].
+        pub time: u64,
+        /// As in [`Event`].
+        pub uuid: [u8; 16],
+        /// As in [`Event`].
+        pub slot: u32,
+        /// Zero: the port may be anywhere by now.
+        pub nothing: [u32; 3],
+        /// As in [`Event`].
+        pub what: u8,
+        /// The [`Cause`].
+        pub cause: u8,
+        /// Zero.
+        pub reserved: [u8; 6],
+        /// The connection as it was last.
+        pub flow: Flow,
+        /// Its [`FlowKey`], in words.
+        pub key: [u64; 5],
+        /// Zero.
+        pub rest: [u64; 3],
+    }
+
     /// Value of the `asked` map, by slot: what is to be told of a port; arrays are by [`Action`]. Only the
     /// daemon writes it.
-    pub struct Asked: 32 {
+    pub struct Asked: 64 {
         /// Nanoseconds between two records, in the long run; 0 if nobody asked.
-        pub interval: [u64; 2],
+        pub interval: [u64; ACTIONS],
         /// How far the port may be ahead of that: what a burst takes.
-        pub slack: [u64; 2],
+        pub slack: [u64; ACTIONS],
     }
 
     /// Value of the `budgets` map, by slot; arrays are by [`Action`]. Only programs write it. A cache line, so
     /// that CPUs that serve different ports do not wait for each other.
     pub struct Budget: 64 {
         /// When the next record is due, in nanoseconds of `CLOCK_BOOTTIME`.
-        pub due: [u64; 2],
+        pub due: [u64; ACTIONS],
         /// What was asked for and not told, because there were too many or the ring was full.
-        pub lost: [u64; 2],
-        /// Zero.
-        pub reserved: [u64; 4],
+        pub lost: [u64; ACTIONS],
     }
 }
 
 impl Event {
     /// A verdict on a packet.
     pub const VERDICT: u8 = 1;
+
+    /// The end of a connection, see [`Ended`].
+    pub const END: u8 = 2;
 
     /// A tag was kept beside the frame.
     pub const TAGGED: u8 = 1;
@@ -78,12 +104,60 @@ impl Event {
             .find(|verdict| verdict_counter(verdict) == number)
     }
 
+    /// The end of a connection, if it is one.
+    pub fn ended(&self) -> Option<&Ended> {
+        (self.what == Event::END).then(|| bytemuck::must_cast_ref(self))
+    }
+
+    /// What it is told as.
+    pub fn action(&self) -> Option<Action> {
+        match self.what {
+            Event::VERDICT => Action::of(&self.verdict()?),
+            Event::END => Some(Action::End),
+            _ => None,
+        }
+    }
+
     /// The bytes of the frame that were told.
     pub fn frame(&self) -> &[u8] {
         let captured = usize::from(self.captured).min(CAPTURED);
         &self.bytes[..captured]
     }
 }
+
+impl Ended {
+    /// The connection.
+    pub const fn key(&self) -> FlowKey {
+        bytemuck::must_cast(self.key)
+    }
+}
+
+/// What has ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Cause {
+    /// It has expired: the sweep has found it.
+    Expired = 0,
+    /// It was closing, and there was hardly any room: the sweep has removed it.
+    GaveWay = 1,
+    /// A packet: a reset of what nobody had answered, or one that opens the same connection anew.
+    Packet = 2,
+}
+
+impl Cause {
+    /// The cause of a number.
+    pub const fn from_number(number: u8) -> Option<Cause> {
+        match number {
+            0 => Some(Cause::Expired),
+            1 => Some(Cause::GaveWay),
+            2 => Some(Cause::Packet),
+            _ => None,
+        }
+    }
+}
+
+/// Room for what can be asked for: a power of two, so that an index is bounded by a mask.
+pub const ACTIONS: usize = 4;
 
 /// What can be asked for, in Neutron's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,11 +168,19 @@ pub enum Action {
     Accept = 0,
     /// Each refused packet.
     Drop = 1,
+    /// The end of each connection.
+    End = 2,
 }
 
 impl Action {
-    /// Both.
-    pub const ALL: [Action; 2] = [Action::Accept, Action::Drop];
+    /// All of them.
+    pub const ALL: [Action; 3] = [Action::Accept, Action::Drop, Action::End];
+
+    /// Where arrays have it.
+    #[inline(always)]
+    pub const fn index(self) -> usize {
+        self as usize & (ACTIONS - 1)
+    }
 
     /// Which of them a verdict is, if it is one.
     #[inline(always)]
@@ -114,24 +196,21 @@ impl Action {
 impl Asked {
     /// Nobody asked for anything.
     pub const NOTHING: Asked = Asked {
-        interval: [0; 2],
-        slack: [0; 2],
+        interval: [0; ACTIONS],
+        slack: [0; ACTIONS],
     };
 
     /// Whether somebody asked.
     #[inline(always)]
     pub const fn wants(&self, action: Action) -> bool {
-        self.interval[action as usize & 1] != 0
+        self.interval[action.index()] != 0
     }
 
     /// Whether one more may be told at a moment, when the next is due at `due`: then, when the one after it is
     /// due. The generic cell rate algorithm (ITU-T I.371): a bucket of tokens in one number.
     #[inline(always)]
     pub const fn spend(&self, action: Action, due: u64, now: u64) -> Option<u64> {
-        let (interval, slack) = (
-            self.interval[action as usize & 1],
-            self.slack[action as usize & 1],
-        );
+        let (interval, slack) = (self.interval[action.index()], self.slack[action.index()]);
         let due = if due < now { now } else { due };
         match due - now > slack {
             true => None,
@@ -147,8 +226,8 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     const ASKED: Asked = Asked {
-        interval: [0, SECOND / 100],
-        slack: [0, 24 * (SECOND / 100)],
+        interval: [0, SECOND / 100, 0, 0],
+        slack: [0, 24 * (SECOND / 100), 0, 0],
     };
 
     /// How many of `packets` are told within a span, evenly spaced, from a moment on.

@@ -1,6 +1,7 @@
 //! Connections: finds the one a packet belongs to, moves its state, opens new ones.
 
 use crate::conntrack::{self, Next, Terms, Tracking, icmp};
+use crate::layout::events::Cause;
 use crate::layout::flow::{Flow, Side, Word};
 use crate::layout::port::flags;
 use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
@@ -9,7 +10,7 @@ use crate::packet::{Opening, transport};
 use crate::reason::{Accept, Condition, DropReason, Verdict};
 use crate::scratch::Scratch;
 use crate::stage::fragment::Known;
-use crate::stage::{Context, permission, source};
+use crate::stage::{Context, permission, source, tell};
 use crate::tables::{FlowEntry, Note, Tables};
 use crate::wire::addr::Family;
 use crate::wire::frame::Frame;
@@ -138,6 +139,7 @@ where
         Next::Keep => {}
         Next::Delete | Next::Reopen => {
             entry.end(before.word);
+            tell::ended(tables, &opening.key, before, Cause::Packet);
             return Ok((next == Next::Delete).then_some(Accept::Established));
         }
         Next::Invalid(reason) => {

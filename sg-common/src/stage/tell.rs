@@ -4,8 +4,10 @@
 //! the settings, and any other meets nothing.
 
 use crate::hook::Hook;
-use crate::layout::events::{Action, Event};
+use crate::layout::events::{Action, Cause, Ended, Event};
+use crate::layout::flow::{Flow, FlowKey};
 use crate::layout::settings::switch;
+use crate::layout::shared::put;
 use crate::reason::{Accept, Verdict, verdict_counter};
 use crate::scratch::Run;
 use crate::tables::Tables;
@@ -28,6 +30,38 @@ where
     if settings.is_some_and(|settings| settings.has(switch::EVENTS)) {
         write(tables, hook, frame, verdict_counter(verdict), run);
     }
+}
+
+/// Tells that a connection is over, which was this last.
+#[inline(always)]
+pub fn ended<T: Tables>(tables: &T, key: &FlowKey, flow: &Flow, cause: Cause) {
+    let settings = tables.settings();
+    if settings.is_some_and(|settings| settings.has(switch::EVENTS)) {
+        write_end(tables, key, flow, cause);
+    }
+}
+
+/// A subprogram of its own, like `write`.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn write_end<T: Tables>(tables: &T, key: &FlowKey, flow: &Flow, cause: Cause) {
+    let slot = key.slot();
+    let Some(port) = tables.port_of(slot) else {
+        return;
+    };
+    let uuid = port.uuid;
+    tables.tell(slot, Action::End, |event: &mut Event, time| {
+        let ended: &mut Ended = bytemuck::must_cast_mut(event);
+        ended.time = time;
+        ended.uuid = uuid;
+        ended.slot = slot;
+        ended.nothing = [0; 3];
+        ended.what = Event::END;
+        ended.cause = cause as u8;
+        ended.reserved = [0; 6];
+        put(&mut ended.flow, *flow);
+        put(&mut ended.key, bytemuck::must_cast(*key));
+        put(&mut ended.rest, [0; 3]);
+    });
 }
 
 /// A subprogram of its own in the kernel: most nodes never need it.

@@ -90,6 +90,10 @@ impl Tables for Odd<'_> {
         self.memory.port(key)
     }
 
+    fn port_of(&self, slot: u32) -> Option<&Port> {
+        self.memory.port_of(slot)
+    }
+
     fn port_again(&self, key: &PortKey, slot: u32) -> Option<&Port> {
         self.memory.port_again(key, slot)
     }

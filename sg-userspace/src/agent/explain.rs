@@ -1,6 +1,7 @@
-//! A packet in words, walked through a port's filter.
+//! A packet, walked through a port's filter.
 
 mod hints;
+mod near;
 
 use std::{cell::Cell, rc::Rc};
 
@@ -11,6 +12,7 @@ use sg_common::{
     memory::Memory,
     reason::{Accept, Verdict},
     scratch::{Run, Scratch},
+    wire::ethernet,
 };
 
 use super::{
@@ -21,9 +23,9 @@ use super::{
 use crate::{
     error::{Error, Result},
     evaluate::evaluate,
-    model::{Direction, Mac, Port, Vlan},
-    packet::{self, Ends},
-    view::{ExplainRequest, ExplainView, Outcome, RuleView, Step},
+    model::{Direction, Inventory, Mac, Port, Vlan},
+    packet::{self, Captured, Ends, PacketWords, from_hex},
+    view::{ExplainRequest, ExplainView, FrameView, Outcome, RuleView, Step},
 };
 
 /// The other end of the wire, for packets that do not say: a locally administered address.
@@ -31,24 +33,26 @@ const SOMEONE: Mac = Mac([0x02, 0, 0, 0, 0, 0x01]);
 
 impl Agent {
     /// What the filter says of a packet, stage by stage: the code that runs in the kernel, run over
-    /// a copy of the kernel's tables, in which it leaves its traces. A packet has the tag of the subport,
-    /// or goes to the subport of its tag. A fragment goes after those that it needs.
+    /// a copy of the kernel's tables, in which it leaves its traces. A fragment in words goes after those that
+    /// it needs.
     pub fn explain(&mut self, request: &ExplainRequest) -> Result<ExplainView> {
         let memory = self.memory()?;
         let inventory = &self.desired.inventory;
-        let mut packet = request.packet.clone();
-        let mut found = lookup::find(inventory, &request.port)?;
-        match packet.vlan {
-            Some(vlan) => found = lookup::in_vlan(inventory, found, vlan),
-            None => packet.vlan = found.vlan().map(Vlan::id),
-        }
+        let found = lookup::find(inventory, &request.port)?;
         let hook = hook(request.direction.into());
+        let (found, frames) = match (&request.packet, &request.frame) {
+            (Some(words), None) => of_words(inventory, found, words, hook),
+            (None, Some(frame)) => of_frame(inventory, found, frame)?,
+            _ => {
+                let advice = "give the packet in words or as a frame: one of packet and frame";
+                return Err(Error::Usage(advice.into()));
+            }
+        };
         let ifindex = self.where_is(found, &request.port)?;
-        let frames = packet::frames(&packet, ends(found.read(), hook));
-        let walk = |frame: &Vec<u8>| {
+        let walk = |frame: &Frame| {
             let mut run = Run::EMPTY;
             memory.notes.borrow_mut().clear();
-            let verdict = filter(hook, ifindex, frame.as_slice(), &memory, &mut run);
+            let verdict = filter(hook, ifindex, frame, &memory, &mut run);
             Walk {
                 verdict,
                 scratch: run.scratch,
@@ -61,8 +65,11 @@ impl Agent {
             self.add_flows(&memory, [scratch.opening.key, scratch.quoted.key])?;
         }
         let walks: Vec<_> = frames.iter().map(walk).collect();
-        let (Some(walked), before) = (walks.last(), walks.split_last().map(|(_, before)| before))
-        else {
+        let (Some(walked), Some(frame), before) = (
+            walks.last(),
+            frames.last(),
+            walks.split_last().map(|(_, before)| before),
+        ) else {
             return Err(Error::Usage("these words make no packet".into()));
         };
         let mut steps: Vec<_> = before
@@ -80,6 +87,10 @@ impl Agent {
             .read()
             .zip(by_rule)
             .and_then(|(port, walk)| self.permitting(port, &walk.scratch));
+        let (near, remedy) = match found.read() {
+            Some(port) => (self.near(port, walked), self.remedy(port, walked)),
+            None => (Vec::new(), None),
+        };
         Ok(ExplainView {
             port: self.view(found),
             direction: request.direction,
@@ -88,7 +99,10 @@ impl Agent {
             reason: stages::name(&walked.verdict).into(),
             sentence: last.detail,
             rule,
-            hints: self.hints(found, &packet, walked),
+            told: None,
+            near,
+            remedy,
+            hints: self.hints(found, frame, walked),
         })
     }
 
@@ -178,6 +192,55 @@ impl Walk {
             Ok(Accept::New | Accept::Stateless | Accept::InvalidPermitted)
         )
     }
+}
+
+/// A frame to walk.
+type Frame = Captured<Vec<u8>>;
+
+/// The frames that words stand for, and the port that they are at. A packet has the tag of the subport, or
+/// goes to the subport of its tag.
+fn of_words<'a>(
+    inventory: &'a Inventory,
+    found: AnyPort<'a>,
+    words: &PacketWords,
+    hook: Hook,
+) -> (AnyPort<'a>, Vec<Frame>) {
+    let mut words = words.clone();
+    let found = match words.vlan {
+        Some(vlan) => lookup::in_vlan(inventory, found, vlan),
+        None => {
+            words.vlan = found.vlan().map(Vlan::id);
+            found
+        }
+    };
+    let frames = packet::frames(&words, ends(found.read(), hook));
+    (found, frames.into_iter().map(Captured::whole).collect())
+}
+
+/// A frame that was captured, and the port that it is at, by the same rule.
+fn of_frame<'a>(
+    inventory: &'a Inventory,
+    found: AnyPort<'a>,
+    frame: &FrameView,
+) -> Result<(AnyPort<'a>, Vec<Frame>)> {
+    const VLAN_ID: u16 = 0x0fff;
+    let bytes = from_hex(&frame.bytes);
+    let bytes = bytes.map_err(|problem| Error::Usage(format!("the frame's bytes: {problem}")))?;
+    let mut captured = Captured::whole(bytes);
+    captured.length = captured.length.max(frame.length.unwrap_or_default());
+    let stands = ethernet::parse(&captured).map_or(0, |ethernet| ethernet.vlan & VLAN_ID);
+    let given = match stands {
+        0 => frame.vlan,
+        stands => Some(stands),
+    };
+    let found = match given {
+        Some(vlan) => lookup::in_vlan(inventory, found, vlan),
+        None => found,
+    };
+    if stands == 0 {
+        captured.tag = given.or(found.vlan().map(Vlan::id));
+    }
+    Ok((found, vec![captured]))
 }
 
 /// Removes what a walk has left but for what it counted.

@@ -4,25 +4,29 @@ use std::path::{Path, PathBuf};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Method, Request, StatusCode,
-    body::Bytes,
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
     client::conn::http1,
     header::{CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::net::UnixStream;
+use tokio::{net::UnixStream, task::JoinHandle};
 
+use super::stream::{Lines, Sender};
 use crate::{
     error::{Error, Result},
     exit::Exit,
     flows::{FlowDocument, FlowFilter},
     view::{
-        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, ErrorView, ExplainRequest,
-        ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail, PortView,
-        SettingsView, StatusView,
+        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, ErrorView, EventsRequest,
+        ExplainRequest, ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail,
+        PortView, SettingsView, StatusView,
     },
 };
+
+/// Why there is no answer.
+type Broken = Box<dyn std::error::Error>;
 
 /// Speaks to the daemon behind a socket.
 pub struct Client {
@@ -121,6 +125,28 @@ impl Client {
             .await
     }
 
+    /// Asks to be told what happens, each line an [`crate::view::EventLine`]. When this returns, the kernel
+    /// tells what was asked for.
+    pub async fn events(&self, request: &EventsRequest) -> Result<Lines> {
+        let body = json(request)?;
+        let (answer, sender, connection) = self
+            .begin(Method::POST, "/v1/events", body)
+            .await
+            .map_err(|cause| self.unreachable(&*cause))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(Lines::new(
+                answer.into_body(),
+                self.socket.clone(),
+                sender,
+                connection,
+            ));
+        }
+        let body = answer.into_body().collect().await;
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        Err(refused(status, &body))
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.request(Method::GET, path, Vec::new()).await
     }
@@ -129,23 +155,14 @@ impl Client {
     where
         T: DeserializeOwned,
     {
-        let (status, body) =
-            self.exchange(method, path, body)
-                .await
-                .map_err(|cause| Error::Unreachable {
-                    socket: self.socket.clone(),
-                    cause: cause.to_string(),
-                })?;
+        let (status, body) = self
+            .exchange(method, path, body)
+            .await
+            .map_err(|cause| self.unreachable(&*cause))?;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| self.not_understood(error));
         }
-        let view = serde_json::from_slice(&body).unwrap_or_else(|_| {
-            ErrorView::new(format!("{status}: {}", String::from_utf8_lossy(&body)))
-        });
-        Err(Error::Answered {
-            exit: exit_of(status),
-            view: Box::new(view),
-        })
+        Err(refused(status, &body))
     }
 
     pub(super) async fn exchange(
@@ -153,7 +170,21 @@ impl Client {
         method: Method,
         path: &str,
         body: Vec<u8>,
-    ) -> std::result::Result<(StatusCode, Bytes), Box<dyn std::error::Error>> {
+    ) -> std::result::Result<(StatusCode, Bytes), Broken> {
+        let (answer, _sender, connection) = self.begin(method, path, body).await?;
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await;
+        connection.abort();
+        Ok((head.status, body?.to_bytes()))
+    }
+
+    /// Sends a request; returns what comes first of the answer, and what has to stay for the rest to come.
+    async fn begin(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> std::result::Result<(Response<Incoming>, Sender, JoinHandle<()>), Broken> {
         let stream = UnixStream::connect(&self.socket).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let request = Request::builder()
@@ -162,14 +193,16 @@ impl Client {
             .header(HOST, "sgd")
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))?;
-        let conversation = async {
-            let (head, body) = sender.send_request(request).await?.into_parts();
-            Ok::<_, hyper::Error>((head.status, body.collect().await?.to_bytes()))
-        };
-        // The connection must be polled for the conversation to go on.
-        tokio::select! {
-            answer = conversation => Ok(answer?),
-            Err(broken) = connection => Err(broken.into()),
+        // It must be polled for the conversation to go on. What ends it is told by the answer, too.
+        let connection = tokio::spawn(async { drop(connection.await) });
+        let answer = sender.send_request(request).await?;
+        Ok((answer, sender, connection))
+    }
+
+    fn unreachable(&self, cause: &dyn std::error::Error) -> Error {
+        Error::Unreachable {
+            socket: self.socket.clone(),
+            cause: cause.to_string(),
         }
     }
 
@@ -180,6 +213,16 @@ impl Client {
             exit: Exit::Failure,
             view: Box::new(view),
         }
+    }
+}
+
+/// An answer that is no success.
+fn refused(status: StatusCode, body: &[u8]) -> Error {
+    let view = serde_json::from_slice(body)
+        .unwrap_or_else(|_| ErrorView::new(format!("{status}: {}", String::from_utf8_lossy(body))));
+    Error::Answered {
+        exit: exit_of(status),
+        view: Box::new(view),
     }
 }
 

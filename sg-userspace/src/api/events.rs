@@ -41,7 +41,7 @@ pub(super) fn described() -> Routes<Arc<Hub>> {
 async fn events(State(hub): State<Arc<Hub>>, body: Bytes) -> Result<Response> {
     let request: EventsRequest = serde_json::from_slice(&body)
         .map_err(|error| Error::Usage(format!("the request is not understood: {error}")))?;
-    let mut subscription = hub.subscribe(Wanted::parse(&request)?)?;
+    let mut subscription = hub.subscribe(Wanted::parse(&request)?, request.last)?;
     let lines = stream::poll_fn(move |context| {
         let line = subscription.lines.poll_recv(context);
         line.map(|line| line.map(Ok::<_, std::convert::Infallible>))

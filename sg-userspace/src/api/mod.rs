@@ -33,6 +33,7 @@ mod routes;
 mod serve;
 mod server;
 mod socket;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -42,3 +43,4 @@ pub use metrics::Metrics;
 pub use serve::serve;
 pub use server::{Source, router};
 pub use socket::{Socket, bind};
+pub use stream::Lines;

@@ -5,10 +5,12 @@ mod check;
 mod completions;
 mod config;
 mod counters;
+mod event;
 mod explain;
 mod flows;
 mod list;
 mod man;
+mod monitor;
 mod output;
 mod progress;
 mod settings;
@@ -72,6 +74,10 @@ pub enum Format {
     Json,
     /// Lines as `conntrack -L` prints them (of flows only).
     Conntrack,
+    /// pcapng (of monitor only).
+    Pcap,
+    /// VPC flow log records, version 2 (of monitor only).
+    FlowLog,
 }
 
 #[derive(Debug, Subcommand)]
@@ -90,6 +96,7 @@ enum Verb {
     Settings(settings::SettingsArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    Monitor(monitor::MonitorArgs),
     /// Show how the daemon is doing
     Status,
 }
@@ -107,15 +114,7 @@ impl Sgctl {
             client: Client::new(&self.socket()?),
             format: self.output,
         };
-        let prints_flows = match &self.verb {
-            Verb::Flows(flows) => flows.prints_flows(),
-            Verb::List(list) => list.is_of_flows(),
-            _ => false,
-        };
-        if self.output == Format::Conntrack && !prints_flows {
-            let advice = "only flows are printed as conntrack does; use table or json";
-            return Err(Error::Usage(advice.into()));
-        }
+        self.verb.check(self.output)?;
         match self.verb {
             Verb::Apply(args) => args.run(&context).await,
             Verb::Check(args) => args.run(&context),
@@ -127,6 +126,7 @@ impl Sgctl {
             Verb::Settings(args) => args.run(&context).await,
             Verb::Completions(args) => args.run(),
             Verb::Man(args) => args.run(),
+            Verb::Monitor(args) => args.run(&context).await,
             Verb::Status => status::run(&context).await,
         }
     }
@@ -146,12 +146,33 @@ impl Sgctl {
     }
 }
 
+impl Verb {
+    /// Refuses a form in which it does not print.
+    fn check(&self, format: Format) -> Result<()> {
+        let prints_flows = match self {
+            Verb::Flows(flows) => flows.prints_flows(),
+            Verb::List(list) => list.is_of_flows(),
+            _ => false,
+        };
+        let advice = match format {
+            Format::Table | Format::Json => return Ok(()),
+            Format::Conntrack if prints_flows => return Ok(()),
+            Format::Conntrack => "only flows are printed as conntrack does; use table or json",
+            Format::Pcap | Format::FlowLog if matches!(self, Verb::Monitor(_)) => return Ok(()),
+            Format::Pcap => "only monitor prints packets as pcapng; use table or json",
+            Format::FlowLog => "only monitor prints flow log records; use table or json",
+        };
+        Err(Error::Usage(advice.into()))
+    }
+}
+
 fn after_help() -> String {
     let examples = "\
 Examples:
   sgctl apply -f inventory.json
   sgctl show port WEB1
   sgctl explain --port WEB1 --ingress tcp 198.51.100.7:40000 10.0.0.5:80
+  sgctl monitor --port WEB1 --action drop
   sgctl flows list --port WEB1 -p tcp --dport 80 -o conntrack
 
 A PORT is named by id, interface (a subport: INTERFACE.VLAN), MAC, IP address or name.";

@@ -3,7 +3,7 @@
 use std::{
     borrow::Borrow,
     fs,
-    io::{self, Read, Write},
+    io::{self, IsTerminal, Read, Write},
     path::Path,
 };
 
@@ -26,7 +26,7 @@ impl Context {
     {
         let no_json = |error: serde_json::Error| failed(error.into());
         match self.format {
-            Format::Table | Format::Conntrack => {
+            Format::Table | Format::Conntrack | Format::Pcap | Format::FlowLog => {
                 let shown = plain_answer(answer).map_err(no_json)?;
                 write(&text(shown.as_ref().map_or(answer, Borrow::borrow)))
             }
@@ -50,11 +50,23 @@ pub fn say(line: &str) {
 
 /// Writes JSON to the standard output, which has escapes of its own.
 pub fn write_raw(text: &str) -> Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
+    pour(text.as_bytes()).map(drop)
+}
+
+/// Writes what has no end, at once, to the standard output; says whether anybody reads it still.
+pub fn pour(bytes: &[u8]) -> Result<bool> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
         // `sgctl … | head` has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(failed),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(failed(error)),
     }
+}
+
+/// Whether a person reads the standard output as it comes.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
 }
 
 fn failed(source: io::Error) -> Error {

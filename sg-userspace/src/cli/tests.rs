@@ -48,7 +48,7 @@ fn the_help_lists_the_exit_codes() {
            4  done, but something was left out, which is listed
            5  no daemon answers on the socket
            6  this host cannot run the daemon (capability, bpffs, kernel, another daemon)
-           7  no such port, or several that may be meant
+           7  no such port or group, or several that may be meant; nothing was refused (explain)
            8  done, but a port is open, bypassed or outdated (status, list ports, apply)
           10  explain: the packet is dropped"#]]
     .assert_eq(&Exit::help());
@@ -85,4 +85,34 @@ fn the_socket_is_that_of_the_configuration_unless_it_is_named() {
         error.contains("sgd.toml"),
         "a named one has to be there: {error}"
     );
+}
+
+#[test]
+fn a_packet_is_explained_in_one_of_four_ways() {
+    let explain = |words: &str| {
+        let command = format!("sgctl explain {words}");
+        Sgctl::try_parse_from(command.split(' ')).is_ok()
+    };
+    for words in [
+        "--port WEB1 --ingress --hex 0011",
+        "--port WEB1 --ingress --pcap tap.pcap --packet 2",
+        "--last-drop WEB1",
+        "--last-drop WEB1 --wait 1m",
+    ] {
+        assert!(explain(words), "{words}");
+    }
+    for words in [
+        "--port WEB1 --ingress",
+        "--port WEB1 --hex 0011",
+        "--ingress --hex 0011",
+        "--port WEB1 --ingress tcp 10.0.0.6:1",
+        "--port WEB1 --ingress --hex 0011 tcp 10.0.0.6:1 10.0.0.5:2",
+        "--port WEB1 --ingress --hex 0011 --packet 2",
+        "--last-drop WEB1 --ingress",
+        "--last-drop WEB1 --port WEB1",
+        "--last-drop WEB1 --pcap tap.pcap",
+        "--port WEB1 --ingress icmp 10.0.0.6 10.0.0.5 --wait 1s",
+    ] {
+        assert!(!explain(words), "{words}");
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aya::Ebpf;
 use aya::maps::{Array, MapData, RingBuf};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use sg_common::layout::events::{Action, Asked, Budget, Event};
+use sg_common::layout::events::{ACTIONS, Action, Asked, Budget, Event};
 use sg_common::layout::maps::name;
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ struct Owner {
     /// What is asked for there.
     asked: Asked,
     /// What was lost there when this was looked at last.
-    lost: [u64; 2],
+    lost: [u64; ACTIONS],
 }
 
 impl EventTables {
@@ -156,7 +156,7 @@ impl Inner {
         Ok(())
     }
 
-    fn lost_of(&self, slot: u32) -> Result<[u64; 2]> {
+    fn lost_of(&self, slot: u32) -> Result<[u64; ACTIONS]> {
         let budget = self.budgets.get(&slot, 0);
         budget
             .map(|raw| raw.0.lost)

@@ -1,12 +1,10 @@
 //! A record of the kernel in words. Headers are read by the code by which the kernel reads them.
 
-use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
-use bytemuck::AnyBitPattern;
 use sg_common::hook::Hook;
 use sg_common::layout::events::{Action, Event};
-use sg_common::packet::{self, Body};
+use sg_common::packet::{self, Body, Opening};
 use sg_common::reason::Verdict;
 use sg_common::scratch::Scratch;
 use sg_common::wire::addr::to_ip;
@@ -18,31 +16,49 @@ use sg_common::wire::protocol;
 use sg_common::wire::transport::{Tcp, tcp_flags};
 use uuid::Uuid;
 
-use crate::view::PacketView;
+use crate::{
+    packet::{Captured, to_hex},
+    view::PacketView,
+};
 
 /// The VLAN id in a tag.
 const VLAN_ID: u16 = 0x0fff;
 
-/// A record in words, read at a moment `now` that is `boottime` by the record's clock; `None` if it is of a
-/// kind that this program does not know.
-pub fn describe(event: &Event, now: SystemTime, boottime: u64) -> Option<PacketView> {
+/// A moment by two clocks: that of people, and that of the records.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// By that of people.
+    pub now: SystemTime,
+    /// By that of the records, in nanoseconds.
+    pub boottime: u64,
+}
+
+impl Clock {
+    /// When something was that has this time in its record.
+    pub fn moment(&self, time: u64) -> SystemTime {
+        let age = Duration::from_nanos(self.boottime.saturating_sub(time));
+        self.now.checked_sub(age).unwrap_or(self.now)
+    }
+}
+
+/// A record of a packet in words; `None` if it is of a kind that this program does not know.
+pub fn describe(event: &Event, clock: Clock) -> Option<PacketView> {
     if event.what != Event::VERDICT {
         return None;
     }
     let (verdict, hook) = (event.verdict()?, hook(event.hook)?);
-    let age = Duration::from_nanos(boottime.saturating_sub(event.time));
     let mut view = PacketView {
-        time: time(now.checked_sub(age).unwrap_or(now)),
+        time: time(clock.moment(event.time)),
         port: Uuid::from_bytes(event.uuid).to_string(),
         ifindex: event.ifindex,
         direction: hook.direction().as_str().into(),
         action: Action::of(&verdict).map(Into::into),
         reason: reason(&verdict).into(),
         length: event.length,
-        frame: hex(event.frame()),
+        frame: to_hex(event.frame()),
         ..PacketView::default()
     };
-    headers(&Captured(event), &mut view);
+    headers(&captured(event), &mut view);
     Some(view)
 }
 
@@ -62,34 +78,29 @@ fn reason(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // A string takes whatever is written.
-        let _ = write!(digits, "{byte:02x}");
+/// What of its frame was told.
+fn captured(event: &Event) -> Captured<&[u8]> {
+    Captured {
+        bytes: event.frame(),
+        length: event.length,
+        tag: (event.flags & Event::TAGGED != 0).then_some(event.tci),
     }
-    digits
 }
 
-/// What of a frame was told, with the length of all of it.
-struct Captured<'a>(&'a Event);
-
-impl Frame for Captured<'_> {
-    fn len(&self) -> u32 {
-        self.0.length
-    }
-
-    fn vlan(&self) -> Option<u16> {
-        (self.0.flags & Event::TAGGED != 0).then_some(self.0.tci)
-    }
-
-    fn read<T: AnyBitPattern>(&self, offset: u32) -> Option<T> {
-        self.0.frame().read(offset)
-    }
+/// The connection that a packet of IP opens, as the filter reads it.
+pub fn opening(event: &Event) -> Option<Opening> {
+    let frame = captured(event);
+    let ethernet = ethernet::parse(&frame).ok()?;
+    let mut ip = Scratch::EMPTY.ip;
+    let Ok(Body::Ip) = packet::body(&frame, &ethernet, &mut ip) else {
+        return None;
+    };
+    let transport = packet::transport(&frame, &ip);
+    Some(Opening::new(event.slot, hook(event.hook)?, &ip, transport))
 }
 
 /// What can be read of the headers.
-fn headers(frame: &Captured<'_>, view: &mut PacketView) {
+fn headers(frame: &Captured<&[u8]>, view: &mut PacketView) {
     let Ok(ethernet) = ethernet::parse(frame) else {
         return;
     };
@@ -104,7 +115,7 @@ fn headers(frame: &Captured<'_>, view: &mut PacketView) {
     }
 }
 
-fn transport(frame: &Captured<'_>, ip: &Ip, view: &mut PacketView) {
+fn transport(frame: &Captured<&[u8]>, ip: &Ip, view: &mut PacketView) {
     let transport = packet::transport(frame, ip);
     if transport.cut_short || ip.fragment == Fragment::Later {
         return;
@@ -122,7 +133,8 @@ fn transport(frame: &Captured<'_>, ip: &Ip, view: &mut PacketView) {
     }
 }
 
-const fn has_ports(protocol: u8) -> bool {
+/// Whether a protocol has ports.
+pub const fn has_ports(protocol: u8) -> bool {
     matches!(
         protocol,
         protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDPLITE

@@ -9,7 +9,8 @@ use sg_common::layout::events::{Action, Event};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::describe::{describe, time};
+use super::describe::{Clock, describe, time};
+use super::ended::{Openings, describe_end};
 use super::{Lost, Source, Wanted};
 use crate::error::Result;
 use crate::host::clock::boottime;
@@ -21,6 +22,9 @@ const LINES: usize = 4096;
 
 /// How often it is asked what was lost.
 const LOST: Duration = Duration::from_secs(1);
+
+/// Ports whose last refused packet is kept.
+const KEPT: usize = 1024;
 
 /// Takes what the kernel tells, and gives it to those who asked.
 pub struct Hub {
@@ -35,6 +39,10 @@ struct Inner {
     subscribers: BTreeMap<u64, Subscriber>,
     next: u64,
     asked: Option<Instant>,
+    /// The last refused packet of a port that the kernel has told, whoever had asked.
+    last: BTreeMap<PortId, Event>,
+    /// When connections were opened whose ends somebody wants.
+    openings: Openings,
 }
 
 struct Subscriber {
@@ -66,29 +74,31 @@ impl Hub {
         })
     }
 
-    /// Begins to tell somebody what is wanted. When this returns, the kernel tells it.
+    /// Begins to tell somebody what is wanted, from the `last` refused packet on that is kept of each port, or
+    /// from now on. When this returns, the kernel tells it.
     ///
     /// # Errors
     ///
     /// What the kernel side refuses; then nothing has changed.
-    pub fn subscribe(self: &Arc<Self>, wanted: Wanted) -> Result<Subscription> {
+    pub fn subscribe(self: &Arc<Self>, wanted: Wanted, last: bool) -> Result<Subscription> {
         let mut inner = self.lock();
         // What was lost until now was lost by the others.
         inner.collect(&*self.source);
         let (sender, lines) = mpsc::channel(LINES);
         let id = inner.next;
         inner.next += 1;
-        inner.subscribers.insert(
-            id,
-            Subscriber {
-                wanted,
-                since: boottime(),
-                due: BTreeMap::new(),
-                lost: BTreeMap::new(),
-                lines: sender,
-            },
-        );
-        if let Err(error) = self.source.want(&inner.wanted()) {
+        let mut subscriber = Subscriber {
+            wanted,
+            since: boottime(),
+            due: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            lines: sender,
+        };
+        if last {
+            inner.recall(&mut subscriber);
+        }
+        inner.subscribers.insert(id, subscriber);
+        if let Err(error) = self.source.want(&inner.wanted().with_openings()) {
             inner.subscribers.remove(&id);
             // A part of it may be asked for.
             self.ask(&inner);
@@ -112,19 +122,29 @@ impl Hub {
 
     /// Passes on what the kernel has told.
     pub fn tell(&self, event: &Event) {
-        let verdict = event.verdict().filter(|_| event.what == Event::VERDICT);
-        let Some(action) = verdict.and_then(|verdict| Action::of(&verdict)) else {
+        let Some(action) = event.action() else {
             return;
         };
         let port = PortId(Uuid::from_bytes(event.uuid));
         let mut line = None;
-        for subscriber in self.lock().subscribers.values_mut() {
+        let mut inner = self.lock();
+        let opened = match action {
+            Action::Drop => {
+                inner.keep(port, event);
+                None
+            }
+            Action::Accept if inner.wanted().of(port).wants(Action::End) => {
+                inner.openings.note(event);
+                None
+            }
+            Action::Accept => None,
+            Action::End => event.ended().and_then(|ended| inner.openings.take(ended)),
+        };
+        for subscriber in inner.subscribers.values_mut() {
             if event.time < subscriber.since || !subscriber.has_budget(port, action, event.time) {
                 continue;
             }
-            let described = || describe(event, SystemTime::now(), boottime());
-            let line = line
-                .get_or_insert_with(|| described().map(|view| EventLine::Packet(Box::new(view))));
+            let line = line.get_or_insert_with(|| line_of(event, opened));
             if let Some(line) = line {
                 subscriber.give(port, action, line);
             }
@@ -142,12 +162,15 @@ impl Hub {
     fn end(&self, id: u64) {
         let mut inner = self.lock();
         inner.subscribers.remove(&id);
+        if !inner.wanted().is_anywhere(Action::End) {
+            inner.openings.clear();
+        }
         self.ask(&inner);
     }
 
     /// Asks the kernel for what is still wanted.
     fn ask(&self, inner: &Inner) {
-        if let Err(error) = self.source.want(&inner.wanted()) {
+        if let Err(error) = self.source.want(&inner.wanted().with_openings()) {
             tracing::warn!("the kernel goes on telling what nobody reads: {error}");
         }
     }
@@ -171,6 +194,29 @@ impl Inner {
                 .values()
                 .map(|subscriber| &subscriber.wanted),
         )
+    }
+
+    /// Keeps the last refused packet of a port, in the place of the oldest of all if there are many.
+    fn keep(&mut self, port: PortId, event: &Event) {
+        self.last.insert(port, *event);
+        if self.last.len() <= KEPT {
+            return;
+        }
+        let oldest = self.last.iter().min_by_key(|(_, event)| event.time);
+        if let Some((&oldest, _)) = oldest {
+            self.last.remove(&oldest);
+        }
+    }
+
+    /// Tells the refused packets that are kept of what somebody wants.
+    fn recall(&self, subscriber: &mut Subscriber) {
+        for (port, event) in &self.last {
+            if subscriber.wanted.of(*port).wants(Action::Drop)
+                && let Some(line) = line_of(event, None)
+            {
+                subscriber.give(*port, Action::Drop, &line);
+            }
+        }
     }
 
     /// Asks what was lost, and tells those who wanted it.
@@ -255,4 +301,17 @@ impl Subscriber {
         room.send(text.into());
         true
     }
+}
+
+/// A record as a line of the answer, if it is known here what it is.
+fn line_of(event: &Event, opened: Option<u64>) -> Option<EventLine> {
+    let clock = Clock {
+        now: SystemTime::now(),
+        boottime: boottime(),
+    };
+    let view = match event.ended() {
+        Some(ended) => describe_end(ended, opened, clock),
+        None => describe(event, clock),
+    }?;
+    Some(EventLine::Packet(Box::new(view)))
 }

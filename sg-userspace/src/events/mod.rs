@@ -2,10 +2,12 @@
 //! for the kernel, and to each his own.
 
 mod describe;
+mod ended;
 mod hub;
 mod wanted;
 
-pub use describe::describe;
+pub use describe::{Clock, describe};
+pub use ended::describe_end;
 pub use hub::{Hub, Subscription};
 pub use wanted::Wanted;
 

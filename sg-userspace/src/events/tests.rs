@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime};
 use bytemuck::Zeroable;
 use serde_json::{Value, json};
 use sg_common::hook::Hook;
-use sg_common::layout::events::{Action, Asked, Event};
+use sg_common::layout::events::{Action, Asked, Cause, Ended, Event};
+use sg_common::layout::flow::{Flow, FlowKey, Whose};
 use sg_common::reason::{Accept, DropReason, Verdict, verdict_counter};
+use sg_common::wire::addr::{Family, from_v4};
 use uuid::Uuid;
 
 use super::*;
@@ -88,18 +90,22 @@ fn the_kernel_is_asked_for_the_sum_of_what_all_want_as_long_as_they_want_it() {
     let (kernel, hub) = hub();
     assert_eq!(kernel.of(WEB), Asked::NOTHING);
     let slow = hub
-        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})))
+        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})), false)
         .unwrap();
     let of_web = kernel.of(WEB);
-    assert_eq!(of_web.interval, [10_000_000; 2], "100 a second");
-    assert_eq!(of_web.slack, [240_000_000; 2], "25 at once");
+    assert_eq!(
+        of_web.interval,
+        [10_000_000, 10_000_000, 0, 0],
+        "100 a second"
+    );
+    assert_eq!(of_web.slack, [240_000_000, 240_000_000, 0, 0], "25 at once");
     assert_eq!(kernel.of(DB), Asked::NOTHING);
 
     let fast = json!({"all": ["drop"], "rate": 1000, "burst": 1000});
-    let fast = hub.subscribe(wanted(fast)).unwrap();
-    assert_eq!(kernel.of(WEB).interval, [10_000_000, 1_000_000]);
-    assert_eq!(kernel.of(WEB).slack, [240_000_000, 999_000_000]);
-    assert_eq!(kernel.of(DB).interval, [0, 1_000_000]);
+    let fast = hub.subscribe(wanted(fast), false).unwrap();
+    assert_eq!(kernel.of(WEB).interval, [10_000_000, 1_000_000, 0, 0]);
+    assert_eq!(kernel.of(WEB).slack, [240_000_000, 999_000_000, 0, 0]);
+    assert_eq!(kernel.of(DB).interval, [0, 1_000_000, 0, 0]);
 
     drop(fast);
     assert_eq!(kernel.of(WEB), of_web);
@@ -111,9 +117,11 @@ fn the_kernel_is_asked_for_the_sum_of_what_all_want_as_long_as_they_want_it() {
 fn each_gets_what_it_asked_for() {
     let (_kernel, hub) = hub();
     let mut web = hub
-        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})))
+        .subscribe(wanted(json!({"ports": {WEB: ["accept", "drop"]}})), false)
         .unwrap();
-    let mut drops = hub.subscribe(wanted(json!({"all": ["DROP"]}))).unwrap();
+    let mut drops = hub
+        .subscribe(wanted(json!({"all": ["DROP"]})), false)
+        .unwrap();
     for event in [
         event(WEB, ACCEPTED, 0),
         event(WEB, REFUSED, 1),
@@ -144,10 +152,10 @@ fn each_gets_what_it_asked_for() {
 fn who_asked_for_little_gets_little_though_another_asked_for_much() {
     let (_kernel, hub) = hub();
     let mut little = hub
-        .subscribe(wanted(json!({"all": ["drop"], "burst": 2})))
+        .subscribe(wanted(json!({"all": ["drop"], "burst": 2})), false)
         .unwrap();
     let much = json!({"all": ["drop"], "burst": 1000});
-    let mut much = hub.subscribe(wanted(much)).unwrap();
+    let mut much = hub.subscribe(wanted(much), false).unwrap();
     for number in 0..10 {
         hub.tell(&event(WEB, REFUSED, number));
     }
@@ -171,8 +179,8 @@ fn a_reader_that_does_not_read_loses_events_is_told_how_many_and_holds_up_nobody
     const EVENTS: u64 = 10_000;
     let (_kernel, hub) = hub();
     let much = wanted(json!({"all": ["drop"], "burst": 1_000_000}));
-    let mut slow = hub.subscribe(much.clone()).unwrap();
-    let mut quick = hub.subscribe(much).unwrap();
+    let mut slow = hub.subscribe(much.clone(), false).unwrap();
+    let mut quick = hub.subscribe(much, false).unwrap();
     let mut read = 0;
     for number in 0..EVENTS {
         hub.tell(&event(WEB, REFUSED, number));
@@ -199,10 +207,12 @@ fn what_the_kernel_has_lost_is_told_to_those_who_had_asked_for_it_by_then() {
             count,
         }];
     };
-    let mut first = hub.subscribe(wanted(json!({"all": ["drop"]}))).unwrap();
+    let mut first = hub
+        .subscribe(wanted(json!({"all": ["drop"]})), false)
+        .unwrap();
     lose(WEB, 7);
     let mut second = hub
-        .subscribe(wanted(json!({"ports": {DB: ["drop"]}})))
+        .subscribe(wanted(json!({"ports": {DB: ["drop"]}})), false)
         .unwrap();
     assert_eq!(lines(&mut first)[0]["lost"], 7);
     std::thread::sleep(Duration::from_millis(1100));
@@ -222,9 +232,9 @@ fn what_the_kernel_has_lost_is_told_to_those_who_had_asked_for_it_by_then() {
 fn who_is_refused_by_the_kernel_leaves_nothing_asked_for() {
     let (kernel, hub) = hub();
     let drops = wanted(json!({"ports": {DB: ["drop"]}}));
-    let _first = hub.subscribe(drops.clone()).unwrap();
+    let _first = hub.subscribe(drops.clone(), false).unwrap();
     *kernel.refuses.lock().unwrap() = true;
-    let refused = hub.subscribe(wanted(json!({"all": ["accept"]})));
+    let refused = hub.subscribe(wanted(json!({"all": ["accept"]})), false);
     assert!(refused.is_err());
     assert_eq!(*kernel.wanted.lock().unwrap(), drops);
 }
@@ -232,7 +242,9 @@ fn who_is_refused_by_the_kernel_leaves_nothing_asked_for() {
 #[test]
 fn nothing_is_told_from_before_it_was_asked_for() {
     let (_kernel, hub) = hub();
-    let mut subscription = hub.subscribe(wanted(json!({"all": ["drop"]}))).unwrap();
+    let mut subscription = hub
+        .subscribe(wanted(json!({"all": ["drop"]})), false)
+        .unwrap();
     hub.tell(&Event {
         time: 1,
         ..event(WEB, REFUSED, 0)
@@ -274,8 +286,10 @@ fn described(frame: &[u8], length: usize) -> PacketView {
     event.hook = Hook::FromVm as u8;
     describe(
         &event,
-        SystemTime::UNIX_EPOCH + Duration::from_secs(5),
-        event.time + 1_500_000_000,
+        Clock {
+            now: SystemTime::UNIX_EPOCH + Duration::from_secs(5),
+            boottime: event.time + 1_500_000_000,
+        },
     )
     .unwrap()
 }
@@ -330,5 +344,128 @@ fn a_record_that_nobody_can_read_is_told_with_its_bytes_and_one_of_another_kind_
         what: 200,
         ..event(WEB, REFUSED, 0)
     };
-    assert_eq!(describe(&other, SystemTime::UNIX_EPOCH, 0), None);
+    assert_eq!(describe(&other, START), None);
+}
+
+#[test]
+fn the_last_refused_packet_of_a_port_is_kept_for_who_asks_for_it_later() {
+    let (_kernel, hub) = hub();
+    let first = hub.subscribe(wanted(json!({"all": ["drop", "accept"]})), false);
+    for (port, time) in [(WEB, 1), (WEB, 2), (DB, 3)] {
+        hub.tell(&event(port, REFUSED, time));
+    }
+    hub.tell(&event(WEB, ACCEPTED, 4));
+    drop(first);
+
+    let of_web = || wanted(json!({"ports": {WEB: ["drop"]}}));
+    let mut later = hub.subscribe(of_web(), true).unwrap();
+    assert_eq!(lines(&mut later).len(), 1, "the last of the port alone");
+    let mut accepts = hub
+        .subscribe(wanted(json!({"all": ["accept"]})), true)
+        .unwrap();
+    assert!(lines(&mut accepts).is_empty());
+    let mut now = hub.subscribe(of_web(), false).unwrap();
+    assert!(lines(&mut now).is_empty());
+}
+
+const START: Clock = Clock {
+    now: SystemTime::UNIX_EPOCH,
+    boottime: 0,
+};
+
+/// The end of a connection of WEB that a client opened, in a state of its protocol.
+fn end(protocol: u8, state: u8, cause: Cause, revoked: bool) -> Event {
+    let (local, remote) = (from_v4([10, 0, 0, 5]), from_v4([10, 0, 0, 7]));
+    let whose = Whose::new(3, protocol, Family::V4, false);
+    let mut flow = Flow::new(Hook::ToVm, 1, 1);
+    flow.change(|word| {
+        word.set_state(state);
+        word.set_revoked(revoked);
+    });
+    bytemuck::must_cast(Ended {
+        time: (1 << 62) + 5_000_000_000,
+        uuid: WEB.parse::<Uuid>().unwrap().into_bytes(),
+        slot: 3,
+        what: Event::END,
+        cause: cause as u8,
+        flow,
+        key: bytemuck::must_cast(FlowKey::new(whose, [local, remote], [80, 40000])),
+        ..Ended::zeroed()
+    })
+}
+
+#[test]
+fn how_a_connection_ended_is_said_by_its_last_state_and_by_what_has_ended_it() {
+    use sg_common::conntrack::{sctp, tcp};
+    let tcp = |state: tcp::State, cause| end(6, state as u8, cause, false);
+    let sctp = |state: sctp::State| end(132, state as u8, Cause::Expired, false);
+    for (event, reason) in [
+        (tcp(tcp::State::TimeWait, Cause::Expired), "closed"),
+        (tcp(tcp::State::TimeWait, Cause::Packet), "closed"),
+        (tcp(tcp::State::TimeWait, Cause::GaveWay), "closed"),
+        (tcp(tcp::State::Close, Cause::Expired), "reset"),
+        (tcp(tcp::State::SynSent, Cause::Packet), "reset"),
+        (tcp(tcp::State::SynSent, Cause::Expired), "timed_out"),
+        (tcp(tcp::State::Established, Cause::Expired), "timed_out"),
+        (tcp(tcp::State::FinWait, Cause::GaveWay), "gave_way"),
+        (end(6, 3, Cause::Expired, true), "revoked"),
+        (sctp(sctp::State::ShutdownAckSent), "closed"),
+        (sctp(sctp::State::Established), "timed_out"),
+        (end(17, 0, Cause::Expired, false), "timed_out"),
+    ] {
+        let view = describe_end(event.ended().unwrap(), None, START).unwrap();
+        assert_eq!(view.reason, reason);
+    }
+}
+
+#[test]
+fn an_end_is_told_as_the_packet_that_opened_it_and_with_its_age_if_that_was_told() {
+    let (kernel, hub) = hub();
+    let mut ends = hub
+        .subscribe(wanted(json!({"ports": {WEB: ["end"]}})), false)
+        .unwrap();
+    assert!(
+        kernel.of(WEB).wants(Action::Accept),
+        "its age is known by it"
+    );
+    let mut bytes = Vec::new();
+    etherparse::PacketBuilder::ethernet2([2; 6], [4; 6])
+        .ipv4([10, 0, 0, 7], [10, 0, 0, 5], 64)
+        .tcp(40000, 80, 1, 1)
+        .syn()
+        .write(&mut bytes, &[])
+        .unwrap();
+    let mut opened = Event {
+        slot: 3,
+        hook: Hook::ToVm as u8,
+        length: bytes.len() as u32,
+        captured: bytes.len() as u16,
+        ..event(WEB, ACCEPTED, 0)
+    };
+    opened.bytes[..bytes.len()].copy_from_slice(&bytes);
+    for event in [
+        opened,
+        end(6, 8, Cause::Expired, false),
+        end(6, 8, Cause::Expired, false),
+    ] {
+        hub.tell(&event);
+    }
+    let lines = lines(&mut ends);
+    assert_eq!(lines.len(), 2, "the opening was not asked for: {lines:?}");
+    assert_eq!(lines[0]["lived_ms"], 5_000);
+    assert_eq!(lines[0]["source"], "10.0.0.7");
+    assert_eq!(
+        (&lines[0]["source_port"], &lines[0]["destination_port"]),
+        (&json!(40000), &json!(80))
+    );
+    assert_eq!(
+        (&lines[0]["direction"], &lines[0]["reason"]),
+        (&json!("ingress"), &json!("reset"))
+    );
+    assert!(
+        lines[1].get("lived_ms").is_none(),
+        "another one, of which nothing is known"
+    );
+    drop(ends);
+    assert_eq!(*kernel.wanted.lock().unwrap(), Wanted::default());
 }

@@ -81,6 +81,25 @@ impl Wanted {
         }
     }
 
+    /// The same, and the openings of connections whose ends are wanted: how long they have lived is known by them.
+    pub fn with_openings(mut self) -> Self {
+        let ports = self.ports.values_mut();
+        for asked in self.everywhere.iter_mut().chain(ports) {
+            let mut openings = Asked::NOTHING;
+            let (accept, end) = (Action::Accept.index(), Action::End.index());
+            openings.interval[accept] = asked.interval[end];
+            openings.slack[accept] = asked.slack[end];
+            *asked = both(asked, &openings);
+        }
+        self
+    }
+
+    /// Whether something is wanted of any port.
+    pub fn is_anywhere(&self, action: Action) -> bool {
+        let mut all = self.everywhere.iter().chain(self.ports.values());
+        all.any(|asked| asked.wants(action))
+    }
+
     /// Whether nothing is wanted of any port.
     pub fn is_nothing(&self) -> bool {
         let mut all = self.everywhere.iter().chain(self.ports.values());

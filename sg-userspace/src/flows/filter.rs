@@ -139,14 +139,24 @@ fn is_none_or_same(wanted: Option<&str>, state: &str) -> bool {
     wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(state))
 }
 
-fn net(text: &str) -> Result<IpNet, String> {
+/// An address or a CIDR, as it is typed.
+///
+/// # Errors
+///
+/// A sentence, if it is neither.
+pub fn net(text: &str) -> Result<IpNet, String> {
     let address = || text.parse().map(|address: std::net::IpAddr| address.into());
     text.parse()
         .or_else(|_| address())
         .map_err(|_| "is neither an address nor a CIDR".into())
 }
 
-fn protocol_number(text: &str) -> Result<u8, String> {
+/// A protocol, as it is typed.
+///
+/// # Errors
+///
+/// A sentence, if it is none.
+pub fn protocol_number(text: &str) -> Result<u8, String> {
     let number = protocol::number_of(text).filter(|number| *number != 0);
     number.ok_or_else(|| "is no protocol; name it, or give its number from 1 to 255".into())
 }

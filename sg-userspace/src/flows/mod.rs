@@ -7,5 +7,5 @@ mod gate;
 pub mod kernel;
 
 pub use document::{FlowDocument, FlowRecord, VERSION};
-pub use filter::{FlowFilter, Status};
+pub use filter::{FlowFilter, Status, net, protocol_number};
 pub use gate::{Gate, Judge, Refusal};

@@ -21,14 +21,14 @@ const EPHEMERAL: u16 = 49152;
 #[derive(Debug, Clone, Args)]
 pub struct PacketArgs {
     /// tcp, udp, sctp, dccp, udplite, icmp, arp, or any other protocol by name or number
-    #[arg(value_name = "PROTOCOL")]
-    pub protocol: String,
+    #[arg(value_name = "PROTOCOL", requires = "destination")]
+    pub protocol: Option<String>,
     /// Source ADDRESS or ADDRESS:PORT; IPv6 with a port as [ADDRESS]:PORT
     #[arg(value_name = "SOURCE")]
-    pub source: String,
+    pub source: Option<String>,
     /// Destination ADDRESS or ADDRESS:PORT
     #[arg(value_name = "DESTINATION")]
-    pub destination: String,
+    pub destination: Option<String>,
     /// TCP flags that are set, separated by commas
     #[arg(
         long,
@@ -114,12 +114,30 @@ pub enum WordError {
     NoSender,
     #[error("ARP has no fragments")]
     NoFragments,
+    #[error(
+        "a packet has a protocol, a source and a destination: tcp 198.51.100.7:40000 10.0.0.5:80"
+    )]
+    Nothing,
 }
 
 impl PacketArgs {
     /// What the words mean.
     pub fn parse(&self) -> Result<PacketWords, WordError> {
-        let network = self.network()?;
+        let (Some(protocol), Some(source), Some(destination)) =
+            (&self.protocol, &self.source, &self.destination)
+        else {
+            return Err(WordError::Nothing);
+        };
+        let typed = Typed {
+            protocol,
+            source,
+            destination,
+            flags: &self.flags,
+            icmp_type: self.icmp_type,
+            about: self.about.as_deref(),
+            args: self,
+        };
+        let network = typed.network()?;
         match network {
             Network::Arp { .. } if self.fragment.is_some() => return Err(WordError::NoFragments),
             Network::Arp { .. } => {}
@@ -134,17 +152,32 @@ impl PacketArgs {
             network,
         })
     }
+}
 
+/// A packet as typed: the one that is meant, or the one that it is about.
+#[derive(Clone, Copy)]
+struct Typed<'a> {
+    protocol: &'a str,
+    source: &'a str,
+    destination: &'a str,
+    flags: &'a [TcpFlag],
+    icmp_type: Option<u8>,
+    about: Option<&'a [String]>,
+    /// What holds for both.
+    args: &'a PacketArgs,
+}
+
+impl Typed<'_> {
     fn network(&self) -> Result<Network, WordError> {
-        let source = Endpoint::parse(&self.source)?;
-        let destination = Endpoint::parse(&self.destination)?;
+        let source = Endpoint::parse(self.source)?;
+        let destination = Endpoint::parse(self.destination)?;
         Ok(match (source.address, destination.address) {
             (IpAddr::V4(from), IpAddr::V4(to)) if self.is_arp() => {
                 self.refuse_ports(&source, &destination)?;
                 self.refuse_about()?;
                 Network::Arp {
-                    operation: self.operation,
-                    sender_mac: self.sender_mac,
+                    operation: self.args.operation,
+                    sender_mac: self.args.sender_mac,
                     source: from,
                     destination: to,
                 }
@@ -191,7 +224,7 @@ impl PacketArgs {
         let transport = match word.as_str() {
             "tcp" | "6" => Transport::Tcp {
                 ports: self.ports(from, to)?,
-                flags: self.flags.clone(),
+                flags: self.flags.to_vec(),
             },
             "udp" | "17" => Transport::Udp(self.ports(from, to)?),
             "sctp" | "132" => Transport::Sctp(self.ports(from, to)?),
@@ -206,16 +239,16 @@ impl PacketArgs {
                 let kind = self.icmp_type.unwrap_or(echo);
                 Transport::Icmp {
                     r#type: kind,
-                    code: self.icmp_code,
-                    id: self.icmp_id,
-                    target: self.target,
+                    code: self.args.icmp_code,
+                    id: self.args.icmp_id,
+                    target: self.args.target,
                     about: self.about(family, kind, to)?,
                 }
             }
             other => {
                 self.refuse_ports(from, to)?;
                 let number = protocol::number_of(other).filter(|number| *number != 0);
-                let number = number.ok_or_else(|| WordError::Protocol(self.protocol.clone()))?;
+                let number = number.ok_or_else(|| WordError::Protocol(self.protocol.to_owned()))?;
                 Transport::Other { number }
             }
         };
@@ -229,7 +262,7 @@ impl PacketArgs {
         kind: u8,
         to: &Endpoint,
     ) -> Result<Option<Box<Network>>, WordError> {
-        let words = match (&self.about, icmp::is_error_type(family, kind)) {
+        let words = match (self.about, icmp::is_error_type(family, kind)) {
             (None, false) => return Ok(None),
             (Some(words), true) => words,
             (Some(_), false) => return Err(WordError::AboutNothing(format!("type {kind}"))),
@@ -243,17 +276,17 @@ impl PacketArgs {
                 return Err(WordError::AboutWhat { kind, example });
             }
         };
-        let [protocol, source, destination] = words.as_slice() else {
+        let [protocol, source, destination] = words else {
             return Err(WordError::AboutOther);
         };
-        let quoted = Self {
-            protocol: protocol.clone(),
-            source: source.clone(),
-            destination: destination.clone(),
-            flags: vec![TcpFlag::Ack],
+        let quoted = Typed {
+            protocol,
+            source,
+            destination,
+            flags: &[TcpFlag::Ack],
             icmp_type: None,
             about: None,
-            ..self.clone()
+            ..*self
         };
         match (quoted.network()?, family) {
             (network @ Network::Ipv4 { .. }, Family::V4)
@@ -264,13 +297,13 @@ impl PacketArgs {
 
     fn refuse_about(&self) -> Result<(), WordError> {
         match self.about {
-            Some(_) => Err(WordError::AboutNothing(self.protocol.clone())),
+            Some(_) => Err(WordError::AboutNothing(self.protocol.to_owned())),
             None => Ok(()),
         }
     }
 
     fn ports(&self, from: &Endpoint, to: &Endpoint) -> Result<Ports, WordError> {
-        let missing = || WordError::NoPort(self.protocol.clone(), self.destination.clone());
+        let missing = || WordError::NoPort(self.protocol.to_owned(), self.destination.to_owned());
         Ok(Ports {
             source_port: from.port.unwrap_or(EPHEMERAL),
             destination_port: to.port.ok_or_else(missing)?,
@@ -279,7 +312,7 @@ impl PacketArgs {
 
     fn refuse_ports(&self, from: &Endpoint, to: &Endpoint) -> Result<(), WordError> {
         if from.port.or(to.port).is_some() {
-            return Err(WordError::HasNoPorts(self.protocol.clone()));
+            return Err(WordError::HasNoPorts(self.protocol.to_owned()));
         }
         Ok(())
     }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sg_common::layout::events::Action;
+use sg_common::{
+    layout::events::Action,
+    reason::{Accept, DropReason, Ending},
+};
 
 /// Asks to be told. The answer goes on for as long as it is read: lines, each an [`EventLine`] in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +19,9 @@ pub struct EventsRequest {
     /// What is asked for of every port.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub all: Vec<EventAction>,
+    /// First comes the last refused packet that was told of each of these ports, whoever had asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last: bool,
     /// How many events a second of one port and action in the long run, from 1 to 1,000,000; 100 if not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<u32>,
@@ -25,14 +31,62 @@ pub struct EventsRequest {
 }
 
 /// What can be asked for: Neutron's words, in requests also in lower case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    clap::ValueEnum,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
 pub enum EventAction {
-    /// Each connection that a rule permits, by its first packet.
+    /// Each connection that a rule permits, by its first packet
     #[serde(rename = "ACCEPT", alias = "accept")]
     Accept,
-    /// Each refused packet.
+    /// Each refused packet
     #[serde(rename = "DROP", alias = "drop")]
     Drop,
+    /// The end of each connection
+    #[serde(rename = "END", alias = "end")]
+    End,
+}
+
+impl EventAction {
+    /// All that can be asked for.
+    pub const ALL: [Self; 3] = [Self::Accept, Self::Drop, Self::End];
+
+    /// Its name in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "ACCEPT",
+            Self::Drop => "DROP",
+            Self::End => "END",
+        }
+    }
+
+    /// What the reasons of its events can be: names, and sentences for people.
+    pub fn reasons(self) -> Vec<(&'static str, &'static str)> {
+        let accepts = || Accept::ALL.iter().map(|accept| (Ok(*accept), *accept));
+        let drops = DropReason::ALL.iter();
+        let ends = Ending::ALL.iter();
+        match self {
+            Self::Accept => accepts()
+                .filter(|(verdict, _)| Action::of(verdict) == Some(Action::Accept))
+                .map(|(_, accept)| (accept.as_str(), accept.describe()))
+                .collect(),
+            Self::Drop => drops
+                .map(|reason| (reason.as_str(), reason.describe()))
+                .collect(),
+            Self::End => ends
+                .map(|ending| (ending.as_str(), ending.describe()))
+                .collect(),
+        }
+    }
 }
 
 impl From<EventAction> for Action {
@@ -40,6 +94,7 @@ impl From<EventAction> for Action {
         match action {
             EventAction::Accept => Action::Accept,
             EventAction::Drop => Action::Drop,
+            EventAction::End => Action::End,
         }
     }
 }
@@ -49,6 +104,7 @@ impl From<Action> for EventAction {
         match action {
             Action::Accept => EventAction::Accept,
             Action::Drop => EventAction::Drop,
+            Action::End => EventAction::End,
         }
     }
 }
@@ -59,24 +115,25 @@ impl From<Action> for EventAction {
 pub enum EventLine {
     /// Something was not told.
     Lost(LostView),
-    /// Something happened to a packet.
+    /// Something happened to a packet, or a connection ended.
     Packet(Box<PacketView>),
 }
 
-/// A packet that was refused, or that opened a connection.
+/// A packet that was refused, or that opened a connection; or the end of a connection, told as the packet that
+/// has opened it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PacketView {
     /// When, by the clock of the node (RFC 3339, UTC).
     pub time: String,
     /// The port's id.
     pub port: String,
-    /// The number of its interface.
+    /// The number of its interface; 0 for the end of a connection.
     pub ifindex: u32,
     /// `ingress` is towards the VM, `egress` from it.
     pub direction: String,
-    /// `ACCEPT` or `DROP`.
+    /// `ACCEPT`, `DROP` or `END`.
     pub action: Option<EventAction>,
-    /// Why, as the counters name it.
+    /// Why, as the counters name it; of an end how it ended: `closed`, `reset`, `timed_out`, `revoked`, `gave_way`.
     pub reason: String,
     /// VLAN id, if the frame has a tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,10 +162,31 @@ pub struct PacketView {
     /// Flags, of TCP: names with commas between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_flags: Option<String>,
-    /// Bytes of the frame.
+    /// When a connection was opened that has ended, if that was told (RFC 3339, UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<String>,
+    /// How long it has lived until its entry was removed, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lived_ms: Option<u64>,
+    /// Bytes of the frame, of a packet.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub length: u32,
     /// Its first bytes, at most 128, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub frame: String,
+}
+
+impl PacketView {
+    /// The reason as a sentence; the name if it is not known here.
+    pub fn sentence(&self) -> &str {
+        let reasons = EventAction::ALL.into_iter().flat_map(EventAction::reasons);
+        let mut known = reasons.filter(|(name, _)| *name == self.reason);
+        known.next().map_or(&self.reason, |(_, sentence)| sentence)
+    }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// So much was not told.

@@ -24,7 +24,7 @@ pub use adopt::{AdoptReport, AdoptRequest, AdoptedPort, StrangeFlow};
 pub use count::{Count, Counters, PortCounters};
 pub use error::{ErrorView, InForce};
 pub use event::{EventAction, EventLine, EventsRequest, LostView, LostWhy, PacketView};
-pub use explain::{ExplainRequest, ExplainView, Step};
+pub use explain::{Differs, ExplainRequest, ExplainView, FrameView, NearRule, Step};
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use hook::{HookView, LinkView, ProgramView};
 pub use port::{Outcome, PortDetail, PortView, RuleView, StageView};

@@ -3,7 +3,7 @@
 use std::vec::Vec;
 
 use crate::hook::{Direction, Hook};
-use crate::layout::events::{Action, Asked, Event};
+use crate::layout::events::{Action, Asked, Cause, Event};
 use crate::layout::port::flags;
 use crate::layout::settings::switch;
 use crate::reason::{Accept, DropReason};
@@ -181,4 +181,40 @@ fn what_the_vm_forges_is_told_with_the_direction_of_what_it_sends() {
     let event = told(&world)[0];
     assert_eq!(event.hook, Hook::FromVm as u8);
     assert_eq!(event.frame()[6..12], VM_MAC.octets());
+}
+
+/// The connection that a client opens.
+fn open(world: &mut World, packet: &Packet) {
+    assert_eq!(world.receive(packet), Ok(Accept::New));
+    world.memory.events.take();
+}
+
+#[test]
+fn a_connection_that_a_packet_ends_is_told_as_it_was_last_to_who_asked_for_ends() {
+    let reset = || tcp("192.0.2.1:40000", "10.0.0.5:80").flags("R");
+    let mut world = asked(World::new(), &[Action::End]);
+    open(&mut world, &permitted());
+    assert_eq!(world.receive(&reset()), Ok(Accept::Established));
+    let events = told(&world);
+    let [event] = events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(event.action(), Some(Action::End));
+    let ended = event.ended().unwrap();
+    assert_eq!(
+        (ended.slot, ended.uuid, ended.cause),
+        (SLOT, [7; 16], Cause::Packet as u8)
+    );
+    assert_eq!(
+        (ended.key().local_port, ended.key().remote_port),
+        (80, 40000)
+    );
+    assert!(!ended.flow.word().from_vm() && ended.flow.word().nonce() != 0);
+
+    for actions in [&[Action::Accept, Action::Drop][..], &[]] {
+        let mut world = asked(World::new(), actions);
+        open(&mut world, &permitted());
+        assert_eq!(world.receive(&reset()), Ok(Accept::Established));
+        assert!(told(&world).is_empty(), "nobody asked for ends");
+    }
 }

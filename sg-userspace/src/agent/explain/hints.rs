@@ -5,29 +5,27 @@ use std::net::IpAddr;
 use sg_common::{
     hook::Hook,
     reason::DropReason,
-    wire::addr::{self, Family, is_link_local, to_ip},
+    wire::{
+        addr::{self, Family, is_link_local, to_ip},
+        ethernet::{self, ethertype},
+        frame::Frame as _,
+    },
 };
 
-use super::Walk;
+use super::{Frame, Walk};
 use crate::{
     agent::{Agent, lookup::AnyPort, phrase},
     evaluate::evaluate_for_others,
-    model::{GroupId, Port, Remote},
-    packet::{Network, PacketWords},
+    model::{GroupId, Mac, Port, Remote},
 };
 
 impl Agent {
     /// Sentences for the one who asked.
-    pub(super) fn hints(
-        &self,
-        port: AnyPort<'_>,
-        packet: &PacketWords,
-        walk: &Walk,
-    ) -> Vec<String> {
+    pub(super) fn hints(&self, port: AnyPort<'_>, frame: &Frame, walk: &Walk) -> Vec<String> {
         let hint = port.read().and_then(|port| match walk.verdict {
             Err(
                 DropReason::SpoofedAddress | DropReason::SpoofedArp | DropReason::LinkLocalSource,
-            ) => other_mac(port, packet),
+            ) => other_mac(port, frame, walk),
             Err(DropReason::NoRule) => self.link_local(port, walk),
             _ => None,
         });
@@ -81,12 +79,16 @@ impl Agent {
 }
 
 /// The address is the port's with another MAC.
-fn other_mac(port: &Port, packet: &PacketWords) -> Option<String> {
-    let source = match packet.network {
-        Network::Arp { source, .. } | Network::Ipv4 { source, .. } => IpAddr::V4(source),
-        Network::Ipv6 { source, .. } => IpAddr::V6(source),
+fn other_mac(port: &Port, frame: &Frame, walk: &Walk) -> Option<String> {
+    const SOURCE_MAC: u32 = 6;
+    /// Of ARP, RFC 826.
+    const SENDER: u32 = 14;
+    let used = Mac(frame.read(SOURCE_MAC)?);
+    let ethernet = ethernet::parse(frame).ok()?;
+    let source = match ethernet.ethertype {
+        ethertype::ARP => frame.read::<[u8; 4]>(ethernet.payload + SENDER)?.into(),
+        _ => to_ip(&walk.scratch.ip.source, walk.scratch.ip.family),
     };
-    let used = packet.source_mac.unwrap_or(port.mac);
     let mut pairs = port.pairs.iter();
     let mac = pairs.find(|pair| pair.net.contains(&source))?.mac;
     (mac != used).then(|| format!("{source} is allowed with the source MAC {mac}: --src-mac {mac}"))

@@ -7,8 +7,8 @@ use sg_common::hook::Hook;
 use super::{fixture::WEB_SERVERS, show::flow, *};
 use crate::{
     error::Error,
-    packet::PacketArgs,
-    view::{ExplainRequest, ExplainView, Outcome, Way},
+    packet::{PacketArgs, to_hex},
+    view::{ExplainRequest, ExplainView, FrameView, Outcome, Way},
 };
 
 #[derive(Parser)]
@@ -30,8 +30,129 @@ fn explain(agent: &mut Agent, direction: Way, words: &str) -> Result<ExplainView
     agent.explain(&ExplainRequest {
         port: "WEB1".into(),
         direction,
-        packet,
+        packet: Some(packet),
+        frame: None,
     })
+}
+
+/// A SYN from 198.51.100.7 to a port of WEB1, as a frame of which the first bytes are known.
+fn syn(port: u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [0xfa, 0x16, 0x3e, 0, 0, 5])
+        .ipv4([198, 51, 100, 7], [10, 0, 0, 5], 64)
+        .tcp(40000, port, 1, 1000)
+        .syn()
+        .write(&mut bytes, &[7; 300])
+        .unwrap();
+    bytes
+}
+
+fn explain_frame(agent: &mut Agent, direction: Way, frame: FrameView) -> Result<ExplainView> {
+    agent.explain(&ExplainRequest {
+        port: "WEB1".into(),
+        direction,
+        packet: None,
+        frame: Some(frame),
+    })
+}
+
+#[test]
+fn a_frame_that_was_captured_is_walked_as_the_packet_that_it_is_of() {
+    let (mut agent, _) = enforcing();
+    let mut reason = |port, way, known: usize| {
+        let bytes = syn(port);
+        let frame = FrameView {
+            bytes: to_hex(&bytes[..known.min(bytes.len())]),
+            length: Some(bytes.len() as u32),
+            vlan: None,
+        };
+        explain_frame(&mut agent, way, frame).unwrap().reason
+    };
+    assert_eq!(reason(80, Way::Ingress, 1000), "new");
+    assert_eq!(
+        reason(80, Way::Ingress, 128),
+        "new",
+        "its headers are there"
+    );
+    assert_eq!(reason(22, Way::Ingress, 128), "no_rule");
+    assert_eq!(reason(80, Way::Egress, 128), "spoofed_mac");
+    assert_eq!(reason(80, Way::Ingress, 20), "malformed_ipv4");
+
+    let words = "tcp 10.0.9.4:40000 10.0.0.6:80";
+    let words = explain(&mut agent, Way::Egress, words).unwrap().hints;
+    let mut bytes = syn(80);
+    bytes[6..12].copy_from_slice(&[0xfa, 0x16, 0x3e, 0, 0, 5]);
+    bytes[26..30].copy_from_slice(&[10, 0, 9, 4]);
+    let frame = FrameView {
+        bytes: to_hex(&bytes),
+        length: None,
+        vlan: None,
+    };
+    let view = explain_frame(&mut agent, Way::Egress, frame).unwrap();
+    assert_eq!(
+        (view.reason.as_str(), view.hints),
+        ("spoofed_address", words)
+    );
+}
+
+#[test]
+fn a_packet_is_given_in_one_way_and_its_digits_are_digits() {
+    let (mut agent, _) = enforcing();
+    let frame = FrameView {
+        bytes: "00zz".into(),
+        length: None,
+        vlan: None,
+    };
+    let error = explain_frame(&mut agent, Way::Ingress, frame).unwrap_err();
+    assert!(error.to_string().contains("'z'"), "{error}");
+    let nothing = ExplainRequest {
+        port: "WEB1".into(),
+        direction: Way::Ingress,
+        packet: None,
+        frame: None,
+    };
+    assert!(matches!(agent.explain(&nothing), Err(Error::Usage(_))));
+}
+
+#[test]
+fn the_rules_that_come_nearest_to_a_refused_packet_are_told_and_the_one_that_is_missing() {
+    let (mut agent, _) = enforcing();
+    let mut near = |way, words: &str| {
+        let view = explain(&mut agent, way, words).unwrap();
+        let near = view.near.into_iter();
+        let near = near.map(|near| format!("{:?}: {}", near.differs, near.rule.text));
+        (near.collect::<Vec<_>>(), view.remedy.unwrap_or_default())
+    };
+    assert_eq!(
+        near(Way::Ingress, "tcp 198.51.100.7:40000 10.0.0.5:22"),
+        (
+            vec![
+                "Remote: IPv4 any protocol from group WEB_SERVERS".into(),
+                "Port: IPv4 tcp 80 from anyone".into(),
+                "Port: IPv4 tcp 443 from anyone".into(),
+            ],
+            format!(
+                "openstack security group rule create --ingress --ethertype IPv4 --protocol tcp --dst-port 22 \
+                 --remote-ip 198.51.100.7/32 {WEB_SERVERS}"
+            )
+        )
+    );
+    let (rules, remedy) = near(Way::Ingress, "icmp 198.51.100.7 10.0.0.5 --type 8");
+    assert!(
+        rules.contains(&"Remote: IPv4 icmp from 10.0.0.0/8".to_owned()),
+        "{rules:?}"
+    );
+    assert!(
+        remedy.contains("--protocol icmp --icmp-type 8 --icmp-code 0 --remote-ip 198.51.100.7/32"),
+        "{remedy}"
+    );
+    let (_, remedy) = near(Way::Ingress, "icmp 2001:db8::7 2001:db8::5 --type 128");
+    assert!(
+        remedy.contains("--ethertype IPv6 --protocol ipv6-icmp --icmp-type 128"),
+        "{remedy}"
+    );
+    let permitted = near(Way::Ingress, "tcp 198.51.100.7:40000 10.0.0.5:80");
+    assert_eq!(permitted, (vec![], String::new()));
 }
 
 fn verdict(direction: Way, words: &str) -> (Outcome, String) {

@@ -41,7 +41,8 @@ fn explain(agent: &mut Agent, port: &str, words: &str) -> ExplainView {
     let request = ExplainRequest {
         port: port.into(),
         direction: Way::Egress,
-        packet: Words::parse_from(words).packet.parse().unwrap(),
+        packet: Some(Words::parse_from(words).packet.parse().unwrap()),
+        frame: None,
     };
     agent.explain(&request).unwrap()
 }

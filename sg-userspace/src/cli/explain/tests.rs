@@ -57,6 +57,10 @@ fn a_dropped_packet_is_told_with_its_reason() {
         3  otherwise   drop      No rule of the port's security groups permits it.
 
         drop: No rule of the port's security groups permits it. (no_rule)
+        near, for another remote: rule 33333333-0000-4000-8000-000000000006: IPv4 any protocol from group WEB_SERVERS (WEB_SERVERS)
+        near, for other ports: rule 33333333-0000-4000-8000-000000000003: IPv4 tcp 80 from anyone (WEB_SERVERS)
+        near, for other ports: rule 33333333-0000-4000-8000-000000000004: IPv4 tcp 443 from anyone (WEB_SERVERS)
+        to permit it: openstack security group rule create --ingress --ethertype IPv4 --protocol tcp --dst-port 22 --remote-ip 198.51.100.7/32 22222222-0000-4000-8000-000000000001
     "#]]
     .assert_eq(&explained(
         "--port WEB1 --ingress tcp 198.51.100.7:40000 10.0.0.5:22",

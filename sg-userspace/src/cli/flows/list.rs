@@ -29,7 +29,7 @@ pub async fn list(context: &Context, filter: &FlowFilter) -> Result<Exit> {
 pub(super) fn print(context: &Context, flows: &[FlowView]) -> Result<()> {
     match context.format {
         Format::Conntrack => output::write(&flows.iter().map(conntrack::line).collect::<String>()),
-        Format::Table | Format::Json => context.print(flows, text),
+        _ => context.print(flows, text),
     }
 }
 

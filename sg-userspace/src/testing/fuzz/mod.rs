@@ -4,6 +4,7 @@
 //! each file of it is also read as it is.
 
 mod api;
+mod captures;
 mod corpus;
 mod ctnetlink;
 mod flows;
