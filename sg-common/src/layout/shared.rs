@@ -29,6 +29,20 @@ pub fn obscure<T: Copy>(slot: &mut T, value: T) -> T {
     }
 }
 
+/// Writes a value to memory, where [`recall`] finds it: the verifier does not know it there (see [`obscure`]).
+#[inline(always)]
+pub fn remember<T: Copy>(slot: &mut T, value: T) {
+    // SAFETY: a reference is valid. Volatile, so that it is written.
+    unsafe { (&raw mut *slot).write_volatile(value) }
+}
+
+/// Reads a value from memory, each time anew.
+#[inline(always)]
+pub fn recall<T: Copy>(slot: &T) -> T {
+    // SAFETY: a reference is valid. Volatile, so that it is read.
+    unsafe { (&raw const *slot).read_volatile() }
+}
+
 /// Writes a value word by word. A compiler that may choose fills and copies in the kernel by calling a
 /// loop over bytes.
 #[inline(always)]

@@ -55,7 +55,7 @@ impl Daemon {
         agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
         let source = source(&mut agent, directory.path());
         let shared = Shared::new(agent);
-        let router = router(shared.clone(), source).merge(super::Metrics::new(shared).routes());
+        let router = router(shared.clone(), source).merge(Metrics::new(shared).routes());
         tokio::spawn(serve(listener, router));
         Self {
             directory,

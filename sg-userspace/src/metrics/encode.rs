@@ -12,7 +12,10 @@ use prometheus_client::{
 };
 
 use super::{PortSample, Sample};
-use crate::view::{Count, PortState};
+use crate::view::{Count, PortState, TableView};
+
+/// A family: its name, what it means, its unit, and its values out of what is sampled.
+type Described<T> = (&'static str, &'static str, Option<&'static Unit>, fn(&T) -> u64);
 
 /// How many labels there are, and what they say.
 type Labels<'a, const N: usize> = [(&'static str, &'a str); N];
@@ -140,7 +143,7 @@ impl Sample {
 
     fn encode_tables(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let tables = &self.status.tables;
-        let families: [(_, _, _, fn(&crate::view::TableView) -> u64); 3] = [
+        let families: [Described<TableView>; 3] = [
             ("table_entries", "Entries in use", None, |table| table.used),
             (
                 "table_capacity_entries",
@@ -190,7 +193,7 @@ impl Sample {
                 })
             },
         )?;
-        let families: [(_, _, _, fn(&Count) -> u64); 2] = [
+        let families: [Described<Count>; 2] = [
             (
                 "port_packets",
                 "Packets by what became of them",
@@ -211,24 +214,26 @@ impl Sample {
                     .try_for_each(|port| port.encode_counts(metrics, value))
             })?;
         }
-        let families: [(_, _, fn((u32, u32)) -> u32); 2] = [
+        let families: [Described<(u32, u32)>; 2] = [
             (
                 "port_connections",
                 "Established connections of a port",
-                |(used, _)| used,
+                None,
+                |(used, _)| u64::from(*used),
             ),
             (
                 "port_connections_limit",
                 "Established connections that a port may have",
-                |(_, most)| most,
+                None,
+                |(_, most)| u64::from(*most),
             ),
         ];
-        for (name, help, value) in families {
-            family(encoder, name, help, None, Gauge, |metrics| {
+        for (name, help, unit, value) in families {
+            family(encoder, name, help, unit, Gauge, |metrics| {
                 let mut tracking = ports
                     .iter()
                     .filter_map(|port| Some((port, port.connections?)));
-                tracking.try_for_each(|(port, of)| metrics.add(port.labels(), value(of).into()))
+                tracking.try_for_each(|(port, of)| metrics.add(port.labels(), value(&of)))
             })?;
         }
         Ok(())

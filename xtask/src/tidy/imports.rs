@@ -39,7 +39,9 @@ const USERSPACE: &[&str] = &[
     "packet",
     "flows",
     // What is asked and shown.
-    "view", // What the host offers.
+    "view",
+    // What Prometheus is told of it.
+    "metrics", // What the host offers.
     "host",
     "error",
     "netlink",
