@@ -15,7 +15,12 @@ use super::{PortSample, Sample};
 use crate::view::{Count, PortState, TableView};
 
 /// A family: its name, what it means, its unit, and its values out of what is sampled.
-type Described<T> = (&'static str, &'static str, Option<&'static Unit>, fn(&T) -> u64);
+type Described<T> = (
+    &'static str,
+    &'static str,
+    Option<&'static Unit>,
+    fn(&T) -> u64,
+);
 
 /// How many labels there are, and what they say.
 type Labels<'a, const N: usize> = [(&'static str, &'a str); N];
