@@ -7,6 +7,7 @@ mod bpftool;
 mod close;
 mod conntrack;
 mod datagrams;
+mod diff;
 mod events;
 mod expiry;
 mod explain;

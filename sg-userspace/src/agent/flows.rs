@@ -28,6 +28,7 @@ pub(super) use adopt::Adopting;
 pub use adopt::Adoption;
 pub use import::FlowImport;
 pub use reader::FlowReader;
+pub(super) use reader::view;
 
 impl Agent {
     /// What reads the connections that meet a filter.

@@ -19,7 +19,7 @@ use crate::{
     exit::Exit,
     flows::{FlowDocument, FlowFilter},
     view::{
-        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, ErrorView, EventsRequest,
+        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, DiffView, ErrorView, EventsRequest,
         ExplainRequest, ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail,
         PortView, SettingsView, StatusView,
     },
@@ -44,6 +44,11 @@ impl Client {
     /// Replaces the inventory by a document.
     pub async fn apply(&self, document: Vec<u8>) -> Result<ApplyReport> {
         self.request(Method::PUT, "/v1/inventory", document).await
+    }
+
+    /// What an inventory would change.
+    pub async fn diff(&self, document: Vec<u8>) -> Result<DiffView> {
+        self.request(Method::POST, "/v1/diff", document).await
     }
 
     /// How the daemon is doing.

@@ -19,6 +19,7 @@
 //! | `GET /v1/counters?port={port}` | list of [`PortCounters`](crate::view::PortCounters) |
 //! | `POST /v1/events` | lines of [`EventLine`](crate::view::EventLine) that an [`EventsRequest`](crate::view::EventsRequest) asks for, until their reader goes |
 //! | `GET /metrics` | text for Prometheus, see [`crate::metrics`] |
+//! | `POST /v1/diff` | [`DiffView`](crate::view::DiffView) of an inventory |
 //! | `POST /v1/explain` | [`ExplainView`](crate::view::ExplainView) of an [`ExplainRequest`](crate::view::ExplainRequest) |
 //!
 //! A port is named by id, interface (a subport: `INTERFACE.VLAN`), MAC, IP address or name. Every other answer has an

@@ -5,7 +5,7 @@ use procfs::process::Process;
 use tokio::net::UnixStream;
 
 /// These are asked by POST, and change nothing.
-const QUESTIONS: [&str; 2] = ["/v1/explain", "/v1/events"];
+const QUESTIONS: [&str; 3] = ["/v1/explain", "/v1/events", "/v1/diff"];
 
 /// The process at the other end, as the kernel knew it when it connected (SO_PEERCRED).
 #[derive(Clone, Debug, Default)]

@@ -52,7 +52,8 @@ const SMALL_BODY: usize = 1 << 20;
 const LARGE_BODIES: usize = 2;
 
 /// The routes that take large ones.
-const LARGE: [(Method, &str); 3] = [
+const LARGE: [(Method, &str); 4] = [
+    (Method::POST, "/v1/diff"),
     (Method::PUT, "/v1/inventory"),
     (Method::POST, "/v1/transactions"),
     (Method::POST, "/v1/flows"),

@@ -33,7 +33,7 @@ use crate::{
     model::Transaction,
     store::{Journal, Store},
     view::{
-        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, ErrorView, ExplainRequest,
+        AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, DiffView, ErrorView, ExplainRequest,
         ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail, PortView,
         SettingsView, StatusView, TransactionReport, TransactionsView,
     },
@@ -162,6 +162,16 @@ fn routes() -> Routes<Daemon> {
             counters,
         )
         .with(
+            post(
+                "/v1/diff",
+                "Says what an inventory would change, and changes nothing.",
+            )
+            .takes::<InventoryDocument>()
+            .answers::<DiffView>()
+            .refuses(&[422, 500]),
+            diff,
+        )
+        .with(
             post("/v1/explain", "Walks a packet through a port's filter.")
                 .takes::<ExplainRequest>()
                 .answers::<ExplainView>()
@@ -185,6 +195,12 @@ async fn inventory(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<App
     };
     let report = shared.change(|change| async move { change.document(body, keep).await });
     report.await.map(Json)
+}
+
+/// Compares beside the agent.
+async fn diff(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<DiffView>> {
+    let preview = daemon.shared.agent().await.preview()?;
+    beside(move || preview.run(&body)).await.map(Json)
 }
 
 async fn settings(State(daemon): State<Daemon>) -> Result<Json<SettingsView>> {

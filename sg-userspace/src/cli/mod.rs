@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config;
 mod counters;
+mod diff;
 mod event;
 mod explain;
 mod flows;
@@ -84,6 +85,7 @@ pub enum Format {
 enum Verb {
     Apply(apply::ApplyArgs),
     Check(check::CheckArgs),
+    Diff(diff::DiffArgs),
     /// Show one object
     #[command(subcommand)]
     Show(show::Show),
@@ -118,6 +120,7 @@ impl Sgctl {
         match self.verb {
             Verb::Apply(args) => args.run(&context).await,
             Verb::Check(args) => args.run(&context),
+            Verb::Diff(args) => args.run(&context).await,
             Verb::Show(show) => show.run(&context).await,
             Verb::List(args) => args.run(&context).await,
             Verb::Flows(flows) => flows.run(&context).await,

@@ -4,6 +4,7 @@
 
 mod adopt;
 mod count;
+mod diff;
 mod error;
 mod event;
 mod explain;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use adopt::{AdoptReport, AdoptRequest, AdoptedPort, StrangeFlow};
 pub use count::{Count, Counters, PortCounters};
+pub use diff::{CutBy, DiffView, PortChange, PortDiff};
 pub use error::{ErrorView, InForce};
 pub use event::{EventAction, EventLine, EventsRequest, LostView, LostWhy, PacketView};
 pub use explain::{Differs, ExplainRequest, ExplainView, FrameView, NearRule, Step};

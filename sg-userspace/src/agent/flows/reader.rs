@@ -126,7 +126,7 @@ impl FlowReader {
 }
 
 /// A connection, for people and programs.
-pub(super) fn view(port: PortId, key: &FlowKey, flow: &Flow, now: Ticks) -> FlowView {
+pub fn view(port: PortId, key: &FlowKey, flow: &Flow, now: Ticks) -> FlowView {
     let word = flow.word();
     let opening = Opening::of_flow(key, word.from_vm());
     let query = key.icmp_query();

@@ -34,7 +34,7 @@ pub(super) fn print(context: &Context, flows: &[FlowView]) -> Result<()> {
 }
 
 /// A table, read from each connection's VM.
-pub(super) fn text(flows: &[FlowView]) -> String {
+pub fn text(flows: &[FlowView]) -> String {
     let rows = flows.iter().map(|flow| {
         let arrow = match flow.direction {
             Way::Ingress => "in",

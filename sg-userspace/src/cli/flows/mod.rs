@@ -9,7 +9,7 @@ mod list;
 
 use clap::Subcommand;
 
-pub use list::list;
+pub use list::{list, text as rows};
 
 use super::Context;
 use crate::{error::Result, exit::Exit, flows::FlowFilter};
