@@ -8,7 +8,7 @@ use proptest::{prop_assert, prop_assert_eq};
 
 use super::chunk::*;
 use super::state::after;
-use super::{Room, State, next};
+use super::{Room, State, next, read};
 use crate::conntrack::Next;
 use crate::hook::{Direction, Hook};
 use crate::layout::flow::{Flow, Side};
