@@ -14,7 +14,7 @@ use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValue
 use aya::programs::tc::{SchedClassifier, TcAttachType};
 use aya::programs::{ProgramError, ProgramInfo, Xdp, loaded_programs};
 use aya::util::nr_cpus;
-use aya::{EbpfLoader, TestRun, TestRunOptions, TestRunResult};
+use aya::{EbpfLoader, TestRun, TestRunOptions, TestRunResult, VerifierLogLevel};
 use aya_obj::generated::bpf_prog_type;
 use aya_obj::programs::XdpAttachType;
 use bytemuck::{AnyBitPattern, pod_read_unaligned};
@@ -48,7 +48,9 @@ impl Program {
     /// Loads a program of an object file, with maps of its own.
     #[must_use]
     pub fn load(object: &Path, name: &str) -> Self {
+        // Of a program that is refused, why: the walk up to there is longer than anybody reads.
         let mut object_loaded = EbpfLoader::new()
+            .verifier_log_level(VerifierLogLevel::STATS)
             .load_file(object)
             .unwrap_or_else(|e| panic!("cannot read the object {}: {e}", object.display()));
         let program = object_loaded

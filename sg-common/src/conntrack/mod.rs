@@ -56,7 +56,15 @@ pub const fn unfit(opening: &Opening) -> Option<DropReason> {
     }
 }
 
-/// Whether a connection can begin with this packet. `flow` is one of which nothing is known yet.
+/// Reads what is to be read of a packet before its connection is looked for.
+#[inline(always)]
+pub fn read<F: Frame + ?Sized>(room: &mut Room, frame: &F, ip: &Ip) {
+    if ip.protocol == protocol::SCTP {
+        sctp::read(&mut room.sctp, frame, ip);
+    }
+}
+
+/// Whether a connection can begin with this packet, of which [`read`] has read what there is to read. `flow` is one of which nothing is known yet.
 #[inline(always)]
 pub fn opens<F: Frame + ?Sized>(
     flow: &mut Flow,

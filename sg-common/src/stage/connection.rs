@@ -32,6 +32,9 @@ pub fn track<F: Frame + ?Sized>(
         Known::Unordered => Tracking::Unordered,
     };
     scratch.room.tracked.set(tracking);
+    if scratch.room.tracked.is_connection() {
+        conntrack::read(&mut scratch.room, frame, &scratch.ip);
+    }
 }
 
 #[inline(always)]

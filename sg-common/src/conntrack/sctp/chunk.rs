@@ -128,7 +128,7 @@ pub(super) fn kinds<F: Frame + ?Sized>(
         let Some(chunk) = chunk(frame, ip, at) else {
             return (seen != 0).then_some(Kinds(seen));
         };
-        let bit = 1 << chunk.kind;
+        let bit = obscure(kinds, 1 << chunk.kind);
         let misplaced = index != 0 && ((seen | bit) & ALONE != 0 || bit & FIRST != 0);
         let unseen = index >= MOST_SHOWN && bit & MEANINGFUL != 0;
         if misplaced || unseen || chunk.length == 0 {

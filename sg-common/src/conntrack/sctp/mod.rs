@@ -25,7 +25,7 @@ use state::{INVALID, after};
 pub struct Room {
     /// Where the walk over chunks is.
     cursor: u32,
-    /// The chunks that were seen.
+    /// The chunks that were seen; none in a packet that is malformed.
     kinds: u32,
     /// What they are to their association.
     shown: Shown,
@@ -40,7 +40,21 @@ impl Room {
     };
 }
 
-/// Whether an association can begin with a packet (`sctp_new`). Its chunks fit or not by the state that
+/// Reads which chunks a packet has. Before anything is known of its association, because the kernel's verifier
+/// walks through the many turns of this loop once for all that is known when it comes here.
+///
+/// A subprogram of its own in the kernel: most packets are not SCTP.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub fn read<F: Frame + ?Sized>(room: &mut Room, frame: &F, ip: &Ip) {
+    let Room { cursor, kinds, .. } = room;
+    let seen = match ip.payload_length >= size_of::<SctpHeader>() as u32 {
+        true => chunk::kinds(frame, ip, cursor, kinds),
+        false => None,
+    };
+    *kinds = seen.map_or(0, |Kinds(seen)| seen);
+}
+
+/// Whether an association can begin with a packet that was [read](`read`) (`sctp_new`). Its chunks fit or not by the state that
 /// those before them lead to, so `flow`, of which nothing is known yet, is begun by it.
 #[inline(always)]
 pub fn opens<F: Frame + ?Sized>(
@@ -61,7 +75,7 @@ pub fn first(flow: &Flow, settings: &Settings) -> Ticks {
     lifetime(settings, flow.word().state())
 }
 
-/// A packet of an association, whose state is [`State::None`] before the first
+/// A packet of an association that was [read](`read`); the state is [`State::None`] before the first
 /// (`nf_conntrack_sctp_packet`).
 #[inline(always)]
 pub fn next<F: Frame + ?Sized>(
@@ -133,12 +147,12 @@ fn step<F: Frame + ?Sized>(
         Some(header) if ip.payload_length >= size_of::<SctpHeader>() as u32 => header,
         _ => return Shown::Invalid,
     };
-    let Some(kinds) = chunk::kinds(frame, ip, cursor, kinds) else {
+    if *kinds == 0 {
         return Shown::Invalid;
-    };
+    }
     let packet = Packet {
         tag: u32::from_be_bytes(header.tag),
-        kinds,
+        kinds: Kinds(*kinds),
     };
     if flow.word().state() == State::None as u8 && !begins(flow, &packet) {
         return Shown::Invalid;

@@ -8,7 +8,7 @@ use proptest::{prop_assert, prop_assert_eq};
 
 use super::chunk::*;
 use super::state::after;
-use super::{Room, State, next};
+use super::{Room, State, next, read};
 use crate::conntrack::Next;
 use crate::hook::{Direction, Hook};
 use crate::layout::flow::{Flow, Side};
@@ -151,6 +151,7 @@ fn show(flow: &mut Flow, side: Side, packet: &Packet) -> Next {
     let mut ip = Scratch::EMPTY.ip;
     assert!(ipv4::parse(&bytes[..], 0, Extent::Whole, &mut ip));
     let mut room = Room::EMPTY;
+    read(&mut room, &bytes[..], &ip);
     next(flow, &mut room, side, &bytes[..], &ip, &Settings::DEFAULT)
 }
 

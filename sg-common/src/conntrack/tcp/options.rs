@@ -59,13 +59,14 @@ pub(super) fn offer<F: Frame + ?Sized>(
     cursor: &mut u32,
 ) -> Offer {
     let mut offer = 0;
-    each(frame, options, end, cursor, |kind, at, length| {
+    each(frame, options, end, cursor, |cursor, kind, at, length| {
         if kind == SACK_PERMITTED && length == 2 {
             offer |= Offer::SACK_PERMITTED;
         } else if kind == WINDOW_SCALE && length == 3 {
             let [_, _, scale] = frame.read::<[u8; 3]>(at).unwrap_or([0; 3]);
             offer = offer & !15 | Offer::SCALING | scale.min(MAX_SCALE);
         }
+        offer = obscure(cursor, offer.into()) as u8;
         true
     });
     Offer(offer)
@@ -102,7 +103,7 @@ fn selective<F: Frame + ?Sized>(
     cursor: &mut u32,
 ) -> u32 {
     let mut highest = acknowledgement;
-    each(frame, options, end, cursor, |kind, at, length| {
+    each(frame, options, end, cursor, |_, kind, at, length| {
         if kind != SACK || length < 10 || !(length - 2).is_multiple_of(8) {
             return true;
         }
@@ -123,7 +124,7 @@ fn selective<F: Frame + ?Sized>(
     highest
 }
 
-/// Calls `visit` with the kind of each option, where it is and how long it is, until it answers false or
+/// Calls `visit` with `cursor`, which it may use, and the kind of each option, where it is and how long it is, until it answers false or
 /// the options end or make no sense.
 #[inline(always)]
 fn each<F: Frame + ?Sized>(
@@ -131,7 +132,7 @@ fn each<F: Frame + ?Sized>(
     options: u32,
     end: u32,
     cursor: &mut u32,
-    mut visit: impl FnMut(u8, u32, u32) -> bool,
+    mut visit: impl FnMut(&mut u32, u8, u32, u32) -> bool,
 ) {
     let room = end - options;
     let mut at = 0;
@@ -147,7 +148,7 @@ fn each<F: Frame + ?Sized>(
             Some([kind, length]) => {
                 let length = length as u32;
                 let fits = length >= 2 && length <= room - at;
-                if !fits || !visit(kind, options + at, length) {
+                if !fits || !visit(cursor, kind, options + at, length) {
                     return;
                 }
                 length
