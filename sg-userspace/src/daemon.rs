@@ -17,7 +17,10 @@ use tokio::{
 use crate::{
     agent::{About, Agent, Change, Read, Shared},
     api,
-    cli::{AdoptMode, AttachMode, DetachArgs, PrepareArgs, Progress, RunArgs, SourceArgs, SweepMode, tally},
+    cli::{
+        AdoptMode, AttachMode, DetachArgs, PrepareArgs, Progress, RunArgs, SourceArgs, SweepMode,
+        tally,
+    },
     datapath::{EventRing, Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
     events::Hub,

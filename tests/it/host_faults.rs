@@ -186,7 +186,10 @@ fn tell(node: &Node, transaction: Value) -> (u16, String) {
 fn an_inventory_and_a_log_that_find_no_room_change_nothing_and_work_again_when_there_is() {
     let mut world = World::new("full-disk");
     let disk = Disk::new(&world.node);
-    for file in [world.node.inventory_path(), world.node.directory().join("sgd.log")] {
+    for file in [
+        world.node.inventory_path(),
+        world.node.directory().join("sgd.log"),
+    ] {
         let place = disk.at(file.file_name().unwrap().to_str().unwrap());
         std::os::unix::fs::symlink(place, file).unwrap();
     }
@@ -197,7 +200,10 @@ fn an_inventory_and_a_log_that_find_no_room_change_nothing_and_work_again_when_t
         let before = fs::read(node.inventory_path()).unwrap();
         for _ in 0..3 {
             let refused = node.apply(&more);
-            assert!(refused.expect(1).stderr.contains("make room"), "{refused:?}");
+            assert!(
+                refused.expect(1).stderr.contains("make room"),
+                "{refused:?}"
+            );
         }
         assert_eq!(fs::read(node.inventory_path()).unwrap(), before);
         assert_eq!(node.query("status")["ports"]["enforcing"], 2);
@@ -228,7 +234,14 @@ const FIVE_DAYS: u64 = 432_000;
 #[test]
 fn a_daemon_in_a_time_namespace_knows_the_kernels_clock() {
     let mut world = World::new("timens");
-    let shifted = ["unshare", "--time", "--monotonic", "86400", "--boottime", "86400"];
+    let shifted = [
+        "unshare",
+        "--time",
+        "--monotonic",
+        "86400",
+        "--boottime",
+        "86400",
+    ];
     world.node = world.node.with_prefix(&shifted);
     world.node.start(&inventory(&[]));
     let outcome = world.during(|node| {
@@ -255,7 +268,13 @@ fn a_wall_clock_that_jumps_decides_nothing() {
         format!("FAKETIME_TIMESTAMP_FILE={}", clock.display()),
     );
     // The kernel's own clocks, which nobody sets, stay as they are.
-    let faked = ["env", &preload, &file, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"];
+    let faked = [
+        "env",
+        &preload,
+        &file,
+        "FAKETIME_NO_CACHE=1",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+    ];
     world.node = world.node.with_prefix(&faked);
     world.node.start(&inventory(&[]));
     let outcome = world.during(|node| {

@@ -196,10 +196,7 @@ impl Node {
             "the daemon of this node runs already"
         );
         let mut command = self.sgd_command("run");
-        command
-            .arg("--transactions")
-            .arg("--state")
-            .arg(state);
+        command.arg("--transactions").arg("--state").arg(state);
         self.run(command);
     }
 

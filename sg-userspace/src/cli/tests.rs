@@ -81,5 +81,8 @@ fn the_socket_is_that_of_the_configuration_unless_it_is_named() {
     assert_eq!(socket(&[]).unwrap().to_str(), Some(DEFAULT_SOCKET));
     std::fs::remove_file(&file).unwrap();
     let error = socket(&[]).unwrap_err().to_string();
-    assert!(error.contains("sgd.toml"), "a named one has to be there: {error}");
+    assert!(
+        error.contains("sgd.toml"),
+        "a named one has to be there: {error}"
+    );
 }

@@ -249,7 +249,8 @@ impl Unpinned<'_> {
         self.links.into_iter().try_for_each(Held::pin)?;
         let mut filters = self.filters.into_iter();
         filters.try_for_each(|(ifindex, hook)| clsact::mark(self.pins, *ifindex, *hook))?;
-        self.programs.map_or(Ok(()), |programs| programs.pin(self.pins))
+        self.programs
+            .map_or(Ok(()), |programs| programs.pin(self.pins))
     }
 }
 

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 
 use aya::Ebpf;
 use aya::maps::MapInfo;
-use aya::programs::{Program, ProgramError, ProgramFd, ProgramInfo, ProgramType, SchedClassifier, Xdp};
+use aya::programs::{
+    Program, ProgramError, ProgramFd, ProgramInfo, ProgramType, SchedClassifier, Xdp,
+};
 use aya_obj::programs::XdpAttachType;
 use sg_common::layout::maps::LAYOUTS;
 use siphasher::sip::SipHasher24;

@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn what_a_time_namespace_adds_is_read_of_either_clock_also_backwards() {
-        let shifts = Shifts::parse("monotonic     -86400         5\nboottime          7         0\n");
+        let shifts =
+            Shifts::parse("monotonic     -86400         5\nboottime          7         0\n");
         assert_eq!(shifts.monotonic, -86_399_999_999_995);
         assert_eq!(shifts.boottime, 7_000_000_000);
         for nothing in ["", "monotonic", "realtime 1 1"] {

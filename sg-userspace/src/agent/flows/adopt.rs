@@ -133,7 +133,12 @@ impl Adoption {
     /// # Errors
     ///
     /// As [`FlowImport::run`].
-    pub fn run(self, kernel: &KernelFlows, zone: Option<u16>, told: Instant) -> Result<AdoptedPort> {
+    pub fn run(
+        self,
+        kernel: &KernelFlows,
+        zone: Option<u16>,
+        told: Instant,
+    ) -> Result<AdoptedPort> {
         let report = AdoptedPort {
             port: self.port.to_string(),
             name: self.name.clone(),

@@ -123,7 +123,8 @@ impl FlowImport {
             return Ok(false);
         };
         let turned = here.word().from_vm() != flow.word().from_vm();
-        let corrected = self.tracked_here.is_some() && turned && may_be_met_in_the_middle(key, &here);
+        let corrected =
+            self.tracked_here.is_some() && turned && may_be_met_in_the_middle(key, &here);
         if here.lives(now) && !corrected {
             return Ok(true);
         }
