@@ -53,6 +53,9 @@ fn a_removed_directory_is_made_again_with_all_that_was_in_it() {
         let all = || {
             let mut files = Vec::new();
             pinned(&leak.node.pins(), &mut files);
+            // The next start can load these while the filter is in force.
+            let of_tables = ["adopt", "dismiss", "sweep_start", "sweep_step"];
+            files.retain(|pin| !of_tables.iter().any(|name| pin.ends_with(name)));
             files.sort();
             files
         };

@@ -244,19 +244,6 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_finds_no_room_leaves_nothing_and_says_what_to_do() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state");
-        let (mut journal, _) = open(&path).unwrap();
-        journal.append(&"one").unwrap();
-        // The kernel's own file that is always full.
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let error = failed("write", &path, (&full).write_all(b"two").unwrap_err()).to_string();
-        assert!(error.contains("make room on its file system"), "{error}");
-        assert_eq!(open(&path).unwrap().1, ["one"]);
-    }
-
-    #[test]
     fn a_damaged_line_and_another_version_are_refused_with_what_to_do() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state");
