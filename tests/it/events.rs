@@ -1,5 +1,6 @@
 //! What the kernel tells as it happens, to those who ask, and to nobody else.
 
+use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -226,13 +227,8 @@ fn a_request_that_is_not_understood_is_refused_with_field_and_value() {
 /// Lifetimes of a second, so that the sweep finds what is over.
 const SHORT: &str = "timeouts.tcp_time_wait = 1\ntimeouts.tcp_established = 4\ntimeouts.udp = 1\n";
 
-/// The ends among lines.
-fn ends(lines: &[Value]) -> Vec<&Value> {
-    lines
-        .iter()
-        .filter(|line| line["action"] == "END")
-        .collect()
-}
+/// Longer than a round of the sweep through the tables of all ports takes.
+const SWEPT: Duration = Duration::from_secs(60);
 
 #[test]
 fn the_end_of_a_connection_is_told_with_how_it_ended_and_how_long_it_has_lived() {
@@ -251,36 +247,35 @@ fn the_end_of_a_connection_is_told_with_how_it_ended_and_how_long_it_has_lived()
     site_.node.apply(&site(&[])).expect(0);
     assert_eq!(open.ask(), Silence);
 
-    let lines = listener.all(Duration::from_secs(8));
-    assert_eq!(
-        ends(&lines).len(),
-        lines.len(),
-        "the openings were not asked for: {lines:?}"
-    );
-    let mut seen: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            let lived = line["lived_ms"].as_u64().expect("its opening was told");
-            assert!((1_000..60_000).contains(&lived), "{line}");
-            assert_eq!(line["direction"], "ingress", "{line}");
-            assert_eq!(line["source"], "10.0.0.7", "{line}");
-            assert!(line.get("frame").is_none(), "{line}");
-            let word = |field: &str| line[field].to_string();
-            (word("protocol"), word("destination_port"), word("reason"))
-        })
-        .collect();
-    seen.sort();
-    seen.dedup();
+    let mut seen = BTreeSet::new();
+    let deadline = Instant::now() + SWEPT;
+    while seen.len() < 3 && Instant::now() < deadline {
+        let Some(line) = listener.next(SOON) else {
+            continue;
+        };
+        assert_eq!(line["action"], "END", "the openings were not asked for");
+        let lived = line["lived_ms"].as_u64().expect("its opening was told");
+        assert!((1_000..90_000).contains(&lived), "{line}");
+        assert_eq!(line["direction"], "ingress", "{line}");
+        assert_eq!(line["source"], "10.0.0.7", "{line}");
+        assert!(line.get("frame").is_none(), "{line}");
+        let word = |field: &str| line[field].to_string();
+        seen.insert((word("protocol"), word("destination_port"), word("reason")));
+    }
     let word = |text: &str| text.to_owned();
     assert_eq!(
-        seen,
+        seen.into_iter().collect::<Vec<_>>(),
         [
             (word("17"), word("53"), word("\"timed_out\"")),
             (word("6"), word("80"), word("\"closed\"")),
             (word("6"), word("80"), word("\"revoked\"")),
         ]
     );
-    assert!(ends(&others.all(QUIET)).is_empty());
+    let others = others.all(QUIET);
+    assert!(
+        others.iter().all(|line| line["action"] == "DROP"),
+        "{others:?}"
+    );
 }
 
 #[test]
@@ -304,5 +299,10 @@ fn a_reset_of_what_nobody_has_answered_ends_it_at_once() {
             (&json!("END"), &json!("reset"))
         ]
     );
-    assert_eq!(lines[1]["opened"], lines[0]["time"]);
+    assert!(
+        lines[1]["lived_ms"]
+            .as_u64()
+            .is_some_and(|lived| lived < 1_000),
+        "{lines:?}"
+    );
 }

@@ -35,8 +35,6 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct MonitorArgs {
-    #[command(flatten)]
-    filter: EventFilter,
     /// How many events a second of one port and action [default: 100]
     #[arg(long, value_name = "NUMBER")]
     rate: Option<u32>,
@@ -52,6 +50,9 @@ pub struct MonitorArgs {
     /// Write pcapng to a file, beside what is shown, or with -o pcap in its place
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    // The last, because what follows a heading stands under it.
+    #[command(flatten)]
+    filter: EventFilter,
 }
 
 const EXAMPLES: &str = "\

@@ -133,11 +133,12 @@ impl Hub {
                 inner.keep(port, event);
                 None
             }
-            Action::Accept if inner.wanted().of(port).wants(Action::End) => {
-                inner.openings.note(event);
+            Action::Accept => {
+                if inner.is_wanted(port, Action::End) {
+                    inner.openings.note(event);
+                }
                 None
             }
-            Action::Accept => None,
             Action::End => event.ended().and_then(|ended| inner.openings.take(ended)),
         };
         for subscriber in inner.subscribers.values_mut() {
@@ -194,6 +195,12 @@ impl Inner {
                 .values()
                 .map(|subscriber| &subscriber.wanted),
         )
+    }
+
+    /// Whether anybody wants something of a port. The sum of all would be made for it anew.
+    fn is_wanted(&self, port: PortId, action: Action) -> bool {
+        let mut subscribers = self.subscribers.values();
+        subscribers.any(|subscriber| subscriber.wanted.of(port).wants(action))
     }
 
     /// Keeps the last refused packet of a port, in the place of the oldest of all if there are many.

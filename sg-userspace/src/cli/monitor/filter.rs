@@ -35,7 +35,7 @@ pub struct EventFilter {
         value_name = "ACTION,…"
     )]
     actions: Vec<EventAction>,
-    /// For these reasons, by their names in `sgctl counters`
+    /// For these reasons, by their names in `sgctl counters`; of ends closed, reset, timed_out, revoked, gave_way
     #[arg(
         long = "reason",
         value_delimiter = ',',
