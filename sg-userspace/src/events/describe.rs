@@ -17,12 +17,16 @@ use sg_common::wire::transport::{Tcp, tcp_flags};
 use uuid::Uuid;
 
 use crate::{
+    host::clock::boottime,
     packet::{Captured, to_hex},
     view::PacketView,
 };
 
 /// The VLAN id in a tag.
 const VLAN_ID: u16 = 0x0fff;
+
+/// Readings of both clocks that are so near to each other are the same.
+const AGREEMENT: Duration = Duration::from_millis(10);
 
 /// A moment by two clocks: that of people, and that of the records.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +40,33 @@ pub struct Clock {
 impl Clock {
     /// When something was that has this time in its record.
     pub fn moment(&self, time: u64) -> SystemTime {
-        let age = Duration::from_nanos(self.boottime.saturating_sub(time));
-        self.now.checked_sub(age).unwrap_or(self.now)
+        let then = match self.boottime.checked_sub(time) {
+            Some(age) => self.now.checked_sub(Duration::from_nanos(age)),
+            None => self
+                .now
+                .checked_add(Duration::from_nanos(time - self.boottime)),
+        };
+        then.unwrap_or(self.now)
+    }
+
+    /// Both clocks as they are now. They are read one after the other, so that two readings do not quite agree: one
+    /// of before is kept, and each moment has one name, unless somebody has set the clock of people meanwhile.
+    pub fn after(former: Option<Clock>) -> Clock {
+        let fresh = Clock {
+            now: SystemTime::now(),
+            boottime: boottime(),
+        };
+        former
+            .filter(|former| former.agrees_with(&fresh))
+            .unwrap_or(fresh)
+    }
+
+    fn agrees_with(&self, fresh: &Clock) -> bool {
+        let here = self.moment(fresh.boottime);
+        let apart = here
+            .duration_since(fresh.now)
+            .unwrap_or_else(|error| error.duration());
+        apart < AGREEMENT
     }
 }
 

@@ -43,6 +43,8 @@ struct Inner {
     last: BTreeMap<PortId, Event>,
     /// When connections were opened whose ends somebody wants.
     openings: Openings,
+    /// By which moments of records are told.
+    clock: Option<Clock>,
 }
 
 struct Subscriber {
@@ -141,11 +143,12 @@ impl Hub {
             }
             Action::End => event.ended().and_then(|ended| inner.openings.take(ended)),
         };
+        let clock = inner.read_clock();
         for subscriber in inner.subscribers.values_mut() {
             if event.time < subscriber.since || !subscriber.has_budget(port, action, event.time) {
                 continue;
             }
-            let line = line.get_or_insert_with(|| line_of(event, opened));
+            let line = line.get_or_insert_with(|| line_of(event, opened, clock));
             if let Some(line) = line {
                 subscriber.give(port, action, line);
             }
@@ -216,14 +219,21 @@ impl Inner {
     }
 
     /// Tells the refused packets that are kept of what somebody wants.
-    fn recall(&self, subscriber: &mut Subscriber) {
+    fn recall(&mut self, subscriber: &mut Subscriber) {
+        let clock = self.read_clock();
         for (port, event) in &self.last {
             if subscriber.wanted.of(*port).wants(Action::Drop)
-                && let Some(line) = line_of(event, None)
+                && let Some(line) = line_of(event, None, clock)
             {
                 subscriber.give(*port, Action::Drop, &line);
             }
         }
+    }
+
+    fn read_clock(&mut self) -> Clock {
+        let clock = Clock::after(self.clock);
+        self.clock = Some(clock);
+        clock
     }
 
     /// Asks what was lost, and tells those who wanted it.
@@ -311,11 +321,7 @@ impl Subscriber {
 }
 
 /// A record as a line of the answer, if it is known here what it is.
-fn line_of(event: &Event, opened: Option<u64>) -> Option<EventLine> {
-    let clock = Clock {
-        now: SystemTime::now(),
-        boottime: boottime(),
-    };
+fn line_of(event: &Event, opened: Option<u64>, clock: Clock) -> Option<EventLine> {
     let view = match event.ended() {
         Some(ended) => describe_end(ended, opened, clock),
         None => describe(event, clock),

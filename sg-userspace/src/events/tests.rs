@@ -469,3 +469,22 @@ fn an_end_is_told_as_the_packet_that_opened_it_and_with_its_age_if_that_was_told
     drop(ends);
     assert_eq!(*kernel.wanted.lock().unwrap(), Wanted::default());
 }
+
+#[test]
+fn a_moment_has_one_name_until_somebody_sets_the_clock() {
+    let first = Clock::after(None);
+    let second = Clock::after(Some(first));
+    let time = first.boottime + 7;
+    assert_eq!(first.moment(time), second.moment(time));
+    let before_it_was_set = Clock {
+        now: first.now - Duration::from_secs(3600),
+        ..first
+    };
+    let third = Clock::after(Some(before_it_was_set));
+    let apart = third.moment(time).duration_since(first.moment(time));
+    assert!(apart.unwrap_or_default() < Duration::from_secs(1));
+    let told = third
+        .moment(time)
+        .duration_since(before_it_was_set.moment(time));
+    assert!(told.unwrap() > Duration::from_secs(3590));
+}
