@@ -105,7 +105,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         Kept::Steps(steps) => agent.recall(steps).and_then(|()| agent.settle().map(drop)),
     });
     let shared = Shared::new(agent);
-    let metrics = api::Metrics::new(shared.clone());
+    let metrics = api::Metrics::new(shared.clone(), hub.clone());
     let router = api::router(shared.clone(), desired.source())
         .merge(api::event_routes(hub))
         .merge(metrics.clone().routes());

@@ -3,17 +3,19 @@
 use super::{Agent, TableFill, lookup};
 use crate::{
     error::Result,
+    events::EventTotals,
     metrics::{PortSample, Sample},
     view::{PortCounters, PortState},
 };
 
 impl Agent {
-    /// A sample of the node; `flows` says how full the flow tables are. Ports of other nodes are left out.
+    /// A sample of the node; `flows` says how full the flow tables are, `events` what was told
+    /// one by one. Ports of other nodes are left out.
     ///
     /// # Errors
     ///
     /// The tables cannot be read.
-    pub fn sample(&mut self, flows: Vec<TableFill>) -> Result<Sample> {
+    pub fn sample(&mut self, flows: Vec<TableFill>, events: EventTotals) -> Result<Sample> {
         let status = self.status(flows)?;
         let tables = self.flow_tables();
         let most = self.datapath.settings()?.assured_per_port;
@@ -42,6 +44,7 @@ impl Agent {
         Ok(Sample {
             status,
             ports,
+            events,
             applies: self.applies.clone(),
             programs: self.datapath.program_times(),
         })

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     agent::{Shared, beside},
     error::Result,
+    events::Hub,
     metrics::{MEDIA_TYPE, exposition},
 };
 
@@ -37,14 +38,16 @@ const LIMITS: Limits = Limits {
 #[derive(Clone)]
 pub struct Metrics {
     shared: Shared,
+    hub: Arc<Hub>,
     last: Arc<Mutex<Option<(Instant, String)>>>,
 }
 
 impl Metrics {
-    /// Of this agent.
-    pub fn new(shared: Shared) -> Self {
+    /// Of this agent, and of what is told one by one.
+    pub fn new(shared: Shared, hub: Arc<Hub>) -> Self {
         Self {
             shared,
+            hub,
             last: Arc::default(),
         }
     }
@@ -69,7 +72,7 @@ impl Metrics {
         }
         let tables = self.shared.agent().await.flow_tables();
         let flows = beside(move || tables.fill()).await?;
-        let sample = self.shared.agent().await.sample(flows)?;
+        let sample = self.shared.agent().await.sample(flows, self.hub.totals())?;
         let text = exposition(sample);
         *last = Some((Instant::now(), text.clone()));
         Ok(text)

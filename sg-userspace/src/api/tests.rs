@@ -19,6 +19,7 @@ use crate::{
         tests::{LINK, WEB1, agent, flow, inventory},
     },
     cli::Sgctl,
+    events::{self, Hub},
     exit::Exit,
     flows::FlowFilter,
     model::Step,
@@ -31,6 +32,19 @@ struct Daemon {
     directory: tempfile::TempDir,
     kernel: Double,
     _socket: Socket,
+}
+
+/// A kernel that tells nothing.
+struct Quiet;
+
+impl events::Source for Quiet {
+    fn want(&self, _: &events::Wanted) -> crate::error::Result<()> {
+        Ok(())
+    }
+
+    fn lost(&self) -> crate::error::Result<Vec<events::Lost>> {
+        Ok(Vec::new())
+    }
 }
 
 impl Daemon {
@@ -55,7 +69,8 @@ impl Daemon {
         agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
         let source = source(&mut agent, directory.path());
         let shared = Shared::new(agent);
-        let router = router(shared.clone(), source).merge(Metrics::new(shared).routes());
+        let router = router(shared.clone(), source)
+            .merge(Metrics::new(shared, Hub::new(Arc::new(Quiet))).routes());
         tokio::spawn(serve(listener, router));
         Self {
             directory,

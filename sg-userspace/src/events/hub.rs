@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::describe::{Clock, describe, time};
 use super::ended::{Openings, describe_end};
+use super::totals::{Counts, EventTotals};
 use super::{Lost, Source, Wanted};
 use crate::error::Result;
 use crate::host::clock::boottime;
@@ -45,6 +46,7 @@ struct Inner {
     openings: Openings,
     /// By which moments of records are told.
     clock: Option<Clock>,
+    counts: Arc<Counts>,
 }
 
 struct Subscriber {
@@ -56,6 +58,7 @@ struct Subscriber {
     /// What it is still to be told that it has lost.
     lost: BTreeMap<(PortId, Action, LostWhy), u64>,
     lines: mpsc::Sender<Bytes>,
+    counts: Arc<Counts>,
 }
 
 /// What somebody asked for, for as long as this lives.
@@ -95,6 +98,7 @@ impl Hub {
             due: BTreeMap::new(),
             lost: BTreeMap::new(),
             lines: sender,
+            counts: inner.counts.clone(),
         };
         if last {
             inner.recall(&mut subscriber);
@@ -113,6 +117,12 @@ impl Hub {
             id,
             lines,
         })
+    }
+
+    /// How much was told and lost in all.
+    pub fn totals(&self) -> EventTotals {
+        let inner = self.lock();
+        inner.counts.totals(inner.subscribers.len())
     }
 
     /// Waits until somebody asks for something.
@@ -280,12 +290,14 @@ impl Subscriber {
     }
 
     fn give(&mut self, port: PortId, action: Action, line: &EventLine) {
-        if !self.write(line) {
-            self.lose(port, action, LostWhy::Reader, 1);
+        match self.write(line) {
+            true => self.counts.tell(),
+            false => self.lose(port, action, LostWhy::Reader, 1),
         }
     }
 
     fn lose(&mut self, port: PortId, action: Action, why: LostWhy, count: u64) {
+        self.counts.lose(why, count);
         *self.lost.entry((port, action, why)).or_insert(0) += count;
     }
 

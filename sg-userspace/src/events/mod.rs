@@ -4,11 +4,13 @@
 mod describe;
 mod ended;
 mod hub;
+mod totals;
 mod wanted;
 
 pub use describe::{Clock, describe};
 pub use ended::describe_end;
 pub use hub::{Hub, Subscription};
+pub use totals::EventTotals;
 pub use wanted::Wanted;
 
 use sg_common::layout::events::Action;

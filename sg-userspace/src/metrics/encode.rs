@@ -127,6 +127,20 @@ impl Sample {
                 metrics.alone(value)
             })?;
         }
+        let events = &self.events;
+        let told = "Packets and ends of connections told one by one, for each who reads";
+        family(encoder, "events_told", told, None, Counter, |metrics| {
+            metrics.alone(events.told)
+        })?;
+        let lost = "The same that were not told: more than was asked for, or a reader had no room";
+        family(encoder, "events_lost", lost, None, Counter, |metrics| {
+            metrics.add([("why", "rate")], events.over_rate)?;
+            metrics.add([("why", "reader")], events.unread)
+        })?;
+        let readers = "Who is told packets and ends of connections";
+        family(encoder, "event_readers", readers, None, Gauge, |metrics| {
+            metrics.alone(events.readers)
+        })?;
         let age = "Since expired connections were last looked for";
         family(
             encoder,

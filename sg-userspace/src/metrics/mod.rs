@@ -7,6 +7,7 @@ use prometheus_client::{encoding::text, metrics::histogram::Histogram, registry:
 
 pub use programs::ProgramTime;
 
+use crate::events::EventTotals;
 use crate::view::{PortCounters, PortState, StatusView};
 
 /// What begins every name.
@@ -24,6 +25,8 @@ pub struct Sample {
     pub ports: Vec<PortSample>,
     /// How long changes took until they were in force, in seconds.
     pub applies: Histogram,
+    /// What was told one by one.
+    pub events: EventTotals,
     /// What the kernel counts of its programs, if it does.
     pub programs: Vec<ProgramTime>,
 }

@@ -73,6 +73,12 @@ fn sample() -> Sample {
             connections: Some((4, 50)),
         }],
         applies,
+        events: EventTotals {
+            told: 5,
+            over_rate: 2,
+            unread: 1,
+            readers: 1,
+        },
         programs: vec![ProgramTime {
             name: "from_vm".into(),
             runs: 5,
@@ -96,6 +102,10 @@ fn a_sample_is_text_that_prometheus_reads() {
         "sg_table_memory_bytes{table=\"flows4\"} 4096",
         "sg_memory_bytes 8192",
         "sg_sweep_age_seconds 1",
+        "sg_events_told_total 5",
+        "sg_events_lost_total{why=\"rate\"} 2",
+        "sg_events_lost_total{why=\"reader\"} 1",
+        "sg_event_readers 1",
         "sg_apply_seconds_count 1",
         "sg_apply_seconds_bucket{le=\"0.005\"} 1",
         "sg_program_runs_total{program=\"from_vm\"} 5",
