@@ -1,5 +1,6 @@
 //! How a packet is tracked, and how the filter remembers it.
 
+use crate::layout::shared::{keep, kept};
 use crate::reason::DropReason;
 
 /// How a packet is tracked.
@@ -58,11 +59,8 @@ impl Tracked {
             Tracking::Error => (Kind::Error, DropReason::InvalidIcmp),
             Tracking::Invalid(reason) => (Kind::Invalid, reason),
         };
-        // SAFETY: references are valid. Volatile, so that both are in memory and not in registers.
-        unsafe {
-            (&raw mut self.kind).write_volatile(kind as u8);
-            (&raw mut self.reason).write_volatile(reason);
-        }
+        keep(&mut self.kind, kind as u8);
+        keep(&mut self.reason, reason);
     }
 
     /// [`Tracking::None`].
@@ -98,13 +96,11 @@ impl Tracked {
     /// Why it fits no connection, if it is an error that finds none, or cannot belong to one.
     #[inline(always)]
     pub fn reason(&self) -> DropReason {
-        // SAFETY: as in `set`.
-        unsafe { (&raw const self.reason).read_volatile() }
+        kept(&self.reason)
     }
 
     #[inline(always)]
     fn is(&self, kind: Kind) -> bool {
-        // SAFETY: as in `set`.
-        unsafe { (&raw const self.kind).read_volatile() == kind as u8 }
+        kept(&self.kind) == kind as u8
     }
 }
