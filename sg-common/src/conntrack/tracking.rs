@@ -1,6 +1,6 @@
 //! How a packet is tracked, and how the filter remembers it.
 
-use crate::layout::shared::{recall, remember};
+use crate::layout::shared::{keep, kept};
 use crate::reason::DropReason;
 
 /// How a packet is tracked.
@@ -59,8 +59,8 @@ impl Tracked {
             Tracking::Error => (Kind::Error, DropReason::InvalidIcmp),
             Tracking::Invalid(reason) => (Kind::Invalid, reason),
         };
-        remember(&mut self.kind, kind as u8);
-        remember(&mut self.reason, reason);
+        keep(&mut self.kind, kind as u8);
+        keep(&mut self.reason, reason);
     }
 
     /// [`Tracking::None`].
@@ -96,11 +96,11 @@ impl Tracked {
     /// Why it fits no connection, if it is an error that finds none, or cannot belong to one.
     #[inline(always)]
     pub fn reason(&self) -> DropReason {
-        recall(&self.reason)
+        kept(&self.reason)
     }
 
     #[inline(always)]
     fn is(&self, kind: Kind) -> bool {
-        recall(&self.kind) == kind as u8
+        kept(&self.kind) == kind as u8
     }
 }

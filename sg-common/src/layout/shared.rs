@@ -21,25 +21,21 @@ pub(crate) use shared;
 /// alike to it from here on. `slot` must therefore be in a map, not on the stack.
 #[inline(always)]
 pub fn obscure<T: Copy>(slot: &mut T, value: T) -> T {
-    let slot = &raw mut *slot;
-    // SAFETY: a reference is valid for both. Volatile, so that neither is left out.
-    unsafe {
-        slot.write_volatile(value);
-        slot.read_volatile()
-    }
+    keep(slot, value);
+    kept(slot)
 }
 
-/// Writes a value to memory, where [`recall`] finds it: the verifier does not know it there (see [`obscure`]).
+/// The first half of [`obscure`]: writes a value to memory, to be read there by [`kept`].
 #[inline(always)]
-pub fn remember<T: Copy>(slot: &mut T, value: T) {
-    // SAFETY: a reference is valid. Volatile, so that it is written.
+pub fn keep<T: Copy>(slot: &mut T, value: T) {
+    // SAFETY: a reference is valid. Volatile, so that it is not left out.
     unsafe { (&raw mut *slot).write_volatile(value) }
 }
 
-/// Reads a value from memory, each time anew.
+/// The second half of [`obscure`]: reads what [`keep`] has written, as if nobody knew it.
 #[inline(always)]
-pub fn recall<T: Copy>(slot: &T) -> T {
-    // SAFETY: a reference is valid. Volatile, so that it is read.
+pub fn kept<T: Copy>(slot: &T) -> T {
+    // SAFETY: as in `keep`.
     unsafe { (&raw const *slot).read_volatile() }
 }
 
