@@ -39,9 +39,7 @@ const USERSPACE: &[&str] = &[
     "packet",
     "flows",
     // What is asked and shown.
-    "view",
-    // What Prometheus is told of it.
-    "metrics", // What the host offers.
+    "view", // What the host offers.
     "host",
     "error",
     "netlink",
@@ -49,7 +47,9 @@ const USERSPACE: &[&str] = &[
     "store",
     "settings",
     // What the kernel tells as it happens.
-    "events", // What to do on which event, and what it is done to.
+    "events",
+    // What Prometheus is told.
+    "metrics", // What to do on which event, and what it is done to.
     "agent",
     "datapath", // The doors.
     "service",
