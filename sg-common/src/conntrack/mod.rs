@@ -59,12 +59,15 @@ pub const fn unfit(opening: &Opening) -> Option<DropReason> {
 /// Reads what is to be read of a packet before its connection is looked for.
 #[inline(always)]
 pub fn read<F: Frame + ?Sized>(room: &mut Room, frame: &F, ip: &Ip) {
-    if ip.protocol == protocol::SCTP {
-        sctp::read(&mut room.sctp, frame, ip);
+    match ip.protocol {
+        protocol::TCP => tcp::read(&mut room.tcp, frame, ip),
+        protocol::SCTP => sctp::read(&mut room.sctp, frame, ip),
+        _ => {}
     }
 }
 
-/// Whether a connection can begin with this packet, of which [`read`] has read what there is to read. `flow` is one of which nothing is known yet.
+/// Whether a connection can begin with this packet, of which [`read`] has read what there is to read. `flow` is one
+/// of which nothing is known yet.
 #[inline(always)]
 pub fn opens<F: Frame + ?Sized>(
     flow: &mut Flow,
@@ -75,7 +78,7 @@ pub fn opens<F: Frame + ?Sized>(
     settings: &Settings,
 ) -> Result<(), DropReason> {
     match ip.protocol {
-        protocol::TCP => tcp::opens(&mut room.tcp, frame, ip, settings),
+        protocol::TCP => tcp::opens(&room.tcp, settings),
         protocol::UDP | protocol::UDPLITE => udp::opens(frame, ip),
         protocol::SCTP => sctp::opens(flow, &mut room.sctp, frame, ip),
         other if is_icmp(ip.family, other) => icmp::opens(opening),
@@ -89,16 +92,10 @@ pub fn opens<F: Frame + ?Sized>(
 
 /// Begins the connection that [`opens`] has found can begin with this packet; returns how long it lives.
 #[inline(always)]
-pub fn first<F: Frame + ?Sized>(
-    flow: &mut Flow,
-    room: &mut Room,
-    frame: &F,
-    ip: &Ip,
-    terms: &Terms<'_>,
-) -> Ticks {
+pub fn first(flow: &mut Flow, room: &mut Room, ip: &Ip, terms: &Terms<'_>) -> Ticks {
     let Terms { settings, now } = *terms;
     match ip.protocol {
-        protocol::TCP => tcp::first(flow, &mut room.tcp, frame, ip, settings),
+        protocol::TCP => tcp::first(flow, &mut room.tcp, settings),
         protocol::UDP | protocol::UDPLITE => udp::first(flow, settings, now),
         protocol::SCTP => sctp::first(flow, settings),
         protocol::GRE => settings.gre,
@@ -119,7 +116,7 @@ pub fn next<F: Frame + ?Sized>(
 ) -> Next {
     let Terms { settings, now } = *terms;
     let next = match ip.protocol {
-        protocol::TCP => tcp::next(flow, &mut room.tcp, side, frame, ip, terms),
+        protocol::TCP => tcp::next(flow, &mut room.tcp, side, terms),
         protocol::UDP | protocol::UDPLITE => udp::next(flow, frame, ip, settings, now),
         protocol::SCTP => sctp::next(flow, &mut room.sctp, side, frame, ip, settings),
         protocol::GRE => gre(flow, settings),

@@ -90,7 +90,7 @@ pub mod name {
 }
 
 /// Bytes of what one run of the filter works in, [`crate::scratch::Run`].
-pub const SCRATCH: u32 = 488;
+pub const SCRATCH: u32 = 496;
 
 /// What a pinned map must look like to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -193,7 +193,7 @@ where
         return invalid(tables, context, &scratch.opening, reason);
     }
     let accept = permission::require(tables, context, &scratch.opening)?;
-    begin(tables, context, frame, scratch);
+    begin(tables, context, scratch);
     if !tables.create(&scratch.opening.key, &scratch.flow) {
         tables.condition(
             context.slot,
@@ -224,17 +224,13 @@ pub fn begins<F: Frame + ?Sized>(
 
 /// Makes `scratch.flow` the connection that the packet opens.
 #[inline(always)]
-fn begin<F, T>(tables: &T, context: &Context<'_>, frame: &F, scratch: &mut Scratch)
-where
-    F: Frame + ?Sized,
-    T: Tables,
-{
+fn begin<T: Tables>(tables: &T, context: &Context<'_>, scratch: &mut Scratch) {
     let Scratch { ip, flow, room, .. } = scratch;
     let terms = Terms {
         settings: context.settings,
         now: context.now,
     };
-    let lifetime = conntrack::first(flow, room, frame, ip, &terms);
+    let lifetime = conntrack::first(flow, room, ip, &terms);
     flow.expires = context.now.wrapping_add(lifetime);
     let nonce = tables.random();
     flow.change(|word| {

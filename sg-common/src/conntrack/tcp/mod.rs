@@ -24,7 +24,7 @@ use exception::{
 };
 use lifetime::{lifetime, shorten};
 pub use segment::Segment;
-use segment::{read, read_again, read_options};
+use segment::{read_again, read_options};
 use state::{Class, IGNORE, INVALID, answer};
 use window::{Fit, begin, fit};
 
@@ -32,6 +32,8 @@ use window::{Fit, begin, fit};
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     segment: Segment,
+    /// Why it is none.
+    refused: Option<DropReason>,
     /// Where the walk over options is.
     cursor: u32,
     /// The state that the segment leads to.
@@ -44,6 +46,7 @@ impl Room {
     /// Nothing was read yet.
     pub const EMPTY: Room = Room {
         segment: Segment::EMPTY,
+        refused: None,
         cursor: 0,
         answer: Answer::NONE,
         fit: Fit::Taken,
@@ -53,16 +56,31 @@ impl Room {
 /// The class of a segment that only acknowledges, as [`crate::layout::flow::Word::last_class`] has it.
 pub const ACK_CLASS: u8 = Class::Ack as u8;
 
-/// Whether a connection can begin with a segment (`tcp_new`): a SYN, or with `TCP_LOOSE` an ACK in the
-/// middle.
+/// Reads a segment and its options. Before anything is known of its connection, because the kernel's verifier walks
+/// through the turns of the walk over options once for all that is known when it comes here.
+///
+/// A subprogram of its own in the kernel, for its stack.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub fn read<F: Frame + ?Sized>(room: &mut Room, frame: &F, ip: &Ip) {
+    let Room {
+        segment,
+        refused,
+        cursor,
+        ..
+    } = room;
+    *refused = segment::read(segment, frame, ip).err();
+    if refused.is_none() && segment.has_options() {
+        read_options(segment, frame, ip, cursor);
+    }
+}
+
+/// Whether a connection can begin with a segment that was [read](`read`) (`tcp_new`): a SYN, or with `TCP_LOOSE` an ACK
+/// in the middle.
 #[inline(always)]
-pub fn opens<F: Frame + ?Sized>(
-    room: &mut Room,
-    frame: &F,
-    ip: &Ip,
-    settings: &Settings,
-) -> Result<(), DropReason> {
-    read(&mut room.segment, frame, ip)?;
+pub fn opens(room: &Room, settings: &Settings) -> Result<(), DropReason> {
+    if let Some(reason) = room.refused {
+        return Err(reason);
+    }
     let segment = &room.segment;
     match segment.is(Class::Syn) || segment.is(Class::Ack) && settings.has(switch::TCP_LOOSE) {
         true => Ok(()),
@@ -70,41 +88,23 @@ pub fn opens<F: Frame + ?Sized>(
     }
 }
 
-/// Begins a connection with the segment that [`opens`] has read.
+/// Begins a connection with a segment that it [can begin with](`opens`).
 #[inline(always)]
-pub fn first<F: Frame + ?Sized>(
-    flow: &mut Flow,
-    room: &mut Room,
-    frame: &F,
-    ip: &Ip,
-    settings: &Settings,
-) -> Ticks {
-    let Room {
-        segment, cursor, ..
-    } = room;
+pub fn first(flow: &mut Flow, room: &mut Room, settings: &Settings) -> Ticks {
+    let segment = &mut room.segment;
     // Whoever is picked up in the middle may have agreed on selective acknowledgements.
-    if segment.has_options() {
-        read_options(segment, frame, ip, true, cursor);
-    }
+    segment.highest = segment.selected;
     begin_with(flow, segment, settings)
 }
 
-/// A segment of a stored connection (`nf_conntrack_tcp_packet`).
+/// A segment of a stored connection that was [read](`read`) (`nf_conntrack_tcp_packet`).
 #[inline(always)]
-pub fn next<F: Frame + ?Sized>(
-    flow: &mut Flow,
-    room: &mut Room,
-    side: Side,
-    frame: &F,
-    ip: &Ip,
-    terms: &Terms<'_>,
-) -> Next {
-    let selectively = flow.word().sack_permitted(side.other());
-    if let Err(reason) = read(&mut room.segment, frame, ip) {
+pub fn next(flow: &mut Flow, room: &mut Room, side: Side, terms: &Terms<'_>) -> Next {
+    if let Some(reason) = room.refused {
         return Next::Invalid(reason);
     }
-    if room.segment.has_options() {
-        read_options(&mut room.segment, frame, ip, selectively, &mut room.cursor);
+    if flow.word().sack_permitted(side.other()) {
+        room.segment.highest = room.segment.selected;
     }
     step(flow, side, room, terms.settings, terms.now)
 }

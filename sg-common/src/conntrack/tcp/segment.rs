@@ -14,8 +14,10 @@ pub struct Segment {
     pub(super) sequence: u32,
     /// The field, whether the segment acknowledges anything or not.
     pub(super) acknowledgement: u32,
-    /// The same, or the right edge of what it acknowledges selectively.
+    /// The same, or `selected` if the other side permits selective acknowledgements.
     pub(super) highest: u32,
+    /// The acknowledgement, or the right edge of what is acknowledged selectively.
+    pub(super) selected: u32,
     /// Sequence number after the segment, of what there is of it.
     pub(super) end: u32,
     /// Not scaled.
@@ -38,6 +40,7 @@ impl Segment {
         sequence: 0,
         acknowledgement: 0,
         highest: 0,
+        selected: 0,
         end: 0,
         window: 0,
         class: Class::Syn as u8,
@@ -80,6 +83,7 @@ impl Segment {
             sequence,
             acknowledgement,
             highest: acknowledgement,
+            selected: acknowledgement,
             end: sequence.wrapping_add(length),
             window: u16::from_be_bytes(tcp.window),
             class: class as u8,
@@ -148,8 +152,7 @@ pub(super) fn read_again<F: Frame + ?Sized>(
     }
 }
 
-/// Reads the options of a segment that has some. `selectively`: the other side permits selective
-/// acknowledgements.
+/// Reads the options of a segment that has some.
 ///
 /// A subprogram of its own in the kernel, for its stack.
 #[cfg_attr(target_arch = "bpf", inline(never))]
@@ -157,7 +160,6 @@ pub(super) fn read_options<F: Frame + ?Sized>(
     segment: &mut Segment,
     frame: &F,
     ip: &Ip,
-    selectively: bool,
     cursor: &mut u32,
 ) {
     // Nothing lies farther; said once more for the kernel's verifier.
@@ -166,9 +168,7 @@ pub(super) fn read_options<F: Frame + ?Sized>(
     if segment.is_syn() {
         segment.offer = Some(offer(frame, options, end, cursor));
     }
-    if selectively {
-        segment.highest = highest_acknowledged(frame, options, end, segment.highest, cursor);
-    }
+    segment.selected = highest_acknowledged(frame, options, end, segment.acknowledgement, cursor);
 }
 
 /// The class of a combination of flags (`get_conntrack_index`), if it is in `tcp_valid_flags`.
