@@ -32,10 +32,10 @@ fn wait_until(what: &str, done: impl Fn() -> bool) {
 fn a_person_sees_each_event_as_one_line_and_only_what_was_asked_for() {
     let mut site_ = Site::new("monitor");
     site_.node.start(&site(&[HTTP]));
-    let all = Monitor::start(&site_.node, "--port WEB1");
+    let all = Monitor::start(&site_.node, "--port WEB1 -p tcp");
     let words = "--group WEB_SERVERS --reason no_rule --ingress -p tcp --dport 443 -s 10.0.0.0/24";
     let mut one = Monitor::start(&site_.node, &format!("{words} --count 1 -o json"));
-    let other = Monitor::start(&site_.node, "--port CLIENT --action drop");
+    let other = Monitor::start(&site_.node, "--port CLIENT --action drop -p tcp");
 
     assert_eq!(site_.ask(80), Answered);
     assert_eq!(site_.ask(443), Silence);
@@ -75,7 +75,7 @@ fn a_person_sees_each_event_as_one_line_and_only_what_was_asked_for() {
 fn wireshark_is_given_interface_way_and_reason_of_each_packet() {
     let mut site_ = Site::new("monitor-pcap");
     site_.node.start(&site(&[HTTP]));
-    let monitor = Monitor::start(&site_.node, "-o pcap --port WEB1 --port CLIENT");
+    let monitor = Monitor::start(&site_.node, "-o pcap --port WEB1 --port CLIENT -p tcp");
     assert_eq!(site_.ask(443), Silence);
     let seen = || packets(&fs::read(monitor.capture()).unwrap());
     monitor.wait_for("nothing is captured", || seen().len() >= 2);
@@ -277,6 +277,10 @@ fn one_that_reads_too_slowly_loses_what_it_is_told_it_has_lost_and_slows_nobody(
 #[test]
 fn the_last_refused_packet_of_a_port_is_explained_with_the_rule_that_is_missing() {
     let mut site_ = Site::new("last-drop");
+    // Machines look for routers when they please, and are refused.
+    for machine in [&site_.web, &site_.client] {
+        machine.netns().set("ipv6/conf/all/disable_ipv6", "1");
+    }
     site_.node.start(&site(&[HTTP]));
     let output = site_.node.sgctl("explain --last-drop WEB1 --wait 200ms");
     output.expect(7);
