@@ -56,7 +56,8 @@ pub(super) fn show_at(
     assert!(ipv4::parse(&bytes[..], 0, Extent::Whole, &mut ip));
     let mut room = Room::EMPTY;
     let terms = Terms { settings, now };
-    next(flow, &mut room, side, &bytes[..], &ip, &terms)
+    read(&mut room, &bytes[..], &ip);
+    next(flow, &mut room, side, &terms)
 }
 
 /// The connection that begins with a segment, and how long it lives.
@@ -65,8 +66,9 @@ pub(super) fn reach(packet: &Packet, settings: &Settings) -> Result<(Flow, Ticks
     let mut ip = Scratch::EMPTY.ip;
     assert!(ipv4::parse(&bytes[..], 0, Extent::Whole, &mut ip));
     let (mut flow, mut room) = (Flow::new(Hook::FromVm, 1, 0), Room::EMPTY);
-    opens(&mut room, &bytes[..], &ip, settings)?;
-    let lifetime = first(&mut flow, &mut room, &bytes[..], &ip, settings);
+    read(&mut room, &bytes[..], &ip);
+    opens(&room, settings)?;
+    let lifetime = first(&mut flow, &mut room, settings);
     Ok((flow, lifetime))
 }
 
