@@ -3,7 +3,7 @@
 use std::string::String;
 use std::vec::Vec;
 
-use crate::conntrack::tcp::{Room, State, first, next, opens};
+use crate::conntrack::tcp::{Room, State, first, next, opens, read};
 use crate::conntrack::{Next, Terms};
 use crate::hook::Hook;
 use crate::layout::flow::{Flow, Side};
