@@ -200,7 +200,9 @@ impl Agent {
             let is_open = self.opening(link).is_some();
             let is_earlier = attachment == Some(Attachment::Earlier);
             facts.attached = (attachment == Some(Attachment::InForce) || is_earlier) && !is_open;
-            facts.written = !is_earlier && self.is_written(spot.port, link.ifindex, facts.current);
+            facts.written = is_earlier || self.is_written(spot.port, link.ifindex, facts.current);
+            // It goes on by what it was told, whatever our tables say by now.
+            facts.current &= !is_earlier;
             facts.bypassed = self.bypass(link).is_some();
         }
         facts
@@ -245,7 +247,10 @@ impl Agent {
             PortState::Unfiltered => spot.port.and_then(AnyPort::read).map(why_unfiltered),
             PortState::Closed => self.why_left_out(spot),
             PortState::Pending => Some(refused.unwrap_or("about to be written".into())),
-            PortState::Outdated => refused,
+            PortState::Outdated => {
+                let earlier = "the filter of before is in force until this one is written";
+                Some(refused.unwrap_or(earlier.into()))
+            }
             PortState::Bypassed => {
                 let link = spot.link?;
                 self.bypass(link).map(|trouble| told(link, trouble))

@@ -63,7 +63,7 @@ impl Agent {
 
     pub(super) fn places_are_due(&mut self, attached: Attached) {
         self.places = self.places(&attached);
-        if self.standing.adopts {
+        if self.standing.adopts() {
             self.due.adopt = self.standing_ports().collect();
         }
         self.due.attached = Some(attached);

@@ -21,8 +21,10 @@ use crate::{
 pub(super) struct Standing {
     /// `None` before it is known which interfaces there are.
     open: Option<BTreeMap<u32, Link>>,
-    /// Whether the connections of their ports are taken over.
-    pub adopts: bool,
+    /// Whether they are filtered by an earlier layout, which goes on.
+    is_filtered: bool,
+    /// Whether the connections of their ports are to be taken over.
+    adopts: bool,
 }
 
 impl Standing {
@@ -35,6 +37,11 @@ impl Standing {
     /// Whether any does.
     pub fn is_any(&self) -> bool {
         self.open.as_ref().is_some_and(|open| !open.is_empty())
+    }
+
+    /// Whether the connections of their ports are taken over from nf_conntrack. An earlier layout has left its own.
+    pub fn adopts(&self) -> bool {
+        self.adopts && !self.is_filtered
     }
 
     /// It is filtered, or is to be treated as any other.
@@ -67,8 +74,7 @@ impl Agent {
                     let attached = attached.as_ref().ok();
                     attached.and_then(|all| all.get(&link.ifindex)) == Some(&Attachment::Earlier)
                 };
-                // These connections are in the tables.
-                self.standing.adopts &= is_first;
+                self.standing.is_filtered = !is_first;
                 let links = links.iter().filter(|link| is_first || is_earlier(link));
                 let open = links.map(|link| (link.ifindex, link.clone()));
                 self.standing.open = Some(open.collect());
@@ -100,13 +106,13 @@ impl Agent {
 
     /// Puts the filter on interfaces that stand open and whose ports are written. What nf_conntrack has tracked
     /// of them until then is to be taken over as well.
-    /// If they cannot be written, they are closed.
+    /// If they cannot be written, they are closed; but what is filtered by an earlier layout goes on so.
     pub(super) fn enter(&mut self, is_written: bool) -> Result<()> {
         if !self.standing.is_any() {
             return Ok(());
         }
         let standing: BTreeSet<_> = self.standing_ports().collect();
-        if !is_written {
+        if !is_written && !self.standing.is_filtered {
             self.standing.clear();
         }
         let attached = self.close_interfaces(Occasion::News)?;
@@ -115,7 +121,7 @@ impl Agent {
         if self.places(&attached) != self.places {
             self.places_are_due(attached);
         }
-        if self.standing.adopts && is_written {
+        if self.standing.adopts() && is_written {
             self.due.adopt.extend(&standing - &still);
         }
         Ok(())

@@ -105,3 +105,46 @@ fn connections_are_left_alone_unless_that_was_asked_for() {
     agent.apply(&inventory(json!({}))).unwrap();
     assert!(kernel.kernel().flows.is_empty());
 }
+
+#[test]
+fn what_an_earlier_layout_filters_is_written_before_ours_takes_its_place() {
+    let (mut agent, kernel) = started(&[(7, Attachment::Earlier)]);
+    agent.adopt_at_first(true);
+    kernel.kernel().tracked = vec![adopt::tracked(4097, 40_000)];
+    let read = Read::new(&inventory(json!({})), &agent.inventory().unwrap()).unwrap();
+    agent.take(read).unwrap();
+    agent.look();
+    assert_eq!(
+        state(&agent, "WEB1"),
+        PortState::Outdated,
+        "by what it was told"
+    );
+    agent.settle().unwrap();
+    assert_eq!(kernel.calls(), ["write port at 7", "attach 7 tapweb1"]);
+    assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
+    assert!(
+        kernel.kernel().flows.is_empty(),
+        "its connections are known already"
+    );
+}
+
+#[test]
+fn an_interface_that_an_earlier_layout_does_not_filter_is_closed_first() {
+    let (mut agent, kernel) = started(&[(3, Attachment::Earlier)]);
+    agent.apply(&inventory(json!({}))).unwrap();
+    assert_eq!(kernel.calls(), ["attach 7 tapweb1", "write port at 7"]);
+}
+
+#[test]
+fn an_earlier_layout_goes_on_where_ours_cannot_be_written() {
+    let (mut agent, kernel) = started(&[(7, Attachment::Earlier)]);
+    kernel.kernel().broken = Some("no memory".into());
+    agent.apply(&inventory(json!({}))).unwrap_err();
+    assert!(kernel.calls().is_empty());
+    assert_eq!(state(&agent, "WEB1"), PortState::Outdated);
+    kernel.kernel().broken = None;
+    agent.check().unwrap();
+    agent.settle().unwrap();
+    assert_eq!(kernel.calls(), ["write port at 7", "attach 7 tapweb1"]);
+    assert_eq!(state(&agent, "WEB1"), PortState::Enforcing);
+}
