@@ -1,6 +1,7 @@
 //! Whatever becomes of the host beneath the daemon: its BPF file system goes, its disk is full, its clock jumps.
 //! What is permitted goes on, what is refused does not pass, and the daemon says what is wrong.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -71,7 +72,10 @@ fn a_daemon_killed_without_its_bpf_file_system_leaves_ports_open_until_the_next_
     let Outcome {
         traffic, stream, ..
     } = &outcome;
-    assert_eq!(stream.came, stream.sent, "of the stream");
+    // With the last descriptor of it the kernel empties the array of the second programs, and takes the first ones off
+    // a moment later: for so long what needs a second one falls.
+    let lost = stream.sent - stream.came;
+    assert!(lost <= 1000, "{lost} of ten in each millisecond lost");
     let [_, questions, pings] = Outcome::counts(&traffic.lost);
     // An answer that is under way when the filter comes, which has not seen the question.
     assert!(
@@ -251,20 +255,27 @@ fn a_daemon_in_a_time_namespace_knows_the_kernels_clock() {
     outcome.expect_no_gap();
 }
 
+/// What `faketime` has its programs load.
+fn libfaketime() -> PathBuf {
+    let of_debian = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
+    let folders = [&of_debian, "/usr/lib64", "/usr/lib"];
+    let mut libraries = folders
+        .map(|folder| Path::new(folder).join("faketime/libfaketime.so.1"))
+        .into_iter();
+    libraries
+        .find(|library| library.exists())
+        .expect("libfaketime is where the package faketime puts it")
+}
+
 #[test]
 fn a_wall_clock_that_jumps_decides_nothing() {
-    /// Of Debian's package `libfaketime`.
-    const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-    if !Path::new(LIBRARY).exists() {
-        eprintln!("skipped: there is no {LIBRARY} (package libfaketime)");
-        return;
-    }
+    let library = libfaketime();
     let mut world = World::new("wall-clock");
     let clock = world.node.directory().join("clock");
     let step = |offset: &str| fs::write(&clock, offset).unwrap();
     step("+0");
     let (preload, file) = (
-        format!("LD_PRELOAD={LIBRARY}"),
+        format!("LD_PRELOAD={}", library.display()),
         format!("FAKETIME_TIMESTAMP_FILE={}", clock.display()),
     );
     // The kernel's own clocks, which nobody sets, stay as they are.

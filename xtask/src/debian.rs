@@ -106,7 +106,7 @@ pub struct Program {
 }
 
 /// What the demo and the kernel tests run besides our own programs.
-pub const PROGRAMS: [Program; 4] = [
+pub const PROGRAMS: [Program; 5] = [
     Program {
         name: "bpftool",
         package: "bpftool",
@@ -114,6 +114,11 @@ pub const PROGRAMS: [Program; 4] = [
     Program {
         name: "conntrack",
         package: "conntrack",
+    },
+    // A clock on the wall that jumps.
+    Program {
+        name: "faketime",
+        package: "faketime",
     },
     Program {
         name: "ip",
