@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sg_tests::crowd::wait_until;
 use sg_tests::events::{Listener, asked};
 use sg_tests::inventory::Port;
 use sg_tests::node::Node;
@@ -15,6 +16,9 @@ use sg_tests::vm::{RawVm, Vm};
 
 use crate::leak::{Leak, forged};
 use crate::site::{HTTP, Site, client, site, web1};
+
+/// How long something is waited for that is to come.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Time for an event to be read.
 const SOON: Duration = Duration::from_secs(3);
@@ -41,14 +45,6 @@ fn packets(lines: &[Value], port: &Port) -> (Vec<Value>, u64) {
         packets,
         lost.iter().filter_map(|line| line["lost"].as_u64()).sum(),
     )
-}
-
-fn wait_until(what: &str, done: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !done() {
-        assert!(Instant::now() < deadline, "{what}");
-        sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -163,7 +159,7 @@ fn each_of_several_gets_what_it_asked_for_and_one_that_is_killed_leaves_nothing(
 
     drop(drops);
     drop(accepts);
-    wait_until("the kernel goes on telling", || {
+    wait_until(PATIENCE, "the kernel goes on telling", || {
         asked(&site_.node).is_empty()
     });
 }
@@ -196,7 +192,7 @@ fn a_port_is_asked_for_before_it_is_there_and_when_it_is_plugged_again() {
     assert!(asked(&node).is_empty(), "it has no interface");
     for _ in 0..2 {
         let web = Vm::new(&node, &web1());
-        wait_until("the port is not enforced", || {
+        wait_until(PATIENCE, "the port is not enforced", || {
             node.query("show port WEB1")["state"] == "enforcing"
         });
         web.send(&forged());

@@ -294,7 +294,7 @@ fn pretend_another_version(node: &Node) {
 }
 
 /// What was before is removed once it filters nothing.
-fn wait_until_alone(node: &Node) {
+pub fn wait_until_alone(node: &Node) {
     let begun = Instant::now();
     while fs::read_dir(node.pins()).unwrap().count() > 1 {
         assert!(

@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use sg_tests::node::Node;
 use sg_tests::streams::Pair;
 use sg_tests::traffic::Outcome::{Answered, Silence};
 
+use crate::gaps::wait_until_alone;
 use crate::site::{HTTP, Site, site};
 
 #[test]
@@ -137,18 +136,6 @@ fn flows(node: &Node) -> Vec<String> {
         .filter(|flow| flow["local_port"] == 8080)
         .map(of)
         .collect()
-}
-
-/// What was before is removed once it filters nothing.
-fn wait_until_alone(node: &Node) {
-    let begun = Instant::now();
-    while fs::read_dir(node.pins()).unwrap().count() > 1 {
-        assert!(
-            begun.elapsed() < Duration::from_secs(10),
-            "more than one set of pins"
-        );
-        sleep(Duration::from_millis(20));
-    }
 }
 
 fn bpftool(node: &Node, words: &str) {

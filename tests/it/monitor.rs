@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -11,22 +11,16 @@ use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
 use pcap_file::pcapng::{Block, PcapNgReader};
 use serde_json::{Value, json};
+use sg_tests::crowd::wait_until;
 use sg_tests::events::asked;
 use sg_tests::inventory::group;
 use sg_tests::monitor::Monitor;
 use sg_tests::node::Node;
 use sg_tests::traffic::Outcome::{Answered, Silence};
 
+use crate::events::PATIENCE;
 use crate::leak::{Leak, forged};
 use crate::site::{HTTP, HTTPS, Site, client, site, web1};
-
-fn wait_until(what: &str, done: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !done() {
-        assert!(Instant::now() < deadline, "{what}");
-        sleep(Duration::from_millis(20));
-    }
-}
 
 #[test]
 fn a_person_sees_each_event_as_one_line_and_only_what_was_asked_for() {
@@ -197,7 +191,7 @@ fn one_that_is_killed_leaves_nothing_and_one_whose_daemon_ends_says_so() {
     let drops = Monitor::start(&leak.node, "--port WEB1 --action drop");
     assert_eq!(asked(&leak.node).len(), 1);
     kill(Pid::from_raw(drops.pid().cast_signed()), Signal::SIGINT).unwrap();
-    wait_until("the kernel goes on telling", || {
+    wait_until(PATIENCE, "the kernel goes on telling", || {
         asked(&leak.node).is_empty()
     });
 }
@@ -222,7 +216,7 @@ fn ten_at_once_are_all_told() {
     for monitor in monitors {
         assert_eq!(monitor.lines().len(), 5);
     }
-    wait_until("the kernel goes on telling", || {
+    wait_until(PATIENCE, "the kernel goes on telling", || {
         asked(&leak.node).is_empty()
     });
 }
@@ -238,7 +232,7 @@ fn one_that_reads_too_slowly_loses_what_it_is_told_it_has_lost_and_slows_nobody(
     let count = asked(&leak.node).len();
     let slow_capture = leak.node.directory().join("slow.pcapng");
     let slow = Monitor::run(&leak.node, words, Some(&slow_capture), writer);
-    wait_until("the slow one did not begin", || {
+    wait_until(PATIENCE, "the slow one did not begin", || {
         fs::metadata(&slow_capture).is_ok_and(|file| file.len() > 0)
     });
     assert_eq!(count, 1);
@@ -290,7 +284,9 @@ fn the_last_refused_packet_of_a_port_is_explained_with_the_rule_that_is_missing(
     // The next one is waited for.
     let output = std::thread::scope(|scope| {
         let explained = scope.spawn(|| site_.node.sgctl("explain --last-drop WEB1"));
-        wait_until("nothing is asked for", || !asked(&site_.node).is_empty());
+        wait_until(PATIENCE, "nothing is asked for", || {
+            !asked(&site_.node).is_empty()
+        });
         assert_eq!(site_.ask(443), Silence);
         explained.join().unwrap()
     });

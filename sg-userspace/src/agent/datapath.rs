@@ -238,6 +238,17 @@ pub trait FlowTables: Send + Sync {
     /// quota holds here too.
     fn add(&self, key: &FlowKey, flow: &Flow) -> Result<Added>;
 
+    /// The same, but where there is no room among the assured ones, or the port has its share, `flow` is made one that can
+    /// be evicted.
+    fn add_somewhere(&self, key: &FlowKey, flow: &mut Flow) -> Result<Added> {
+        let added = self.add(key, flow)?;
+        if added != Added::NoRoom || !flow.word().assured() {
+            return Ok(added);
+        }
+        flow.change(|word| word.set_assured(false));
+        self.add(key, flow)
+    }
+
     /// Removes a connection; returns what it was at the end, if it was there.
     fn remove(&self, key: &FlowKey) -> Result<Option<Flow>>;
 

@@ -323,11 +323,9 @@ impl FlowTables for Double {
 
     fn assured_of(&self, slot: u32) -> Result<u32> {
         let kernel = self.kernel();
-        let mut flows = kernel.flows.iter().filter(|(key, _)| key.slot() == slot);
-        Ok(flows
-            .by_ref()
-            .filter(|(_, flow)| flow.word().assured())
-            .count() as u32)
+        let flows = kernel.flows.iter();
+        let assured = flows.filter(|(key, flow)| key.slot() == slot && flow.word().assured());
+        Ok(assured.count() as u32)
     }
 
     fn fill_of_port(&self, slot: u32) -> Result<Vec<TableFill>> {

@@ -1,6 +1,8 @@
 //! The node as metrics tell it.
 
-use super::{Agent, TableFill, lookup};
+use std::collections::BTreeMap;
+
+use super::{Agent, PortCounts, TableFill, lookup, views::counters};
 use crate::{
     error::Result,
     events::EventTotals,
@@ -19,6 +21,8 @@ impl Agent {
         let status = self.status(flows)?;
         let tables = self.flow_tables();
         let most = self.datapath.settings()?.assured_per_port;
+        let held = self.holding()?.ports.values();
+        let slots: BTreeMap<_, _> = held.map(|port| (port.uuid, port.slot)).collect();
         let inventory = self.desired.inventory.clone();
         let mut ports = Vec::new();
         for port in lookup::all(&inventory) {
@@ -26,8 +30,9 @@ impl Agent {
             if view.state == PortState::Elsewhere {
                 continue;
             }
-            let id = port.read().map(|port| port.id);
-            let slot = self.slot(id)?;
+            let id = port.read().map(|port| *port.id.0.as_bytes());
+            let slot = id.and_then(|id| slots.get(&id).copied());
+            let counts = slot.map(|slot| self.datapath.counters(slot)).transpose()?;
             let connections = slot.map(|slot| tables.assured_of(slot)).transpose()?;
             ports.push(PortSample {
                 counted: PortCounters {
@@ -35,7 +40,7 @@ impl Agent {
                     name: view.name,
                     interface: view.interface,
                     vlan: view.vlan,
-                    counters: self.counters_of(id)?,
+                    counters: counters(&counts.unwrap_or(PortCounts::NONE)),
                 },
                 state: view.state,
                 connections: connections.map(|used| (used, most)),

@@ -230,11 +230,7 @@ impl Agent {
         slot.map_or(Ok(PortCounts::NONE), |slot| self.datapath.counters(slot))
     }
 
-    pub(super) fn counters_of(&self, port: Option<PortId>) -> Result<Counters> {
-        self.counts(port).map(|counts| counters(&counts))
-    }
-
-    pub(super) fn slot(&self, port: Option<PortId>) -> Result<Option<u32>> {
+    fn slot(&self, port: Option<PortId>) -> Result<Option<u32>> {
         let uuid = port.map(|port| *port.0.as_bytes());
         let mut ports = self.holding()?.ports.values();
         let port = ports.find(|port| Some(port.uuid) == uuid);
@@ -291,7 +287,7 @@ fn table_view(fill: TableFill, bytes: u64) -> TableView {
     }
 }
 
-fn counters(counts: &PortCounts) -> Counters {
+pub(super) fn counters(counts: &PortCounts) -> Counters {
     let named = |direction| {
         counts
             .named(direction)

@@ -79,14 +79,7 @@ pub(super) async fn serve_within(limits: Limits, listener: UnixListener, router:
         .layer(middleware::from_fn_with_state(reception, receive));
     let room = Arc::new(Semaphore::new(connections));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!("nobody can connect for a moment: {error}");
-                sleep(Duration::from_secs(1)).await;
-                continue;
-            }
-        };
+        let (stream, _) = accepted(|| listener.accept()).await;
         match room.clone().try_acquire_owned() {
             Ok(permit) => {
                 let router = router.clone().layer(Extension(Peer::of(&stream)));
@@ -101,18 +94,24 @@ pub(super) async fn serve_within(limits: Limits, listener: UnixListener, router:
 pub(super) async fn serve_tcp(limits: Limits, listener: TcpListener, router: Router) {
     let room = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!("nobody can connect for a moment: {error}");
-                sleep(Duration::from_secs(1)).await;
-                continue;
-            }
-        };
+        let (stream, _) = accepted(|| listener.accept()).await;
         // What finds no room is closed.
         if let Ok(permit) = room.clone().try_acquire_owned() {
             let router = router.clone();
             tokio::spawn(converse(stream, router, limits.patience, permit));
+        }
+    }
+}
+
+/// What a listener accepts next, however long it cannot.
+async fn accepted<T, F: Future<Output = io::Result<T>>>(accept: impl Fn() -> F) -> T {
+    loop {
+        match accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!("nobody can connect for a moment: {error}");
+                sleep(Duration::from_secs(1)).await;
+            }
         }
     }
 }

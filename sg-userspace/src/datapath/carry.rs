@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aya::maps::{Array, MapData, MapInfo};
+use aya::maps::{MapData, MapInfo};
 use bytemuck::Pod;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4, Side};
 use sg_common::layout::maps::name;
@@ -14,12 +14,12 @@ use sg_common::layout::settings::Ticks;
 use sg_common::wire::protocol;
 
 use super::batch::Page;
-use super::earlier::is_shared;
+use super::earlier::{is_shared, owners};
 use super::error::{Error, Result};
 use super::flow_tables::{KernelFlows, walk};
 use super::inner::inner_maps;
 use super::pins::Pins;
-use super::tables::take;
+use super::port_table::NOBODY;
 use crate::agent::{Added, FlowTables};
 
 /// Copies connections, as often as it is asked to: what is new and what has become assured since.
@@ -168,13 +168,8 @@ impl Carrier {
             self.carried.insert(*key, true);
             return Ok(());
         }
-        let mut flow = renewed(key, flow);
-        let mut added = self.add(key, &flow)?;
-        if added == Added::NoRoom && is_assured {
-            flow.change(|word| word.set_assured(false));
-            added = self.add(key, &flow)?;
-        }
-        match added {
+        let added = self.tables.add_somewhere(key, &mut renewed(key, flow));
+        match added.map_err(refused)? {
             Added::NoRoom => self.refused += 1,
             Added::Stored | Added::Exists => drop(self.carried.insert(*key, is_assured)),
         }
@@ -192,26 +187,10 @@ impl Carrier {
         }
     }
 
-    fn add(&self, key: &FlowKey, flow: &Flow) -> Result<Added> {
-        self.tables.add(key, flow).map_err(refused)
-    }
-
     /// Of each slot, whether it has the same port in both.
-    fn kept_slots(&mut self) -> Result<Vec<bool>> {
-        let mut owners = [self.from.clone(), self.to.clone()]
-            .into_iter()
-            .map(|mut pins| {
-                let owners: Array<MapData, [u8; 16]> = take(&mut pins, name::OWNERS)?;
-                owners
-                    .iter()
-                    .collect::<std::result::Result<Vec<_>, _>>()
-                    .map_err(Error::map("read", name::OWNERS))
-            });
-        let (from, to) = match (owners.next(), owners.next()) {
-            (Some(from), Some(to)) => (from?, to?),
-            _ => return Ok(Vec::new()),
-        };
-        let is_kept = |(from, to): (&[u8; 16], &[u8; 16])| from == to && *from != [0; 16];
+    fn kept_slots(&self) -> Result<Vec<bool>> {
+        let (from, to) = (owners(self.from.clone())?, owners(self.to.clone())?);
+        let is_kept = |(from, to): (&[u8; 16], &[u8; 16])| from == to && *from != NOBODY;
         Ok(from.iter().zip(&to).map(is_kept).collect())
     }
 }

@@ -124,7 +124,8 @@ pub fn is_marked(pins: &Pins, ifindex: u32, hook: Hook) -> bool {
     marker(pins, ifindex, hook).exists()
 }
 
-fn marker(pins: &Pins, ifindex: u32, hook: Hook) -> PathBuf {
+/// Where the mark of a filter is.
+pub fn marker(pins: &Pins, ifindex: u32, hook: Hook) -> PathBuf {
     let way = Way::Clsact;
     pins.link(Spot { ifindex, hook, way })
 }

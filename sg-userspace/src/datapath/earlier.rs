@@ -5,7 +5,7 @@
 //! sizes are the very same, which both filters work on meanwhile; out of others the connections are copied.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -17,11 +17,13 @@ use sg_common::layout::port::{Port, PortKey};
 
 use super::carry::Carrier;
 use super::claim;
+use super::clsact;
 use super::error::{Error, Result};
 use super::flow_tables::KernelFlows;
 use super::held::Held;
-use super::object::{Sizes, Wanted};
+use super::object::Wanted;
 use super::pins::{Pins, Spot, Way, remove};
+use super::port_table::NOBODY;
 use super::tables::{Tables, take};
 use super::trust;
 use crate::plan::Change;
@@ -44,10 +46,9 @@ impl Earlier {
     /// # Errors
     ///
     /// [`Error::OtherNamespace`], [`Error::Foreign`], and [`Error::OtherLayout`] for maps that no sgd has made.
-    pub fn set_aside(root: &Path, sizes: Sizes) -> Result<(Pins, Earlier)> {
+    pub fn set_aside(root: &Path, wanted: &Wanted) -> Result<(Pins, Earlier)> {
         trust::check(root)?;
         let ours = Pins::new(root);
-        let wanted = Wanted::new(sizes)?;
         for pins in Pins::all(root)? {
             let is_aside = pins.number().is_some();
             let is_other = pins.directory() != ours.directory();
@@ -66,7 +67,7 @@ impl Earlier {
         all.sort_by_key(Pins::number);
         let earlier = Earlier::of(all)?;
         if claim::wrote(&ours).is_none() {
-            earlier.share(&ours, &wanted)?;
+            earlier.share(&ours, wanted)?;
         }
         Ok((ours, earlier))
     }
@@ -77,10 +78,9 @@ impl Earlier {
     /// # Errors
     ///
     /// As of [`Earlier::set_aside`].
-    pub fn beside(root: &Path, sizes: Sizes) -> Result<Option<(Pins, bool)>> {
+    pub fn beside(root: &Path, wanted: &Wanted) -> Result<Option<(Pins, bool)>> {
         trust::check(root)?;
         let ours = Pins::new(root);
-        let wanted = Wanted::new(sizes)?;
         if wanted.differs_in_size(&ours)? {
             return Ok(None);
         }
@@ -94,7 +94,7 @@ impl Earlier {
         if claim::wrote(&ours).is_none() {
             all.retain(|pins| pins.directory() != ours.directory());
             all.sort_by_key(Pins::number);
-            Earlier::of(all)?.share(&ours, &wanted)?;
+            Earlier::of(all)?.share(&ours, wanted)?;
         }
         Ok(Some((ours, at_xdp)))
     }
@@ -106,18 +106,17 @@ impl Earlier {
     ///
     /// [`Error::Map`]
     pub fn recall(&self, tables: &mut Tables) -> Result<()> {
-        let Some((mut pins, node)) = self.source() else {
+        let Some((pins, node)) = self.source() else {
             return Ok(());
         };
-        let owners: Array<MapData, [u8; 16]> = take(&mut pins, name::OWNERS)?;
-        let slots = owners.len().min(tables.slot_count());
+        let owners = owners(pins)?;
         let mut next_generation = node.next_generation;
         let mut key = None;
-        for slot in 1..slots {
-            let uuid = owners.get(&slot, 0);
-            let uuid = uuid.map_err(Error::map("read", name::OWNERS))?;
-            let parked = PortKey::parked(key).filter(|_| uuid != [0; 16]);
-            let Some(parked) = parked else { continue };
+        let slots = (1..tables.slot_count()).zip(owners.into_iter().skip(1));
+        for (slot, uuid) in slots.filter(|(_, uuid)| *uuid != NOBODY) {
+            let Some(parked) = PortKey::parked(key) else {
+                break;
+            };
             key = Some(parked);
             let port = Port {
                 key: parked,
@@ -206,7 +205,7 @@ impl Earlier {
         links.iter().try_for_each(|(_, held)| held.unpin())?;
         marks
             .into_iter()
-            .try_for_each(|(hook, pins)| remove(&mark(&pins, ifindex, hook)))
+            .try_for_each(|(hook, pins)| remove(&clsact::marker(&pins, ifindex, hook)))
     }
 
     /// Ends it, if nothing is filtered by it any more, beside everything else: what was opened last is copied, then
@@ -291,15 +290,20 @@ pub struct Taken {
     pub marks: Vec<(Hook, Pins)>,
 }
 
+/// The UUIDs of the ports that have the slots; [`NOBODY`] where there is none.
+///
+/// # Errors
+///
+/// [`Error::Map`]
+pub fn owners(mut pins: Pins) -> Result<Vec<[u8; 16]>> {
+    let owners: Array<MapData, [u8; 16]> = take(&mut pins, name::OWNERS)?;
+    let all: std::result::Result<_, _> = owners.iter().collect();
+    all.map_err(Error::map("read", name::OWNERS))
+}
+
 /// Whether a map is the same one in both.
 pub fn is_shared(one: &Pins, other: &Pins, map: &str) -> bool {
     let id = |pins: &Pins| MapInfo::from_pin(pins.map(map)).ok().map(|info| info.id());
     let (one, other) = (id(one), id(other));
     one.is_some() && one == other
-}
-
-/// Where a filter of clsact is marked.
-pub fn mark(pins: &Pins, ifindex: u32, hook: Hook) -> PathBuf {
-    let way = Way::Clsact;
-    pins.link(Spot { ifindex, hook, way })
 }

@@ -6,7 +6,7 @@ use sg_common::hook::Hook;
 
 use super::attached::{Here, attached};
 use super::away::Away;
-use super::earlier::{Earlier, mark};
+use super::earlier::Earlier;
 use super::error::{Error, Result};
 use super::held::Held;
 use super::order::{self, Place};
@@ -177,7 +177,7 @@ impl Links {
         }
         for (hook, pins) in taken.marks {
             self.attach_by(Way::Clsact, ifindex, hook)?;
-            remove(&mark(&pins, ifindex, hook))?;
+            remove(&clsact::marker(&pins, ifindex, hook))?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use sg_common::hook::Hook;
 use super::earlier::Earlier;
 use super::error::{Error, Result};
 use super::flow_tables::{ADOPT, DISMISS};
-use super::object::{self, Sizes};
+use super::object::{Sizes, Wanted};
 use super::programs::{Programs, Role};
 use super::stock::Stock;
 use super::sweep::Sweeping;
@@ -19,10 +19,11 @@ use super::sweep::Sweeping;
 ///
 /// [`Error::Program`] for what the kernel refuses; those of [`super::Kernel::open`] for pins that are not ours to use.
 pub fn load(root: &Path, sizes: Sizes) -> Result<bool> {
-    let Some((pins, at_xdp)) = Earlier::beside(root, sizes)? else {
+    let wanted = Wanted::new(sizes)?;
+    let Some((pins, at_xdp)) = Earlier::beside(root, &wanted)? else {
         return Ok(false);
     };
-    let mut stock = Stock::new(object::load(&pins, sizes)?, &pins);
+    let mut stock = Stock::new(wanted.load(&pins)?, &pins);
     drop(Sweeping::open(&mut stock));
     let tc = Hook::ALL.map(Role::Filter).map(Role::name).into_iter();
     let tc = tc

@@ -62,6 +62,7 @@ pub use error::Error;
 pub use events::{EventRing, EventTables};
 pub use load::load;
 pub use object::Sizes;
+use object::Wanted;
 pub use pins::Way;
 #[cfg(test)]
 pub(crate) use pins::named_by;
@@ -124,8 +125,9 @@ impl Kernel {
         way: Option<Way>,
         sizes: Sizes,
     ) -> Result<(Kernel, Policy, Option<KernelLog>)> {
-        let (mut pins, mut earlier) = Earlier::set_aside(root, sizes)?;
-        let mut stock = Stock::new(object::load(&pins, sizes)?, &pins);
+        let wanted = Wanted::new(sizes)?;
+        let (mut pins, mut earlier) = Earlier::set_aside(root, &wanted)?;
+        let mut stock = Stock::new(wanted.load(&pins)?, &pins);
         let log = match EbpfLogger::init(&mut stock.object) {
             Ok(log) => Some(log),
             Err(error) => {

@@ -117,7 +117,50 @@ fn setting_of_port(kind: Kind) -> &'static str {
     }
 }
 
+/// The object, and what it would make of each map. aya opens whatever is pinned under a name, so that is compared
+/// before.
+pub struct Wanted {
+    object: Object,
+    sizes: Sizes,
+    of_all: Vec<Size>,
+}
+
 impl Wanted {
+    /// Of maps of these sizes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoObject`] and [`Error::Load`].
+    pub fn new(sizes: Sizes) -> Result<Self> {
+        if OBJECT.is_empty() {
+            return Err(Error::NoObject);
+        }
+        Ok(Self {
+            object: Object::parse(OBJECT).map_err(|error| Error::Load(error.into()))?,
+            sizes,
+            of_all: sizes.all(),
+        })
+    }
+
+    /// Loads the object. Maps that are pinned here are used as they are, and have to be compared before; the others are
+    /// made and pinned. Nothing is attached.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Load`]
+    pub fn load(&self, pins: &Pins) -> Result<Ebpf> {
+        let mut loader = EbpfLoader::new();
+        // There are no relocations against the kernel's types, so its own need not be read.
+        loader.btf(None);
+        for layout in &LAYOUTS {
+            loader.map_pin_path(layout.name, pins.map(layout.name));
+        }
+        for size in &self.of_all {
+            loader.map_max_entries(size.map, size.entries);
+        }
+        loader.load(OBJECT).map_err(Error::Load)
+    }
+
     /// Whether any of these pins differs from what is wanted in its entries, and in nothing else.
     ///
     /// # Errors
@@ -143,50 +186,6 @@ impl Wanted {
             }
         }
         Ok(differs)
-    }
-}
-
-/// Loads the object. Maps that are pinned are used as they are, once their layout was checked; the others
-/// are made and pinned. Nothing is attached.
-pub fn load(pins: &Pins, sizes: Sizes) -> Result<Ebpf> {
-    let wanted = Wanted::new(sizes)?;
-    LAYOUTS
-        .iter()
-        .try_for_each(|layout| wanted.check(pins, layout.name))?;
-    let mut loader = EbpfLoader::new();
-    // There are no relocations against the kernel's types, so its own need not be read.
-    loader.btf(None);
-    for layout in &LAYOUTS {
-        loader.map_pin_path(layout.name, pins.map(layout.name));
-    }
-    for size in sizes.all() {
-        loader.map_max_entries(size.map, size.entries);
-    }
-    loader.load(OBJECT).map_err(Error::Load)
-}
-
-/// What the object would make of each map. aya opens whatever is pinned under a name, so that is compared before.
-pub struct Wanted {
-    object: Object,
-    sizes: Sizes,
-    of_all: Vec<Size>,
-}
-
-impl Wanted {
-    /// Of maps of these sizes.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoObject`] and [`Error::Load`].
-    pub fn new(sizes: Sizes) -> Result<Self> {
-        if OBJECT.is_empty() {
-            return Err(Error::NoObject);
-        }
-        Ok(Self {
-            object: Object::parse(OBJECT).map_err(|error| Error::Load(error.into()))?,
-            sizes,
-            of_all: sizes.all(),
-        })
     }
 
     /// Compares what is pinned under this name, if anything is.

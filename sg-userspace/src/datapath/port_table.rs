@@ -22,7 +22,7 @@ pub struct PortTable {
 }
 
 /// Nobody's UUID.
-const NOBODY: [u8; 16] = [0; 16];
+pub const NOBODY: [u8; 16] = [0; 16];
 
 impl PortTable {
     /// Opens the maps.

@@ -87,13 +87,7 @@ impl FlowImport {
                 continue;
             }
             let wants_assured = flow.word().assured();
-            let mut added = self.tables.add(&key, &flow)?;
-            if added == Added::NoRoom && wants_assured {
-                // The table is full, or the port has its share: it can be evicted then.
-                flow.change(|word| word.set_assured(false));
-                added = self.tables.add(&key, &flow)?;
-            }
-            match added {
+            match self.tables.add_somewhere(&key, &mut flow)? {
                 Added::Exists => report.existing += 1,
                 Added::NoRoom => report.no_room += 1,
                 Added::Stored => {
