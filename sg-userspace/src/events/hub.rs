@@ -151,6 +151,7 @@ impl Hub {
                 }
                 None
             }
+            Action::Audit => None,
             Action::End => event.ended().and_then(|ended| inner.openings.take(ended)),
         };
         let clock = inner.read_clock();

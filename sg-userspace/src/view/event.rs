@@ -54,11 +54,14 @@ pub enum EventAction {
     /// The end of each connection
     #[serde(rename = "END", alias = "end")]
     End,
+    /// What no rule permits, and passes because the port is in audit
+    #[serde(rename = "AUDIT", alias = "audit")]
+    Audit,
 }
 
 impl EventAction {
     /// All that can be asked for.
-    pub const ALL: [Self; 3] = [Self::Accept, Self::Drop, Self::End];
+    pub const ALL: [Self; 4] = [Self::Accept, Self::Drop, Self::End, Self::Audit];
 
     /// Its name in answers.
     pub const fn as_str(self) -> &'static str {
@@ -66,6 +69,7 @@ impl EventAction {
             Self::Accept => "ACCEPT",
             Self::Drop => "DROP",
             Self::End => "END",
+            Self::Audit => "AUDIT",
         }
     }
 
@@ -75,8 +79,8 @@ impl EventAction {
         let drops = DropReason::ALL.iter();
         let ends = Ending::ALL.iter();
         match self {
-            Self::Accept => accepts()
-                .filter(|(verdict, _)| Action::of(verdict) == Some(Action::Accept))
+            Self::Accept | Self::Audit => accepts()
+                .filter(|(verdict, _)| Action::of(verdict) == Some(self.into()))
                 .map(|(_, accept)| (accept.as_str(), accept.describe()))
                 .collect(),
             Self::Drop => drops
@@ -95,6 +99,7 @@ impl From<EventAction> for Action {
             EventAction::Accept => Action::Accept,
             EventAction::Drop => Action::Drop,
             EventAction::End => Action::End,
+            EventAction::Audit => Action::Audit,
         }
     }
 }
@@ -105,6 +110,7 @@ impl From<Action> for EventAction {
             Action::Accept => EventAction::Accept,
             Action::Drop => EventAction::Drop,
             Action::End => EventAction::End,
+            Action::Audit => EventAction::Audit,
         }
     }
 }
@@ -131,7 +137,7 @@ pub struct PacketView {
     pub ifindex: u32,
     /// `ingress` is towards the VM, `egress` from it.
     pub direction: String,
-    /// `ACCEPT`, `DROP` or `END`.
+    /// `ACCEPT`, `DROP`, `END` or `AUDIT`.
     pub action: Option<EventAction>,
     /// Why, as the counters name it; of an end how it ended: `closed`, `reset`, `timed_out`, `revoked`, `gave_way`.
     pub reason: String,
