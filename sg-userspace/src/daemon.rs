@@ -328,6 +328,7 @@ fn pass_on_events(mut ring: EventRing, hub: Arc<Hub>) -> Result<()> {
         ring.wait(EVENTS);
         ring.read(|event| hub.tell(event));
         hub.tell_lost();
+        hub.tidy();
     };
     let thread = thread::Builder::new().name("events".into()).spawn(pass_on);
     thread.map(drop).map_err(|source| Error::System {

@@ -44,8 +44,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use contest::Contests;
 pub use datapath::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables, PortCounts,
-    SweptBy, TableFill, Tracker, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hit, HitTable, Hooked, Look, Mode,
+    PolicyTables, PortCounts, SweptBy, TableFill, Tracker, Visit,
 };
 use enforce::{Enforced, Holding, Places, Tables};
 pub use flows::{Adoption, FlowImport, FlowReader};

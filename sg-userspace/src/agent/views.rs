@@ -250,7 +250,8 @@ impl Agent {
                     held.get(&rule.id).copied().unwrap_or_default(),
                 )
             });
-            stages::filtered(port, direction, counts, rules.collect())
+            let is_audited = self.is_audited(port);
+            stages::filtered(port, is_audited, direction, counts, rules.collect())
         })
     }
 }

@@ -45,6 +45,10 @@ impl events::Source for Quiet {
     fn lost(&self) -> crate::error::Result<Vec<events::Lost>> {
         Ok(Vec::new())
     }
+
+    fn accounts(&self) -> crate::error::Result<Vec<events::Accounted>> {
+        Ok(Vec::new())
+    }
 }
 
 impl Daemon {

@@ -92,6 +92,30 @@ impl Compilation {
         &self.compiled.image
     }
 
+    /// Gives a flag to the filtered ports that are to have it, and takes it from the others; returns those of
+    /// which it was not so.
+    pub fn mark(
+        &mut self,
+        inventory: &Inventory,
+        flag: u16,
+        has: impl Fn(&Port) -> bool,
+    ) -> Vec<PortKey> {
+        let mut changed = Vec::new();
+        for (id, key) in &self.places {
+            let port = inventory.ports.get(id);
+            let image = self.compiled.image.ports.get_mut(key);
+            let (Some(port), Some(image)) = (port, image) else {
+                continue;
+            };
+            let wanted = port.security == Security::Filtered && has(port);
+            if (image.flags & flag != 0) != wanted {
+                image.flags ^= flag;
+                changed.push(*key);
+            }
+        }
+        changed
+    }
+
     /// Follows a change of the inventory and of the places of its ports, and says how far it reaches. `None`
     /// if all was compiled anew: ports do not fit, before or after.
     pub fn update(

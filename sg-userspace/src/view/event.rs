@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::count::Count;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sg_common::{
@@ -22,6 +23,10 @@ pub struct EventsRequest {
     /// First comes the last refused packet that was told of each of these ports, whoever had asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub last: bool,
+    /// Packets and bytes of each connection of these ports are counted as long as somebody wants that, and told
+    /// with its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts: bool,
     /// How many events a second of one port and action in the long run, from 1 to 1,000,000; 100 if not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<u32>,
@@ -174,6 +179,9 @@ pub struct PacketView {
     /// How long it has lived until its entry was removed, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lived_ms: Option<u64>,
+    /// Packets and bytes of a connection that has ended, if they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<CountedView>,
     /// Bytes of the frame, of a packet.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub length: u32,
@@ -189,6 +197,16 @@ impl PacketView {
         let mut known = reasons.filter(|(name, _)| *name == self.reason);
         known.next().map_or(&self.reason, |(_, sentence)| sentence)
     }
+}
+
+/// Packets and bytes of a connection, with Ethernet headers, since it was opened or they are counted. A GSO
+/// super-packet counts once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CountedView {
+    /// What the VM was sent.
+    pub ingress: Count,
+    /// What it has sent.
+    pub egress: Count,
 }
 
 fn is_zero(number: &u32) -> bool {

@@ -25,7 +25,9 @@ pub use adopt::{AdoptReport, AdoptRequest, AdoptedPort, StrangeFlow};
 pub use count::{Count, Counters, PortCounters};
 pub use diff::{CutBy, DiffView, PortChange, PortDiff};
 pub use error::{ErrorView, InForce};
-pub use event::{EventAction, EventLine, EventsRequest, LostView, LostWhy, PacketView};
+pub use event::{
+    CountedView, EventAction, EventLine, EventsRequest, LostView, LostWhy, PacketView,
+};
 pub use explain::{Differs, ExplainRequest, ExplainView, FrameView, NearRule, Step};
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use hook::{HookView, LinkView, ProgramView};

@@ -1,6 +1,8 @@
 //! The tables say what the rules say.
 
+use bytemuck::Zeroable;
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+use sg_common::layout::hit::HitKey;
 use sg_common::layout::policy::PREFIX_KEY_BITS;
 use sg_common::layout::port::policy_index;
 use sg_common::memory::{Memory, mask};
@@ -44,7 +46,7 @@ proptest! {
                 let index = policy_index(opening.hook.direction(), opening.family());
                 let policy = compiled.image.ports[&key].policies[index];
                 let rule = evaluate(&inventory, port, opening);
-                let permitted = policy::permits(&tables, policy, opening);
+                let permitted = policy::permits(&tables, policy, opening, &mut HitKey::zeroed());
                 prop_assert_eq!(permitted, rule.is_some(), "{:?} {:?}", opening, rule);
             }
         }
