@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    agent::{About, Agent, Change, Read, Shared},
+    agent::{About, Agent, Change, GATHERED_EVERY, Keeper, Read, Shared},
     api,
     cli::{
         AdoptMode, AttachMode, DetachArgs, PrepareArgs, Progress, RunArgs, SourceArgs, SweepMode,
@@ -106,7 +106,8 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     });
     let shared = Shared::new(agent);
     let metrics = api::Metrics::new(shared.clone(), hub.clone());
-    let router = api::router(shared.clone(), desired.source())
+    let keeper = Keeper::open(shared.clone(), args.source.usage.clone()).await;
+    let router = api::router(shared.clone(), desired.source(), keeper.clone())
         .merge(api::event_routes(hub))
         .merge(metrics.clone().routes());
     let server = tokio::spawn(api::serve(listener, router));
@@ -125,6 +126,14 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let mut end = std::pin::pin!(ended()?);
     let due = shared.clone();
     tokio::spawn(async move { due.settle_when_due().await });
+    let gathering = keeper.clone();
+    tokio::spawn(async move {
+        let mut gather = every(GATHERED_EVERY);
+        loop {
+            gather.tick().await;
+            gathering.gather().await;
+        }
+    });
     let mut check = every(CHECK);
     loop {
         let done = tokio::select! {
@@ -149,6 +158,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     }
     service.stopping();
     server.abort();
+    keeper.gather().await;
     shared.agent().await.leave();
     tracing::info!("stopped; the filters stay in place");
     Ok(())

@@ -66,6 +66,11 @@ impl Tables {
         Ok(&self.known()?.0)
     }
 
+    /// What they were made of, if that is known.
+    pub fn compilation(&self) -> Option<&Compilation> {
+        self.compilation.as_ref()
+    }
+
     /// What the tables hold, in short.
     pub fn holding(&mut self) -> Result<Holding> {
         let state = self.state()?;

@@ -37,6 +37,7 @@ mod tell;
 pub(crate) mod tests;
 mod transact;
 mod trouble;
+mod usage;
 mod views;
 mod work;
 
@@ -63,6 +64,7 @@ use standing::Standing;
 use trouble::Troubles;
 pub use trouble::{Other, Trouble};
 use work::Due;
+pub use usage::{EVERY as GATHERED_EVERY, Keeper, Scope, Usage};
 pub use work::{Done, Work};
 
 use crate::{

@@ -220,6 +220,7 @@ impl Agent {
                 security_group: phrase::group(inventory, *group),
                 text: phrase::rule(inventory, rule),
                 flows,
+                last_hit: None,
             })
         })
     }

@@ -15,6 +15,7 @@ mod setting;
 mod state;
 mod transaction;
 mod trouble;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,7 @@ pub use setting::{SettingView, SettingsView};
 pub use state::{PortState, PortTally};
 pub use transaction::{Objects, PortOutcome, TransactionReport, TransactionsView};
 pub use trouble::TroubleView;
+pub use usage::{PortUsage, RuleUsage, UsageView};
 
 use crate::model::Fault;
 

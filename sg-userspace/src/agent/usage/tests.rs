@@ -1,0 +1,3 @@
+//! Which rule is said to have permitted what.
+
+use super::*;
