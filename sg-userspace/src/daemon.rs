@@ -104,9 +104,10 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         Kept::Document(document) => take(&mut agent, &document),
         Kept::Steps(steps) => agent.recall(steps).and_then(|()| agent.settle().map(drop)),
     });
+    let hits = agent.hit_table();
     let shared = Shared::new(agent);
     let metrics = api::Metrics::new(shared.clone(), hub.clone());
-    let keeper = Keeper::open(shared.clone(), args.source.usage.clone()).await;
+    let keeper = Keeper::open(shared.clone(), hits, args.source.usage.clone());
     let router = api::router(shared.clone(), desired.source(), keeper.clone())
         .merge(api::event_routes(hub))
         .merge(metrics.clone().routes());

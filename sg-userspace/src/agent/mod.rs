@@ -63,8 +63,8 @@ use siphasher::sip128::SipHasher24;
 use standing::Standing;
 use trouble::Troubles;
 pub use trouble::{Other, Trouble};
-use work::Due;
 pub use usage::{EVERY as GATHERED_EVERY, Keeper, Scope, Usage};
+use work::Due;
 pub use work::{Done, Work};
 
 use crate::{

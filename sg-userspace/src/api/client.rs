@@ -116,7 +116,9 @@ impl Client {
     /// What rules have permitted, of a port or a group if one is named.
     pub async fn usage(&self, port: Option<&str>, group: Option<&str>) -> Result<UsageView> {
         let named = [("port", port), ("group", group)];
-        let named = named.iter().filter_map(|(key, value)| Some((key, (*value)?)));
+        let named = named
+            .iter()
+            .filter_map(|(key, value)| Some((key, (*value)?)));
         let query = serde_urlencoded::to_string(named.collect::<Vec<_>>());
         let query = query.map_err(|error| Error::Usage(error.to_string()))?;
         self.get(&format!("/v1/usage?{query}")).await

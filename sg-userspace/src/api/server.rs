@@ -36,8 +36,7 @@ use crate::{
     view::{
         AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, DiffView, ErrorView, ExplainRequest,
         ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail, PortView,
-        SettingsView, StatusView, TransactionReport, TransactionsView,
-        UsageView,
+        SettingsView, StatusView, TransactionReport, TransactionsView, UsageView,
     },
 };
 

@@ -56,7 +56,8 @@ impl UnusedArgs {
             view.rules = view.rules.into_iter().flat_map(by_port).collect();
         }
         let since = self.since;
-        view.rules.retain(|rule| standing(rule, since) != Standing::Used);
+        view.rules
+            .retain(|rule| standing(rule, since) != Standing::Used);
         context.print(&view, |view| text(view, since))?;
         Ok(Exit::Ok)
     }
@@ -145,7 +146,11 @@ pub fn list<'a>(rules: impl Iterator<Item = &'a RuleUsage>) -> String {
             ports => format!("{} ports", ports.len()),
         };
         let sum = |of: fn(&PortUsage) -> u64| rule.ports.iter().map(of).sum::<u64>().to_string();
-        let last = rule.ports.iter().filter_map(|port| port.last_hit.as_deref()).max();
+        let last = rule
+            .ports
+            .iter()
+            .filter_map(|port| port.last_hit.as_deref())
+            .max();
         let since = rule.ports.iter().map(|port| port.since.as_str()).max();
         [
             rule.id.clone(),
@@ -160,7 +165,17 @@ pub fn list<'a>(rules: impl Iterator<Item = &'a RuleUsage>) -> String {
         ]
     });
     table(
-        ["ID", "GROUP", "RULE", "PORT", "HITS", "LAST HIT", "COUNTED SINCE", "LIVE", "NOTE"],
+        [
+            "ID",
+            "GROUP",
+            "RULE",
+            "PORT",
+            "HITS",
+            "LAST HIT",
+            "COUNTED SINCE",
+            "LIVE",
+            "NOTE",
+        ],
         rows,
     )
 }
@@ -171,7 +186,10 @@ fn note(rule: &RuleUsage) -> String {
     let shared: u64 = rule.ports.iter().map(|port| port.shared_hits).sum();
     if shared > 0 {
         let with = rule.ports.iter().flat_map(|port| &port.shared_with);
-        let last = rule.ports.iter().filter_map(|port| port.last_shared_hit.as_deref());
+        let last = rule
+            .ports
+            .iter()
+            .filter_map(|port| port.last_shared_hit.as_deref());
         notes.push(format!(
             "{shared} hits, the last {}, are its or those of {}",
             last.max().map_or("-".into(), short),
@@ -180,7 +198,10 @@ fn note(rule: &RuleUsage) -> String {
     }
     if rule.ports.iter().all(|port| !port.covered_by.is_empty()) {
         let by = rule.ports.iter().flat_map(|port| &port.covered_by);
-        notes.push(format!("permits nothing that is not permitted by {}", some(by)));
+        notes.push(format!(
+            "permits nothing that is not permitted by {}",
+            some(by)
+        ));
     }
     notes.join("; ")
 }

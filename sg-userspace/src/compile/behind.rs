@@ -21,9 +21,8 @@ impl Compilation {
     ) -> Vec<&'a Rule> {
         let of = self.compiled().policies.get(&row.policy);
         let ways = every_way().filter(|way| of.is_none_or(|of| (of.direction, of.family) == *way));
-        let rules = ways.flat_map(|(direction, family)| {
-            inventory.rules(&port.groups, direction, family)
-        });
+        let rules =
+            ways.flat_map(|(direction, family)| inventory.rules(&port.groups, direction, family));
         let who = match row.peer {
             0 => Some(Who::Anyone),
             peer => self.who(peer),
@@ -99,9 +98,7 @@ pub(super) fn decode(content: &[u8]) -> Option<Who> {
             let (&[length, family], octets) = rest.split_first_chunk()?;
             let octets: [u8; 16] = octets.try_into().ok()?;
             let address = sg_common::wire::addr::Address::new(octets);
-            let family = Family::ALL
-                .into_iter()
-                .find(|one| *one as u8 == family)?;
+            let family = Family::ALL.into_iter().find(|one| *one as u8 == family)?;
             let address: IpAddr = sg_common::wire::addr::to_ip(&address, family);
             IpNet::new(address, length).ok().map(Who::Net)
         }

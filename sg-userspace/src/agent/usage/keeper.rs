@@ -53,14 +53,13 @@ struct State {
 }
 
 impl Keeper {
-    /// Of this agent, with what a file has. A file that cannot be read is told and begun anew.
-    pub async fn open(shared: Shared, path: PathBuf) -> Self {
+    /// Of this agent and its table, with what a file has. A file that cannot be read is told and begun anew.
+    pub fn open(shared: Shared, table: Arc<dyn HitTable>, path: PathBuf) -> Self {
         let file = Kept::new(path);
         let usage = file.read().unwrap_or_else(|error| {
             tracing::warn!("what rules have permitted is counted anew: {error}");
             None
         });
-        let table = shared.agent().await.hit_table();
         let state = State {
             usage: usage.unwrap_or_else(|| Usage::new(now())),
             pending: Vec::new(),
@@ -193,7 +192,11 @@ impl Report {
     fn view(&self) -> Result<UsageView> {
         let held = self.held()?;
         let mut by_rule: BTreeMap<(GroupId, RuleId), RuleUsage> = BTreeMap::new();
-        for port in self.here.iter().filter_map(|id| self.inventory.ports.get(id)) {
+        for port in self
+            .here
+            .iter()
+            .filter_map(|id| self.inventory.ports.get(id))
+        {
             for rule in rules(&self.inventory, port) {
                 let Some(group) = self.group_of(&port.groups, rule.id) else {
                     continue;

@@ -137,7 +137,8 @@ impl Usage {
                     1 => used.own.add(hits, clock),
                     _ => {
                         used.shared.add(hits, clock);
-                        used.with.extend(rules.iter().filter(|other| *other != rule));
+                        used.with
+                            .extend(rules.iter().filter(|other| *other != rule));
                     }
                 }
             }
