@@ -16,7 +16,10 @@ use crate::{
     error::{Error, Result},
     exit::Exit,
     packet::{PacketArgs, packet_of, to_hex},
-    view::{Differs, ExplainRequest, ExplainView, FrameView, Outcome, PacketView, RuleView, Way},
+    view::{
+        Differs, EventAction, ExplainRequest, ExplainView, FrameView, Outcome, PacketView,
+        RuleView, Way,
+    },
 };
 
 /// Walk a packet through a port's filter
@@ -182,8 +185,12 @@ fn text(view: &ExplainView) -> String {
 
 /// The packet that was told, and what became of it then.
 fn told(told: &PacketView) -> String {
+    let became = match told.action {
+        Some(EventAction::Audit) => "passed in audit",
+        _ => "was refused",
+    };
     format!(
-        "{} was refused at {}, {} ({})\n\n",
+        "{} {became} at {}, {} ({})\n\n",
         packet_text(told),
         local_time(&told.time),
         told.direction,

@@ -45,7 +45,8 @@ struct Inner {
     asked: Option<Instant>,
     /// When what is counted by connection was read last.
     read_out: Option<Instant>,
-    /// The last refused packet of a port that the kernel has told, whoever had asked.
+    /// The last packet of a port that no rule permitted, refused or in audit, that the kernel has told, whoever
+    /// had asked.
     last: BTreeMap<PortId, Event>,
     /// When connections were opened whose ends somebody wants.
     openings: Openings,
@@ -170,7 +171,7 @@ impl Hub {
         let mut line = None;
         let mut inner = self.lock();
         let opened = match action {
-            Action::Drop => {
+            Action::Drop | Action::Audit => {
                 inner.keep(port, event);
                 None
             }
@@ -180,7 +181,6 @@ impl Hub {
                 }
                 None
             }
-            Action::Audit => None,
             Action::End => event.ended().and_then(|ended| inner.openings.take(ended)),
         };
         let clock = inner.read_clock();
@@ -262,10 +262,11 @@ impl Inner {
     fn recall(&mut self, subscriber: &mut Subscriber) {
         let clock = self.read_clock();
         for (port, event) in &self.last {
-            if subscriber.wanted.of(*port).wants(Action::Drop)
+            if let Some(action) = event.action()
+                && subscriber.wanted.of(*port).wants(action)
                 && let Some(line) = line_of(event, None, clock)
             {
-                subscriber.give(*port, Action::Drop, &line);
+                subscriber.give(*port, action, &line);
             }
         }
     }

@@ -15,7 +15,7 @@ pub async fn last_drop(context: &Context, port: &str, wait: Duration) -> Result<
     let deadline = Instant::now() + wait;
     let id = context.client.port(port).await?.port.id;
     let request = EventsRequest {
-        ports: [(id, vec![EventAction::Drop])].into(),
+        ports: [(id, vec![EventAction::Drop, EventAction::Audit])].into(),
         last: true,
         ..EventsRequest::default()
     };
