@@ -14,8 +14,8 @@ use sg_common::{
 };
 
 use super::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables, PortCounts,
-    Reader, SweptBy, TableFill, Tracker, Trouble, Visit,
+    Added, Attachment, Counted, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables,
+    PortCounts, Reader, SweptBy, TableFill, Tracker, Trouble, Visit,
 };
 use crate::{
     compile::Limits,
@@ -150,13 +150,8 @@ impl Datapath for Double {
         Ok(self.kernel().state.clone())
     }
 
-    fn counters(&self, slot: u32) -> Result<PortCounts> {
-        Ok(self
-            .kernel()
-            .counts
-            .get(&slot)
-            .cloned()
-            .unwrap_or(PortCounts::NONE))
+    fn counted(&self) -> Arc<dyn Counted> {
+        Arc::new(self.clone())
     }
 
     fn flow_tables(&self) -> Arc<dyn FlowTables> {
@@ -222,6 +217,14 @@ impl Datapath for Double {
 
     fn now(&self) -> Ticks {
         self.kernel().now
+    }
+}
+
+impl Counted for Double {
+    fn of(&self, slot: u32) -> Result<PortCounts> {
+        let kernel = self.kernel();
+        let counts = kernel.counts.get(&slot);
+        Ok(counts.cloned().unwrap_or(PortCounts::NONE))
     }
 }
 

@@ -44,8 +44,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use contest::Contests;
 pub use datapath::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables, PortCounts,
-    SweptBy, TableFill, Tracker, Visit,
+    Added, Attachment, Counted, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables,
+    PortCounts, SweptBy, TableFill, Tracker, Visit,
 };
 use enforce::{Enforced, Holding, Places, Tables};
 pub use flows::{Adoption, FlowImport, FlowReader};
@@ -56,6 +56,7 @@ pub use preview::Preview;
 use prometheus_client::metrics::histogram::Histogram;
 pub use readers::{Process, Reader};
 use reconcile::Occasion;
+pub use sample::Sampler;
 use settings::Operator;
 pub use shared::{Change, Shared, beside};
 use siphasher::sip128::SipHasher24;

@@ -35,7 +35,7 @@ use crate::{
     view::{
         AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, DiffView, ErrorView, ExplainRequest,
         ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail, PortView,
-        SettingsView, StatusView, TransactionReport, TransactionsView,
+        SampleView, SettingsView, StatusView, TransactionReport, TransactionsView,
     },
 };
 
@@ -162,6 +162,15 @@ fn routes() -> Routes<Daemon> {
             counters,
         )
         .with(
+            get(
+                "/v1/sample",
+                "Says how the ports of this node are at one moment.",
+            )
+            .answers::<SampleView>()
+            .refuses(&[500]),
+            sample,
+        )
+        .with(
             post(
                 "/v1/diff",
                 "Says what an inventory would change, and changes nothing.",
@@ -281,6 +290,12 @@ async fn counters(
     let Query(which) = which?;
     let mut agent = daemon.shared.agent().await;
     agent.counters(which.port.as_deref()).map(Json)
+}
+
+/// Reads the counters beside the agent.
+async fn sample(State(daemon): State<Daemon>) -> Result<Json<SampleView>> {
+    let sampler = daemon.shared.agent().await.sampler()?;
+    beside(move || sampler.read()).await.map(Json)
 }
 
 async fn explain(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<ExplainView>> {

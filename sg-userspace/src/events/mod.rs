@@ -7,7 +7,7 @@ mod hub;
 mod totals;
 mod wanted;
 
-pub use describe::{Clock, describe};
+pub use describe::{Clock, describe, time};
 pub use ended::describe_end;
 pub use hub::{Hub, Subscription};
 pub use totals::EventTotals;

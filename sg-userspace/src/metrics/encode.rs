@@ -11,8 +11,8 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::{PortSample, Sample};
-use crate::view::{Count, PortState, TableView};
+use super::Sample;
+use crate::view::{AssuredView, Count, PortSample, PortState, TableView};
 
 /// A family: its name, what it means, its unit, and its values out of what is sampled.
 type Described<T> = (
@@ -233,18 +233,18 @@ impl Sample {
                     .try_for_each(|port| port.encode_counts(metrics, value))
             })?;
         }
-        let families: [Described<(u32, u32)>; 2] = [
+        let families: [Described<AssuredView>; 2] = [
             (
                 "port_connections",
                 "Established connections of a port",
                 None,
-                |(used, _)| u64::from(*used),
+                |held| u64::from(held.assured),
             ),
             (
                 "port_connections_limit",
                 "Established connections that a port may have",
                 None,
-                |(_, most)| u64::from(*most),
+                |held| u64::from(held.quota.unwrap_or(u32::MAX)),
             ),
         ];
         for (name, help, unit, value) in families {

@@ -31,7 +31,7 @@ impl std::ops::AddAssign for Count {
     }
 }
 
-/// What was counted, by direction and then by reason. Every reason is there, counted or not.
+/// What was counted, by direction and then by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counters {
     /// Packets from the VM.

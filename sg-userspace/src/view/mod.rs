@@ -11,6 +11,7 @@ mod explain;
 mod flow;
 mod hook;
 mod port;
+mod sample;
 mod setting;
 mod state;
 mod transaction;
@@ -30,6 +31,7 @@ pub use explain::{Differs, ExplainRequest, ExplainView, FrameView, NearRule, Ste
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use hook::{HookView, LinkView, ProgramView};
 pub use port::{Outcome, PortDetail, PortView, RuleView, StageView};
+pub use sample::{AssuredView, GroupName, PortSample, SampleView};
 pub use setting::{SettingView, SettingsView};
 pub use state::{PortState, PortTally};
 pub use transaction::{Objects, PortOutcome, TransactionReport, TransactionsView};
