@@ -19,6 +19,7 @@ mod sgd;
 mod show;
 mod status;
 mod table;
+mod top;
 mod troubles;
 
 use std::path::PathBuf;
@@ -99,6 +100,7 @@ enum Verb {
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Monitor(monitor::MonitorArgs),
+    Top(top::TopArgs),
     /// Show how the daemon is doing
     Status,
 }
@@ -130,6 +132,7 @@ impl Sgctl {
             Verb::Completions(args) => args.run(),
             Verb::Man(args) => args.run(),
             Verb::Monitor(args) => args.run(&context).await,
+            Verb::Top(args) => args.run(&context).await,
             Verb::Status => status::run(&context).await,
         }
     }

@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 
 use super::Sample;
-use crate::view::{AssuredView, Count, PortSample, PortState, TableView};
+use crate::view::{AssuredView, Count, Counts, PortSample, PortState, TableView};
 
 /// A family: its name, what it means, its unit, and its values out of what is sampled.
 type Described<T> = (
@@ -300,26 +300,13 @@ impl PortSample {
                     port,
                     interface,
                     ("direction", direction),
-                    ("verdict", verdict(reason)),
+                    ("verdict", Counts::of(reason).as_str()),
                     ("reason", reason),
                 ];
                 metrics.add(labels, value(count))?;
             }
         }
         Ok(())
-    }
-}
-
-/// What a counter of this name says of packets.
-fn verdict(reason: &str) -> &'static str {
-    use sg_common::reason::{Accept, DropReason};
-    let is_accept = Accept::ALL.iter().any(|accept| accept.as_str() == reason);
-    let is_drop = DropReason::ALL.iter().any(|drop| drop.as_str() == reason);
-    match (is_accept, is_drop) {
-        (true, _) => "accept",
-        (_, true) => "drop",
-        // Of packets that are counted by their verdict as well.
-        _ => "condition",
     }
 }
 

@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use adopt::{AdoptReport, AdoptRequest, AdoptedPort, StrangeFlow};
-pub use count::{Count, Counters, PortCounters};
+pub use count::{Count, Counters, Counts, PortCounters};
 pub use diff::{CutBy, DiffView, PortChange, PortDiff};
 pub use error::{ErrorView, InForce};
 pub use event::{EventAction, EventLine, EventsRequest, LostView, LostWhy, PacketView};
