@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use super::{
-    Agent, Counted, FlowTables, PortCounts, TableFill,
+    Agent, Counted, FlowTables, TableFill,
     lookup::{self, AnyPort},
-    views::counters,
+    views::counters_that,
 };
 use crate::{
     error::Result,
@@ -91,7 +91,9 @@ impl Sampler {
             let Some(zone) = port.zone else {
                 continue;
             };
-            port.counted.counters = without_zeros(&self.counted.of(zone)?);
+            // Of some fifty reasons a port meets a few.
+            port.counted.counters =
+                counters_that(&self.counted.of(zone)?, |counter| counter.packets > 0);
             port.connections = Some(AssuredView {
                 assured: self.tables.assured_of(zone)?,
                 quota: self.quota,
@@ -134,13 +136,4 @@ fn unread(
         zone,
         connections: None,
     }
-}
-
-/// Of some seventy reasons a port meets a few.
-fn without_zeros(counts: &PortCounts) -> Counters {
-    let mut counters = counters(counts);
-    for counts in [&mut counters.egress, &mut counters.ingress] {
-        counts.retain(|_, count| count.packets > 0);
-    }
-    counters
 }

@@ -1,6 +1,6 @@
 //! The terminal: what is read goes into the state, keys too, and the state onto the screen.
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{convert::Infallible, io, thread, time::Duration};
 
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures_util::StreamExt;
@@ -92,12 +92,15 @@ async fn show(
     }
 }
 
-/// A terminal that is as before when this is dropped; [`ratatui::try_init`] sees to it if there is a panic.
+/// A terminal that is as before when this is dropped. If there is a panic, [`ratatui::try_init`] has seen to it before
+/// that was told.
 struct Restored(DefaultTerminal);
 
 impl Drop for Restored {
     fn drop(&mut self) {
-        ratatui::restore();
+        if !thread::panicking() {
+            ratatui::restore();
+        }
     }
 }
 
