@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::os::fd::AsRawFd;
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, sleep};
@@ -27,8 +26,6 @@ pub struct Terminal {
     keyboard: File,
     screen: Arc<Mutex<Parser>>,
 }
-
-nix::ioctl_write_ptr_bad!(set_size, libc::TIOCSWINSZ, Winsize);
 
 impl Terminal {
     /// Starts `sgctl` with these words, for the daemon of a node, in a terminal of so many rows and columns.
@@ -94,9 +91,11 @@ impl Terminal {
     /// Gives it another size, and tells the program.
     pub fn resize(&self, rows: u16, columns: u16) {
         self.seen(|parser| parser.screen_mut().set_size(count(rows), count(columns)));
-        // SAFETY: the descriptor is that of a terminal that lives, and the size is copied.
-        let set = unsafe { set_size(self.keyboard.as_raw_fd(), &size(rows, columns)) };
-        set.unwrap_or_else(|e| panic!("cannot resize a terminal: {e}"));
+        let mut stty = Command::new("stty");
+        stty.args(["rows", &rows.to_string(), "cols", &columns.to_string()]);
+        let done = stty.stdin(self.keyboard()).status();
+        let done = done.unwrap_or_else(|e| panic!("cannot run stty: {e}"));
+        assert!(done.success(), "cannot resize a terminal");
         self.signal(Signal::SIGWINCH);
     }
 

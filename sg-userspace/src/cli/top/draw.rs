@@ -109,7 +109,7 @@ impl Screen {
             let [above, below] =
                 Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
             frame.render_widget(
-                Table::new([Row::default(); 0], widths).header(header),
+                Table::new(Vec::<Row<'_>>::new(), widths).header(header),
                 above,
             );
             let text = Paragraph::new(nothing(state)).alignment(Alignment::Center);

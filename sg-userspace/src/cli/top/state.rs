@@ -182,11 +182,10 @@ impl State {
                 self.chosen = chosen.filter(|port| self.chosen.as_ref() != Some(port));
             }
             // One thing at a time: the port, then the filter.
-            KeyCode::Esc => {
-                if self.chosen.take().is_none() {
-                    self.filter.clear();
-                }
-            }
+            KeyCode::Esc => match self.chosen.take() {
+                Some(_) => {}
+                None => self.filter.clear(),
+            },
             _ => {}
         }
     }
