@@ -45,6 +45,7 @@ mod stubborn;
 mod switching;
 mod tally;
 mod taps;
+mod top;
 mod transactions;
 mod trunk;
 mod usage;

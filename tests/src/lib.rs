@@ -34,6 +34,7 @@ pub mod soak;
 pub mod steady;
 pub mod streams;
 pub mod tap;
+pub mod terminal;
 pub mod testrun;
 pub mod traffic;
 pub mod verdict;

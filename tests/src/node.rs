@@ -234,6 +234,15 @@ impl Node {
         self.output(self.sgd_command(verb))
     }
 
+    /// Whether the `sgd run` of its build has an option.
+    #[must_use]
+    pub fn knows(&self, option: &str) -> bool {
+        let mut command = self.daemon_command();
+        command.args(["run", "--help"]);
+        let output = self.output(command);
+        output.expect(0).stdout.contains(option)
+    }
+
     /// Runs `sgd` with these arguments alone, to its end.
     pub fn sgd_args(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(program("sgd"));

@@ -161,7 +161,12 @@ pub trait Datapath: Send {
     fn state(&self) -> Result<State>;
 
     /// What was counted under a slot.
-    fn counters(&self, slot: u32) -> Result<PortCounts>;
+    fn counters(&self, slot: u32) -> Result<PortCounts> {
+        self.counted().of(slot)
+    }
+
+    /// The counters, to be read beside the agent: those of many ports take their time.
+    fn counted(&self) -> Arc<dyn Counted>;
 
     /// The flow tables, to be used beside the agent: a walk through them takes its time.
     fn flow_tables(&self) -> Arc<dyn FlowTables>;
@@ -201,6 +206,12 @@ pub trait Datapath: Send {
 
     /// The clock that flows expire by.
     fn now(&self) -> Ticks;
+}
+
+/// What was counted, for whoever reads it while the kernel counts on.
+pub trait Counted: Send + Sync {
+    /// What was counted under a slot.
+    fn of(&self, slot: u32) -> Result<PortCounts>;
 }
 
 /// The tables of the policy, for the only one that writes them.

@@ -14,7 +14,7 @@ use sg_common::{
 };
 
 use super::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hit, HitTable, Hooked, Look, Mode,
+    Added, Attachment, Counted, Datapath, FlowTables, Hanging, Hit, HitTable, Hooked, Look, Mode,
     PolicyTables, PortCounts, Reader, SweptBy, TableFill, Tracker, Trouble, Visit,
 };
 use crate::{
@@ -152,13 +152,8 @@ impl Datapath for Double {
         Ok(self.kernel().state.clone())
     }
 
-    fn counters(&self, slot: u32) -> Result<PortCounts> {
-        Ok(self
-            .kernel()
-            .counts
-            .get(&slot)
-            .cloned()
-            .unwrap_or(PortCounts::NONE))
+    fn counted(&self) -> Arc<dyn Counted> {
+        Arc::new(self.clone())
     }
 
     fn flow_tables(&self) -> Arc<dyn FlowTables> {
@@ -228,6 +223,14 @@ impl Datapath for Double {
 
     fn now(&self) -> Ticks {
         self.kernel().now
+    }
+}
+
+impl Counted for Double {
+    fn of(&self, slot: u32) -> Result<PortCounts> {
+        let kernel = self.kernel();
+        let counts = kernel.counts.get(&slot);
+        Ok(counts.cloned().unwrap_or(PortCounts::NONE))
     }
 }
 

@@ -45,7 +45,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use contest::Contests;
 pub use datapath::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hit, HitTable, Hooked, Look, Mode,
+    Added, Attachment, Counted, Datapath, FlowTables, Hanging, Hit, HitTable, Hooked, Look, Mode,
     PolicyTables, PortCounts, SweptBy, TableFill, Tracker, Visit,
 };
 use enforce::{Enforced, Holding, Places, Tables};
@@ -57,6 +57,7 @@ pub use preview::Preview;
 use prometheus_client::metrics::histogram::Histogram;
 pub use readers::{Process, Reader};
 use reconcile::Occasion;
+pub use sample::Sampler;
 use settings::Operator;
 pub use shared::{Change, Shared, beside};
 use siphasher::sip128::SipHasher24;

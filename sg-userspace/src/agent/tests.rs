@@ -5,6 +5,7 @@ mod explain;
 mod faults;
 mod fixture;
 mod flows;
+mod sample;
 mod settings;
 mod settled;
 mod show;
@@ -13,6 +14,7 @@ mod tally;
 mod transact;
 pub(crate) mod trunk;
 
+use fixture::WEB_SERVERS;
 pub(crate) use fixture::{LINK, WEB1, agent, counted, inventory};
 use serde_json::json;
 pub(crate) use show::flow;

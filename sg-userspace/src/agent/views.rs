@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sg_common::layout::flow::{Flow, FlowKey};
 
-use sg_common::layout::settings::seconds;
+use sg_common::layout::{counter::Counter, settings::seconds};
 
 use super::{
     Agent, FlowTables, Hanging, Hooked, PortCounts, SweptBy, TableFill, Trouble,
@@ -289,10 +289,17 @@ fn table_view(fill: TableFill, bytes: u64) -> TableView {
     }
 }
 
-pub(super) fn counters(counts: &PortCounts) -> Counters {
+/// Every counter, counted or not.
+fn counters(counts: &PortCounts) -> Counters {
+    counters_that(counts, |_| true)
+}
+
+/// The counters that are so.
+pub(super) fn counters_that(counts: &PortCounts, are: fn(&Counter) -> bool) -> Counters {
     let named = |direction| {
         counts
             .named(direction)
+            .filter(|(_, counter)| are(counter))
             .map(|(name, counter)| (name.to_owned(), counter.into()))
             .collect()
     };

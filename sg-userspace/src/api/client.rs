@@ -21,7 +21,7 @@ use crate::{
     view::{
         AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, DiffView, ErrorView, EventsRequest,
         ExplainRequest, ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail,
-        PortView, SettingsView, StatusView, UsageView,
+        PortView, SampleView, SettingsView, StatusView, UsageView,
     },
 };
 
@@ -133,6 +133,11 @@ impl Client {
             }
             None => self.get("/v1/counters").await,
         }
+    }
+
+    /// The ports of the node at one moment.
+    pub async fn sample(&self) -> Result<SampleView> {
+        self.get("/v1/sample").await
     }
 
     /// Walks a packet through a port's filter.

@@ -72,8 +72,8 @@ impl Metrics {
         }
         let tables = self.shared.agent().await.flow_tables();
         let flows = beside(move || tables.fill()).await?;
-        let sample = self.shared.agent().await.sample(flows, self.hub.totals())?;
-        let text = exposition(sample);
+        let read = self.shared.agent().await.sample(flows, self.hub.totals())?;
+        let text = exposition(beside(read).await?);
         *last = Some((Instant::now(), text.clone()));
         Ok(text)
     }

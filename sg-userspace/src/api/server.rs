@@ -36,7 +36,7 @@ use crate::{
     view::{
         AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, DiffView, ErrorView, ExplainRequest,
         ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail, PortView,
-        SettingsView, StatusView, TransactionReport, TransactionsView, UsageView,
+        SampleView, SettingsView, StatusView, TransactionReport, TransactionsView, UsageView,
     },
 };
 
@@ -175,6 +175,15 @@ fn routes() -> Routes<Daemon> {
             usage::show,
         )
         .with(
+            get(
+                "/v1/sample",
+                "Says how the ports of this node are at one moment.",
+            )
+            .answers::<SampleView>()
+            .refuses(&[500]),
+            sample,
+        )
+        .with(
             post(
                 "/v1/diff",
                 "Says what an inventory would change, and changes nothing.",
@@ -296,6 +305,12 @@ async fn counters(
     let Query(which) = which?;
     let mut agent = daemon.shared.agent().await;
     agent.counters(which.port.as_deref()).map(Json)
+}
+
+/// Reads the counters beside the agent.
+async fn sample(State(daemon): State<Daemon>) -> Result<Json<SampleView>> {
+    let sampler = daemon.shared.agent().await.sampler()?;
+    beside(move || sampler.read()).await.map(Json)
 }
 
 async fn explain(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<ExplainView>> {

@@ -300,3 +300,22 @@ async fn connections_are_listed_page_by_page_and_carried_over() {
     assert_eq!(daemon.sgctl(&import).await, Exit::LeftOut);
     assert!(daemon.kernel.kernel().flows.is_empty());
 }
+
+#[tokio::test]
+async fn what_is_no_terminal_is_shown_rates_once() {
+    let daemon = Daemon::start();
+    let document = inventory(json!({}));
+    daemon.client().apply(document).await.unwrap();
+    for (arguments, exit) in [
+        ("top --interval 100ms", Exit::Ok),
+        (
+            "top --interval 100ms --group WEB_SERVERS --limit 1 -o json",
+            Exit::Ok,
+        ),
+        ("top --interval 100ms --port CLIENT", Exit::Ok),
+        ("top --port NOBODY", Exit::NotFound),
+        ("top --group NONE", Exit::NotFound),
+    ] {
+        assert_eq!(daemon.sgctl(arguments).await, exit, "{arguments}");
+    }
+}

@@ -19,6 +19,7 @@ mod sgd;
 mod show;
 mod status;
 mod table;
+mod top;
 mod troubles;
 mod unused;
 
@@ -101,6 +102,7 @@ enum Verb {
     Man(man::ManArgs),
     Monitor(monitor::MonitorArgs),
     Unused(unused::UnusedArgs),
+    Top(top::TopArgs),
     /// Show how the daemon is doing
     Status,
 }
@@ -133,6 +135,7 @@ impl Sgctl {
             Verb::Completions(args) => args.run(),
             Verb::Man(args) => args.run(),
             Verb::Monitor(args) => args.run(&context).await,
+            Verb::Top(args) => args.run(&context).await,
             Verb::Status => status::run(&context).await,
         }
     }

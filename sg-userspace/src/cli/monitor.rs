@@ -12,6 +12,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use tokio::time::{Instant, timeout_at};
 
+pub use self::filter::group_of;
 use self::{filter::EventFilter, names::Names, pcap::Capture, text::Columns};
 use super::{Context, Format, output};
 use crate::{

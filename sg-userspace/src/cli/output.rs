@@ -24,7 +24,6 @@ impl Context {
         T: Serialize + ToOwned + ?Sized,
         T::Owned: DeserializeOwned,
     {
-        let no_json = |error: serde_json::Error| failed(error.into());
         match self.format {
             Format::Table | Format::Conntrack | Format::Pcap | Format::FlowLog => {
                 let shown = plain_answer(answer).map_err(no_json)?;
@@ -36,6 +35,11 @@ impl Context {
             }
         }
     }
+}
+
+/// What it means that an answer has no JSON form.
+pub fn no_json(error: serde_json::Error) -> Error {
+    failed(error.into())
 }
 
 /// Writes lines to the standard output.

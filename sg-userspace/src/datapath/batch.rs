@@ -1,5 +1,5 @@
-//! Reading a hash map many entries at a time (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6), or taking them out of it, which
-//! aya does not do yet.
+//! Reading a map many entries at a time (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6, of arrays with a value for each CPU
+//! 5.13), or taking them out of a hash, which aya does not do yet.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -68,39 +68,94 @@ impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
             return Ok(None);
         }
         let mut next = 0_u32;
-        // SAFETY: all zeros is a value of this union of integers, and what the kernel wants unused
-        // fields to be.
-        let mut attr: bpf_attr = unsafe { MaybeUninit::zeroed().assume_init() };
-        attr.batch.in_batch = self
-            .cursor
-            .as_ref()
-            .map_or(0, |bucket| &raw const *bucket as u64);
-        attr.batch.out_batch = &raw mut next as u64;
-        attr.batch.keys = self.page.keys.as_mut_ptr() as u64;
-        attr.batch.values = self.page.values.as_mut_ptr() as u64;
-        attr.batch.count = PAGE as u32;
-        attr.batch.map_fd = self.map.as_raw_fd() as u32;
-        // SAFETY: every address is that of a live value of ours, which is as long as the kernel takes it
-        // to be: a bucket number, and `PAGE` keys and values of the map's sizes.
-        let done = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                self.command as libc::c_long,
-                &raw mut attr,
-                size_of::<bpf_attr>(),
-            )
-        };
-        if done < 0 {
-            let error = io::Error::last_os_error();
-            // The last page is told by this error.
-            if error.raw_os_error() != Some(libc::ENOENT) {
-                return Err(error);
-            }
-            self.ended = true;
-        }
+        let from = self.cursor.as_ref();
+        let (keys, values) = (&mut self.page.keys, &mut self.page.values);
+        // SAFETY: there is room for `PAGE` keys and values of the map's sizes, and its cursor is a bucket number.
+        let count = unsafe { look_up(self.command, self.map, from, &mut next, keys, values, PAGE) };
+        let (count, is_last) = count?;
+        self.ended = is_last;
         self.cursor = Some(next);
-        // SAFETY: the kernel has written how many entries it copied.
-        let count = (unsafe { attr.batch.count } as usize).min(PAGE);
         Ok(Some((&self.page.keys[..count], &self.page.values[..count])))
     }
+}
+
+/// Reads so many values of an array from an index on: of each the values of all CPUs, one behind the other. The
+/// array's values must be of this type, whose size is a multiple of eight, and there must be so many CPUs.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn of_cpus<V: Pod>(
+    array: BorrowedFd<'_>,
+    first: u32,
+    count: usize,
+    cpus: usize,
+) -> io::Result<Vec<V>> {
+    let mut keys = vec![0_u32; count];
+    let mut values = vec![V::zeroed(); count * cpus];
+    // The kernel begins behind the one that it is given.
+    let before = first.checked_sub(1);
+    let mut next = 0;
+    // SAFETY: there is room for `count` indexes, and for as many values of each CPU; the cursor is an index.
+    let read = unsafe {
+        look_up(
+            bpf_cmd::BPF_MAP_LOOKUP_BATCH,
+            array,
+            before.as_ref(),
+            &mut next,
+            &mut keys,
+            &mut values,
+            count,
+        )
+    };
+    match read? {
+        (read, _) if read == count => Ok(values),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// One system call, a look-up of a batch or one that removes it: entries behind a cursor, and the cursor behind them. Returns how many, and whether these are the last.
+///
+/// # Safety
+///
+/// In `keys` and `values` there must be room for `count` entries as the kernel copies them, and the map's cursor must
+/// be a number of 32 bits.
+unsafe fn look_up<K: Pod, V: Pod>(
+    command: bpf_cmd,
+    map: BorrowedFd<'_>,
+    from: Option<&u32>,
+    next: &mut u32,
+    keys: &mut [K],
+    values: &mut [V],
+    count: usize,
+) -> io::Result<(usize, bool)> {
+    // SAFETY: all zeros is a value of this union of integers, and what the kernel wants unused
+    // fields to be.
+    let mut attr: bpf_attr = unsafe { MaybeUninit::zeroed().assume_init() };
+    attr.batch.in_batch = from.map_or(0, |cursor| &raw const *cursor as u64);
+    attr.batch.out_batch = &raw mut *next as u64;
+    attr.batch.keys = keys.as_mut_ptr() as u64;
+    attr.batch.values = values.as_mut_ptr() as u64;
+    attr.batch.count = count as u32;
+    attr.batch.map_fd = map.as_raw_fd() as u32;
+    // SAFETY: every address is that of a live value, which is as long as the kernel takes it to be: the caller
+    // promises it.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command as libc::c_long,
+            &raw mut attr,
+            size_of::<bpf_attr>(),
+        )
+    };
+    if done < 0 {
+        let error = io::Error::last_os_error();
+        // The last entries are told by this error.
+        if error.raw_os_error() != Some(libc::ENOENT) {
+            return Err(error);
+        }
+    }
+    // SAFETY: the kernel has written how many entries it copied.
+    let copied = unsafe { attr.batch.count } as usize;
+    Ok((copied.min(count), done < 0))
 }

@@ -10,6 +10,7 @@ mod carry;
 mod claim;
 mod clock;
 mod clsact;
+mod counters;
 mod dump;
 mod earlier;
 mod error;
@@ -56,7 +57,6 @@ use std::sync::Arc;
 
 use aya_log::EbpfLogger;
 use bytemuck::Zeroable;
-use sg_common::hook::Direction;
 use sg_common::layout::maps::name;
 use sg_common::layout::settings::{Settings, Ticks};
 use sg_common::layout::sweep::Sweep;
@@ -74,7 +74,7 @@ pub use shut::shut;
 pub use sweep::Sweeper;
 
 use crate::agent::{
-    Attachment, Datapath, FlowTables, HitTable, Hooked, Look, Mode, PortCounts, Reader, SweptBy,
+    Attachment, Counted, Datapath, FlowTables, HitTable, Hooked, Look, Mode, Reader, SweptBy,
     Tracker, Trouble,
 };
 use crate::ctnetlink;
@@ -84,6 +84,7 @@ use crate::metrics::ProgramTime;
 use crate::netlink::Link;
 use crate::plan::State;
 use accounts::Accounts;
+use counters::KernelCounters;
 use earlier::Earlier;
 use error::Result;
 use flow_tables::KernelFlows;
@@ -106,6 +107,7 @@ pub type KernelLog = EbpfLogger<&'static dyn log::Log>;
 /// The kernel side of one daemon, but for the policy's tables, which are only read here.
 pub struct Kernel {
     tables: Tables,
+    counted: Arc<KernelCounters>,
     settings: Arc<SettingsTable>,
     events: Arc<EventTables>,
     hits: Arc<KernelHits>,
@@ -177,10 +179,12 @@ impl Kernel {
             hits: hits.clone(),
         };
         let tables = Tables::open(&mut pins)?;
+        let counted = Arc::new(KernelCounters::open(&mut pins)?);
         let links = Links::open(pins, earlier, way, stock)?;
         memory.find_others();
         let kernel = Kernel {
             tables,
+            counted,
             settings,
             events,
             hits,
@@ -299,12 +303,8 @@ impl Datapath for Kernel {
         Ok(self.tables.state()?)
     }
 
-    fn counters(&self, slot: u32) -> crate::error::Result<PortCounts> {
-        let mut counts = PortCounts::NONE;
-        for (direction, counters) in Direction::ALL.into_iter().zip(&mut counts.0) {
-            *counters = self.tables.counters(slot, direction)?;
-        }
-        Ok(counts)
+    fn counted(&self) -> Arc<dyn Counted> {
+        self.counted.clone()
     }
 
     fn flow_tables(&self) -> Arc<dyn FlowTables> {

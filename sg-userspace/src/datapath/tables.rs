@@ -122,30 +122,6 @@ impl Tables {
         }
     }
 
-    /// The counters of a direction of a slot, summed over all CPUs.
-    pub fn counters(
-        &self,
-        slot: u32,
-        direction: Direction,
-    ) -> Result<[Counter; COUNTERS as usize]> {
-        let mut counters = [Counter {
-            packets: 0,
-            bytes: 0,
-        }; COUNTERS as usize];
-        for (number, sum) in (0..).zip(&mut counters) {
-            let index = counter_index(slot, direction, number);
-            let cpus = self
-                .counters
-                .get(&index, 0)
-                .map_err(Error::map("read", name::COUNTERS))?;
-            for Raw(counter) in cpus.iter() {
-                sum.packets += counter.packets;
-                sum.bytes += counter.bytes;
-            }
-        }
-        Ok(counters)
-    }
-
     /// Sets the counters of a slot to zero, for its next port.
     pub fn clear_counters(&mut self, slot: u32) -> Result<()> {
         let failed = || Error::map("write", name::COUNTERS);

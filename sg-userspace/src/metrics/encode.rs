@@ -11,8 +11,8 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::{PortSample, Sample};
-use crate::view::{Count, PortState, TableView};
+use super::Sample;
+use crate::view::{AssuredView, Count, Counts, PortSample, PortState, TableView};
 
 /// A family: its name, what it means, its unit, and its values out of what is sampled.
 type Described<T> = (
@@ -233,18 +233,18 @@ impl Sample {
                     .try_for_each(|port| port.encode_counts(metrics, value))
             })?;
         }
-        let families: [Described<(u32, u32)>; 2] = [
+        let families: [Described<AssuredView>; 2] = [
             (
                 "port_connections",
                 "Established connections of a port",
                 None,
-                |(used, _)| u64::from(*used),
+                |held| u64::from(held.assured),
             ),
             (
                 "port_connections_limit",
                 "Established connections that a port may have",
                 None,
-                |(_, most)| u64::from(*most),
+                |held| u64::from(held.quota.unwrap_or(u32::MAX)),
             ),
         ];
         for (name, help, unit, value) in families {
@@ -300,26 +300,13 @@ impl PortSample {
                     port,
                     interface,
                     ("direction", direction),
-                    ("verdict", verdict(reason)),
+                    ("verdict", Counts::of(reason).as_str()),
                     ("reason", reason),
                 ];
                 metrics.add(labels, value(count))?;
             }
         }
         Ok(())
-    }
-}
-
-/// What a counter of this name says of packets.
-fn verdict(reason: &str) -> &'static str {
-    use sg_common::reason::{Accept, DropReason};
-    let is_accept = Accept::ALL.iter().any(|accept| accept.as_str() == reason);
-    let is_drop = DropReason::ALL.iter().any(|drop| drop.as_str() == reason);
-    match (is_accept, is_drop) {
-        (true, _) => "accept",
-        (_, true) => "drop",
-        // Of packets that are counted by their verdict as well.
-        _ => "condition",
     }
 }
 

@@ -8,7 +8,7 @@ use prometheus_client::{encoding::text, metrics::histogram::Histogram, registry:
 pub use programs::ProgramTime;
 
 use crate::events::EventTotals;
-use crate::view::{PortCounters, PortState, StatusView};
+use crate::view::{PortSample, StatusView};
 
 /// What begins every name.
 const PREFIX: &str = "sg";
@@ -29,17 +29,6 @@ pub struct Sample {
     pub events: EventTotals,
     /// What the kernel counts of its programs, if it does.
     pub programs: Vec<ProgramTime>,
-}
-
-/// A port at one moment.
-#[derive(Debug)]
-pub struct PortSample {
-    /// What was counted, and whose it is.
-    pub counted: PortCounters,
-    /// What its filter does.
-    pub state: PortState,
-    /// Its assured connections, and how many it may have; `None` if it tracks none here.
-    pub connections: Option<(u32, u32)>,
 }
 
 /// A histogram of how long changes took.

@@ -1,7 +1,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
-use crate::view::{Count, Counters, InventoryView, PortTally, SettingsView, SweepView, TableView};
+use crate::view::{
+    AssuredView, Count, Counters, InventoryView, PortCounters, PortState, PortTally, SettingsView,
+    SweepView, TableView,
+};
 
 fn status() -> StatusView {
     StatusView {
@@ -70,7 +73,12 @@ fn sample() -> Sample {
                 },
             },
             state: PortState::Enforcing,
-            connections: Some((4, 50)),
+            security_groups: Vec::new(),
+            zone: Some(1),
+            connections: Some(AssuredView {
+                assured: 4,
+                quota: Some(50),
+            }),
         }],
         applies,
         events: EventTotals {

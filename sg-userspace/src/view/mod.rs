@@ -11,6 +11,7 @@ mod explain;
 mod flow;
 mod hook;
 mod port;
+mod sample;
 mod setting;
 mod state;
 mod transaction;
@@ -23,7 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use adopt::{AdoptReport, AdoptRequest, AdoptedPort, StrangeFlow};
-pub use count::{Count, Counters, PortCounters};
+pub use count::{Count, Counters, Counts, PortCounters};
 pub use diff::{CutBy, DiffView, PortChange, PortDiff};
 pub use error::{ErrorView, InForce};
 pub use event::{
@@ -33,6 +34,7 @@ pub use explain::{Differs, ExplainRequest, ExplainView, FrameView, NearRule, Ste
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use hook::{HookView, LinkView, ProgramView};
 pub use port::{Outcome, PortDetail, PortView, RuleView, StageView};
+pub use sample::{AssuredView, GroupName, PortSample, SampleView};
 pub use setting::{SettingView, SettingsView};
 pub use state::{PortState, PortTally};
 pub use transaction::{Objects, PortOutcome, TransactionReport, TransactionsView};

@@ -55,7 +55,7 @@ pub struct PortDetail {
     /// Fill of the tables that it shares with no other port.
     #[serde(default)]
     pub tables: Vec<TableView>,
-    /// Everything counted.
+    /// Everything counted; every reason is there, counted or not.
     pub counters: Counters,
 }
 

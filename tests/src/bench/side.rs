@@ -22,6 +22,16 @@ use crate::parity::oracle::Oracle;
 /// others have for all.
 pub const UNPROVEN: u32 = 65_536;
 
+/// The options that give it to the build of a node.
+#[must_use]
+pub fn room(node: &Node) -> Vec<String> {
+    let option = "--max-unproven";
+    match node.knows(option) {
+        true => vec![option.to_owned(), UNPROVEN.to_string()],
+        false => Vec::new(),
+    }
+}
+
 /// `TC_ACT_SHOT`.
 const DROP: i32 = 2;
 
@@ -164,7 +174,7 @@ impl<W: Wiring> Side<W> {
                 let wire = W::new(node.netns());
                 others(node.netns(), size);
                 node.write(&inventory);
-                let (flows, unproven) = (workshop.flows.to_string(), UNPROVEN.to_string());
+                let (flows, room) = (workshop.flows.to_string(), room(&node));
                 let mut options = vec!["--max-flows", flows.as_str()];
                 let file = node.directory().join("settings.toml");
                 let file = file.to_string_lossy().into_owned();
@@ -172,8 +182,8 @@ impl<W: Wiring> Side<W> {
                     .unwrap_or_else(|e| panic!("cannot write {file}: {e}"));
                 options.extend(["--settings", &file]);
                 // Each port has its own: with many it would be gigabytes, and they open few.
-                if who != Who::Base && size.ports == 1 {
-                    options.extend(["--max-unproven", &unproven]);
+                if size.ports == 1 {
+                    options.extend(room.iter().map(String::as_str));
                 }
                 node.start_with(&options);
                 (Foundation::Filtered(Box::new(node)), wire)

@@ -151,6 +151,7 @@ async fn answers_are_as_described() {
         ("/v1/flows?protocol=tcp", "/v1/flows", 400),
         ("/v1/flows?port=NOBODY", "/v1/flows", 404),
         ("/v1/counters", "/v1/counters", 200),
+        ("/v1/sample", "/v1/sample", 200),
         ("/v1/counters?port=a&port=b", "/v1/counters", 400),
         ("/v1/transactions", "/v1/transactions", 409),
     ] {

@@ -192,8 +192,20 @@ fn has(action: EventAction, reason: &str) -> bool {
     action.reasons().iter().any(|(name, _)| *name == reason)
 }
 
-/// The ports of a group by its id, or else by its name.
+/// The ports of a group, of which there must be some.
 fn ports_of<'a>(groups: &'a [GroupView], reference: &str) -> Result<&'a [String]> {
+    match group_of(groups, reference)? {
+        group if group.ports.is_empty() => Err(Error::NoPortsOfGroup(reference.into())),
+        group => Ok(&group.ports),
+    }
+}
+
+/// The group with this id, or else with this name.
+///
+/// # Errors
+///
+/// There is none, or there are several.
+pub fn group_of<'a>(groups: &'a [GroupView], reference: &str) -> Result<&'a GroupView> {
     let by_id = groups.iter().filter(|group| group.id == reference);
     let by_name = groups.iter().filter(|group| group.name == reference);
     let found: Vec<_> = match by_id.collect::<Vec<_>>() {
@@ -202,8 +214,7 @@ fn ports_of<'a>(groups: &'a [GroupView], reference: &str) -> Result<&'a [String]
     };
     match found.as_slice() {
         [] => Err(Error::NoSuchGroup(reference.into())),
-        [group] if group.ports.is_empty() => Err(Error::NoPortsOfGroup(reference.into())),
-        [group] => Ok(&group.ports),
+        [group] => Ok(group),
         several => Err(Error::AmbiguousGroup {
             reference: reference.into(),
             candidates: several.iter().map(|group| group.id.clone()).collect(),
