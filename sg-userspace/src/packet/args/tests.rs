@@ -1,17 +1,7 @@
-use clap::Parser;
-
 use super::*;
 
-#[derive(Parser)]
-struct Words {
-    #[command(flatten)]
-    packet: PacketArgs,
-}
-
 fn understand(words: &str) -> Result<PacketWords, WordError> {
-    Words::parse_from(std::iter::once("explain").chain(words.split(' ')))
-        .packet
-        .parse()
+    PacketArgs::read(words)?.parse()
 }
 
 fn transport(words: &str) -> Transport {
@@ -188,5 +178,24 @@ fn a_packet_is_the_same_after_a_way_through_json() {
         let packet = understand(words).unwrap();
         let json = serde_json::to_string(&packet).unwrap();
         assert_eq!(packet, serde_json::from_str(&json).unwrap(), "{json}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_understood_is_said_in_one_sentence_and_prints_no_help() {
+    for (line, said) in [
+        ("tcp 10.0.0.5:1 10.0.0.6:80 --flags fyn", "'fyn'"),
+        ("tcp 10.0.0.5:1 10.0.0.6:80 --type x", "'x'"),
+        ("tcp 10.0.0.5:1 10.0.0.6:80 10.0.0.7", "'10.0.0.7'"),
+        ("tcp 10.0.0.5:1", "DESTINATION"),
+        ("--help", "'--help'"),
+        ("--version", "'--version'"),
+        ("", "a packet has a protocol"),
+    ] {
+        let complaint = complaint(line);
+        assert!(complaint.contains(said), "{line}: {complaint}");
+        for other in ["Usage", "error:", "\n"] {
+            assert!(!complaint.contains(other), "{line}: {complaint}");
+        }
     }
 }
