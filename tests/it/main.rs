@@ -30,6 +30,7 @@ mod namespaces;
 mod order;
 mod overload;
 mod ovs;
+mod page;
 mod parity;
 mod pins;
 mod program;

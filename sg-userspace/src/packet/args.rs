@@ -2,7 +2,7 @@
 
 use std::net::{AddrParseError, IpAddr, Ipv6Addr, SocketAddr};
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, error::ErrorKind};
 use sg_common::{
     conntrack::icmp,
     wire::{
@@ -139,7 +139,10 @@ impl PacketArgs {
     pub fn read(line: &str) -> Result<Self, WordError> {
         let line = Line::try_parse_from(line.split_whitespace());
         line.map(|line| line.args)
-            .map_err(|error| WordError::Line(in_short(&error)))
+            .map_err(|error| match error.kind() {
+                ErrorKind::MissingRequiredArgument => WordError::Nothing,
+                _ => WordError::Line(in_short(&error)),
+            })
     }
 
     /// What the words mean.

@@ -187,7 +187,7 @@ fn a_line_that_is_not_understood_is_said_in_one_sentence_and_prints_no_help() {
         ("tcp 10.0.0.5:1 10.0.0.6:80 --flags fyn", "'fyn'"),
         ("tcp 10.0.0.5:1 10.0.0.6:80 --type x", "'x'"),
         ("tcp 10.0.0.5:1 10.0.0.6:80 10.0.0.7", "'10.0.0.7'"),
-        ("tcp 10.0.0.5:1", "DESTINATION"),
+        ("tcp 10.0.0.5:1", "a packet has a protocol"),
         ("--help", "'--help'"),
         ("--version", "'--version'"),
         ("", "a packet has a protocol"),

@@ -35,15 +35,17 @@ function packetWords(packet) {
   ].filter(Boolean).join(" ");
 }
 
-const clock = (time) => new Date(time).toLocaleTimeString("en-GB", { hour12: false, fractionalSecondDigits: 3 });
+const two = "2-digit";
+const clock = new Intl.DateTimeFormat("en-GB", { hour: two, minute: two, second: two, fractionalSecondDigits: 3 });
+const at = (time) => clock.format(new Date(time));
 
 function dropRow(told) {
   const port = portOf(told.port);
   const name = make("a", { href: `#port/${encodeURIComponent(told.port)}` }, port ? nameOf(port) : told.port);
-  const cell = (label, ...children) => make("td", { role: "cell", "data-label": label }, children);
+  const cell = (label, ...children) => make("td", { role: "cell", class: label.toLowerCase(), "data-label": label }, children);
   if (told.lost !== undefined) {
     const why = told.why === "reader" ? "the page read too slowly" : "there were more than a page is told";
-    return make("tr", { role: "row", class: "lost" }, cell("Time", clock(told.time)), cell("Port", name),
+    return make("tr", { role: "row", class: "lost" }, cell("Time", at(told.time)), cell("Port", name),
       make("td", { role: "cell", colspan: 3 }, `▲ ${plural(told.lost, "packet was", "packets were")} refused and not told: ${why}`));
   }
   const words = packetWords(told);
@@ -51,7 +53,7 @@ function dropRow(told) {
   const packet = make("td", { role: "cell", class: "wide", "data-label": "Packet" }, make("code", {}, packetText(told)), link ? make("small", {}, link) : null);
   const reason = make("td", { role: "cell", class: "wide", "data-label": "Reason" }, make("code", {}, told.reason), make("small", {}, told.sentence ?? ""));
   const way = told.direction === "ingress" ? "↓ to the VM" : "↑ from the VM";
-  return make("tr", { role: "row" }, cell("Time", clock(told.time)), cell("Port", name), cell("Way", way), packet, reason);
+  return make("tr", { role: "row" }, cell("Time", at(told.time)), cell("Port", name), cell("Way", way), packet, reason);
 }
 
 function take(told) {
@@ -68,7 +70,7 @@ function take(told) {
 function drawDropsStatus() {
   const text = `${drops.state} ${plural(drops.seen, "packet", "packets")} told, ${whole.format(drops.lost)} refused and not told.` +
     (drops.held ? " Paused: what comes is counted and not shown." : "");
-  if (by("drops-status").textContent !== text) by("drops-status").textContent = text;
+  say(by("drops-status"), text);
   if (by("dropped").children.length === 0) {
     by("dropped").append(make("tr", { role: "row", class: "empty" }, make("td", { role: "cell", colspan: 5 }, "Nothing was refused since this view was opened.")));
   }

@@ -16,16 +16,24 @@ const make = (tag, attributes = {}, ...children) => build(document.createElement
 const draw = (tag, attributes = {}, ...children) =>
   build(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
+/** Sets a text; one that is so already is left alone, with what a reader may have marked of it. */
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat("en");
+/** Compares words as people sort them: the second port before the tenth. */
+const inOrder = new Intl.Collator("en", { numeric: true });
 const plural = (count, one, many) => `${whole.format(count)} ${count === 1 ? one : many}`;
 
 /** What the daemon answers, or an error that says what is wrong. */
 async function ask(path, query = {}) {
-  const words = new URLSearchParams(query).toString();
+  const search = new URLSearchParams(query).toString();
   let answer;
   try {
-    answer = await fetch(words ? `${path}?${words}` : path, { signal: AbortSignal.timeout(20000) });
+    answer = await fetch(search ? `${path}?${search}` : path, { signal: AbortSignal.timeout(20000) });
   } catch {
     throw new Error("The daemon does not answer.");
   }

@@ -49,7 +49,7 @@ function light(element, steps, isLast, stages) {
     element.classList.add("decided");
     element.setAttribute("aria-current", "step");
   } else {
-    element.querySelector(".exit").prepend(make("span", { class: "mark" }, "passed by"), make("br"));
+    say(element.querySelector(".outcome"), OUTCOMES.continue);
   }
   element.querySelector(".what").append(...saw.map((step) => make("p", { class: "seen" }, `▸ ${step.detail}`)));
 }

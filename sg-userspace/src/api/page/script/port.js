@@ -1,7 +1,7 @@
 // A port, and its filter as a picture.
 
 const WAYS = { egress: "From the VM (egress)", ingress: "To the VM (ingress)" };
-const OUTCOMES = { accept: "✓ accept", drop: "✕ drop", continue: "→ goes on" };
+const OUTCOMES = { accept: "✓ accept", drop: "✕ drop", continue: "↓ goes on" };
 
 const ruleText = (rule) => `${rule.text} (${rule.security_group})`;
 
@@ -20,7 +20,7 @@ function makeChain(stages) {
         stage.stage !== "rules" ? null
           : rules.length === 0 ? make("div", {}, "There are none.")
           : make("ul", { class: "rules" }, rules.map((rule, index) => make("li", { "data-rule": rule.id }, ruleText(rule), held[index])))),
-      make("div", { class: "exit" }, OUTCOMES[stage.outcome], count));
+      make("div", { class: "exit" }, make("span", { class: "outcome" }, OUTCOMES[stage.outcome]), count));
     return { element, stem, count, held };
   });
   const update = (stages) => {
@@ -33,9 +33,9 @@ function makeChain(stages) {
       left -= stage.count.packets;
       const bottom = left > 0 ? half() : 1;
       stem.setAttribute("points", `${10 - top},0 ${10 + top},0 ${10 + bottom},10 ${10 - bottom},10`);
-      count.textContent = plural(stage.count.packets, "packet", "packets");
+      say(count, plural(stage.count.packets, "packet", "packets"));
       (stage.rules ?? []).forEach((rule, at) => {
-        held[at].textContent = rule.flows ? `, ${plural(rule.flows, "connection", "connections")}` : "";
+        say(held[at], rule.flows ? `, ${plural(rule.flows, "connection", "connections")}` : "");
       });
     });
   };
@@ -48,7 +48,7 @@ const shape = (detail) => JSON.stringify(Object.keys(WAYS).map((way) =>
 let drawn = {};
 
 function drawPort(detail) {
-  by("title-port").textContent = nameOf(detail);
+  say(by("title-port"), nameOf(detail));
   const row = portOf(detail.id);
   const connections = row?.assured === null || !row ? "–"
     : `${whole.format(row.assured)} established` + (row.quota ? ` of ${whole.format(row.quota)}` : "");
@@ -62,7 +62,10 @@ function drawPort(detail) {
     ["Connections", connections],
     ["Id", detail.id],
   ];
-  by("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  const said = JSON.stringify(facts);
+  if (drawn.facts !== said) {
+    by("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  }
   by("port-explain").href = `#explain?${new URLSearchParams({ port: detail.id })}`;
   by("port-drops").href = `#drops?${new URLSearchParams({ port: detail.id })}`;
   const next = detail.id + shape(detail);
@@ -71,5 +74,6 @@ function drawPort(detail) {
     by("ways").replaceChildren(...chains.map(([way, chain]) => make("div", { "data-way": way }, make("h3", {}, WAYS[way]), chain.element)));
     drawn = { shape: next, chains };
   }
+  drawn.facts = said;
   drawn.chains.forEach(([way, chain]) => chain.update(detail[way]));
 }

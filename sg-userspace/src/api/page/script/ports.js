@@ -4,9 +4,9 @@ const STATES = {
   open: "▲", bypassed: "▲", outdated: "▲", closed: "■", pending: "…", enforcing: "✓", unfiltered: "○", elsewhere: "–",
 };
 const COLUMNS = [
-  { key: "name", title: "Port", of: (port) => nameOf(port).toLowerCase() },
+  { key: "name", title: "Port", of: nameOf },
   { key: "state", title: "State", of: (port) => Object.keys(STATES).indexOf(port.state) },
-  { key: "groups", title: "Groups", of: (port) => port.groups.join(" ").toLowerCase() },
+  { key: "groups", title: "Groups", of: (port) => port.groups.join(" ") },
   { key: "packets", title: "Packets/s", rate: true, of: (port) => rateOf(port, "packets") },
   { key: "bytes", title: "Bytes/s", rate: true, of: (port) => rateOf(port, "bytes") },
   { key: "drops", title: "Drops/s", rate: true, of: (port) => rateOf(port, "drops") },
@@ -51,20 +51,20 @@ function makeRow(key) {
     make("th", { role: "rowheader", scope: "row" }, link, place), state, groups, rates.map((rate) => rate.cell), held);
   const update = () => {
     const { port, series } = histories.get(key);
-    link.textContent = nameOf(port);
+    say(link, nameOf(port));
     link.href = `#port/${encodeURIComponent(port.id)}`;
-    place.textContent = port.interface + (port.vlan === null ? "" : `, VLAN ${port.vlan}`);
-    state.textContent = labelled(port.state);
+    say(place, port.interface + (port.vlan === null ? "" : `, VLAN ${port.vlan}`));
+    say(state, labelled(port.state));
     state.className = `state state-${port.state}`;
-    groups.textContent = port.groups.join(", ") || "–";
+    say(groups, port.groups.join(", ") || "–");
     for (const { measure, number, path } of rates) {
       const rate = series[measure].at(-1);
-      number.textContent = rate === null ? "–" : compact.format(rate);
+      say(number, rate === null ? "–" : compact.format(rate));
       number.className = rate ? "some" : "";
       path.setAttribute("d", line(series[measure]));
     }
     const part = shareOf(port);
-    share.textContent = port.quota ? `${compact.format(100 * part)} %` : port.assured === null ? "–" : whole.format(port.assured);
+    say(share, port.quota ? percent.format(part) : port.assured === null ? "–" : whole.format(port.assured));
     share.title = port.assured === null ? "" : `${plural(port.assured, "established connection", "established connections")}` +
       (port.quota ? ` of ${whole.format(port.quota)}` : "");
     bar.style.display = port.quota ? "" : "none";
@@ -97,8 +97,8 @@ function drawPorts() {
     [port.name, port.id, port.interface, port.state, ...port.groups].join("\n").toLowerCase().includes(wanted);
   const compare = (one, other) => {
     const [a, b] = [column.of(one), column.of(other)];
-    const by = a < b ? -1 : a > b ? 1 : 0;
-    return (order.descending ? -by : by) || keyOf(one).localeCompare(keyOf(other));
+    const difference = typeof a === "string" ? inOrder.compare(a, b) : a - b;
+    return (order.descending ? -difference : difference) || inOrder.compare(nameOf(one), nameOf(other));
   };
   const keys = reading.ports.filter(fits).sort(compare).map(keyOf);
   for (const [key, row] of rows) {
@@ -125,7 +125,7 @@ function drawPorts() {
     if (body.contains(focused)) focused.focus({ preventScroll: true });
   }
   shown.forEach((row) => row.update());
-  by("matches").textContent = wanted ? `${keys.length} of ${plural(reading.ports.length, "port", "ports")}` : "";
+  say(by("matches"), wanted ? `${keys.length} of ${plural(reading.ports.length, "port", "ports")}` : "");
   drawTally();
 }
 
@@ -133,15 +133,13 @@ function drawTally() {
   const states = Object.keys(STATES).map((state) => [state, reading.ports.filter((port) => port.state === state).length]);
   const counted = states.filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`);
   const sum = (measure) => compact.format(reading.ports.reduce((sum, port) => sum + rateOf(port, measure), 0));
-  by("tally").textContent =
+  say(by("tally"),
     `${plural(reading.ports.length, "port", "ports")}${counted.length ? `: ${counted.join(", ")}` : ""}. ` +
-    `Together ${sum("packets")} packets/s, ${sum("bytes")} bytes/s, ${sum("drops")} drops/s.`;
+    `Together ${sum("packets")} packets/s, ${sum("bytes")} bytes/s, ${sum("drops")} drops/s.`);
 }
 
 function sortBy(key, descending) {
   Object.assign(order, { key, descending });
-  by("sort").value = key;
-  by("reverse").setAttribute("aria-pressed", descending);
   COLUMNS.forEach((column, index) => {
     const head = by("heads").children[index];
     const sorted = column.key === key;
@@ -157,9 +155,5 @@ for (const { key, title, rate } of COLUMNS) {
   // Of rates the busiest are wanted first.
   button.addEventListener("click", () => sortBy(key, order.key === key ? !order.descending : Boolean(rate)));
   by("heads").append(make("th", { role: "columnheader", scope: "col", class: rate ? "rate" : undefined }, button));
-  by("sort").append(make("option", { value: key }, title));
 }
 by("filter").addEventListener("input", drawPorts);
-by("sort").addEventListener("change", () =>
-  sortBy(by("sort").value, Boolean(COLUMNS.find(({ key }) => key === by("sort").value).rate)));
-press(by("reverse"), (descending) => sortBy(order.key, descending));

@@ -20,24 +20,26 @@ const VIEWS = {
   },
 };
 
+const byName = () => [...reading.ports].sort((one, other) => inOrder.compare(nameOf(one), nameOf(other)));
+
 function drawKnown() {
-  const names = reading.ports.map(nameOf);
+  const names = byName().map(nameOf);
   if (by("known").children.length !== names.length) by("known").replaceChildren(...names.map((name) => make("option", { value: name })));
 }
 
 function drawChoice() {
   const select = by("drops-port");
   if (select.children.length !== reading.ports.length + 1) {
-    const options = reading.ports.map((port) => make("option", { value: port.id }, nameOf(port)));
+    const options = byName().map((port) => make("option", { value: port.id }, nameOf(port)));
     select.replaceChildren(make("option", { value: "" }, "all ports"), ...options);
   }
   select.value = drops.port;
 }
 
 function route(event) {
-  const [path, query] = location.hash.slice(1).split("?");
+  const [path, search] = location.hash.slice(1).split("?");
   const [name, argument] = path.split("/");
-  const words = new URLSearchParams(query);
+  const query = new URLSearchParams(search);
   view = name in VIEWS ? name : "ports";
   asked = argument ? decodeURIComponent(argument) : "";
   for (const other of Object.keys(VIEWS)) by(`view-${other}`).hidden = other !== view;
@@ -55,14 +57,14 @@ function route(event) {
     drawn = {};
   }
   if (view === "explain") {
-    if (words.has("port")) by("packet-port").value = portOf(words.get("port"))?.name || words.get("port");
-    const direction = words.get("direction") === "egress" ? "egress" : "ingress";
+    if (query.has("port")) by("packet-port").value = portOf(query.get("port"))?.name || query.get("port");
+    const direction = query.get("direction") === "egress" ? "egress" : "ingress";
     document.querySelector(`input[name=direction][value=${direction}]`).checked = true;
-    if (words.has("words")) by("packet-words").value = words.get("words");
-    if (words.get("words")) explain(words.get("port"), direction, words.get("words"));
+    if (query.has("words")) by("packet-words").value = query.get("words");
+    if (query.get("words")) explain(query.get("port"), direction, query.get("words"));
   }
   if (view === "drops") {
-    drops.port = words.get("port") ?? "";
+    drops.port = query.get("port") ?? "";
     clearDrops();
     follow();
   }
@@ -78,11 +80,11 @@ async function refresh() {
   if (document.hidden || (held && view === "ports")) return;
   try {
     note(await ask("/page/ports"));
-    by("node").textContent = reading.node ?? "";
+    say(by("node"), reading.node ?? "");
     await VIEWS[view]();
-    by("trouble").textContent = "";
+    say(by("trouble"), "");
   } catch (error) {
-    by("trouble").textContent = error.message;
+    say(by("trouble"), error.message);
   }
 }
 
