@@ -1,5 +1,5 @@
 //! Everything a person runs: `cargo xtask
-//! build|load|demo|bench|test|fuzz|parity|guests|kernels|soak|neutron|dist|package-test|lint|deny|doctor`.
+//! build|load|demo|bench|test|fuzz|parity|guests|kernels|soak|prometheus|page|neutron|dist|package-test|lint|deny|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this

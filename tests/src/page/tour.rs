@@ -165,6 +165,10 @@ fn drops(browser: &Browser<'_>) -> Result<()> {
     )?;
     browser.tab_to("nav a[href='#drops']")?;
     browser.keys(key::ENTER)?;
+    browser.wait(
+        "no port can be chosen",
+        "document.querySelectorAll('#drops-port option').length > 2",
+    )?;
     browser.tab_to("#drops-port")?;
     browser.keys("WEB1")?;
     browser.wait(
@@ -247,7 +251,8 @@ pub fn look_everywhere(browser: &Browser<'_>, pictures: &Path) -> Result<()> {
         (
             "drops",
             "drops",
-            "document.querySelectorAll('#dropped tr:not(.empty)').length > 1",
+            "document.querySelectorAll('#dropped tr:not(.empty)').length > 1
+             && !document.getElementById('drops-status').innerText.includes(' 0 packets told')",
         ),
     ];
     let mut faults = Vec::new();

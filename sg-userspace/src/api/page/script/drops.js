@@ -1,8 +1,9 @@
 // What is refused now.
 
 const LINES = 200;
+const SAY_EVERY = 4000;
 const PROTOCOLS = { 1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 58: "icmp", 132: "sctp", 136: "udplite" };
-const drops = { source: undefined, retry: undefined, port: "", seen: 0, lost: 0, held: false, state: "" };
+const drops = { source: undefined, retry: undefined, port: "", seen: 0, lost: 0, held: false, state: "", news: "", said: 0 };
 
 function endpoint(address, port) {
   if (port === undefined) return address;
@@ -66,18 +67,21 @@ function take(told) {
   while (body.children.length > LINES) body.lastElementChild.remove();
 }
 
-/** Said every few seconds, not with each packet: it is read aloud. */
+/** It is read aloud: numbers come every few seconds, not with each packet, and none while it is paused. */
 function drawDropsStatus() {
-  const text = `${drops.state} ${plural(drops.seen, "packet", "packets")} told, ${whole.format(drops.lost)} refused and not told.` +
-    (drops.held ? " Paused: what comes is counted and not shown." : "");
-  say(by("drops-status"), text);
+  const counts = `${plural(drops.seen, "packet", "packets")} told, ${whole.format(drops.lost)} refused and not told.`;
+  const news = drops.held ? "Paused: what comes is counted and not shown." : drops.state;
+  if (drops.news !== news || (!drops.held && Date.now() - drops.said > SAY_EVERY)) {
+    say(by("drops-status"), `${news} ${counts}`);
+    Object.assign(drops, { news, said: Date.now() });
+  }
   if (by("dropped").children.length === 0) {
     by("dropped").append(make("tr", { role: "row", class: "empty" }, make("td", { role: "cell", colspan: 5 }, "Nothing was refused since this view was opened.")));
   }
 }
 
 function clearDrops() {
-  Object.assign(drops, { seen: 0, lost: 0 });
+  Object.assign(drops, { seen: 0, lost: 0, news: "" });
   by("dropped").replaceChildren();
   drawDropsStatus();
 }
