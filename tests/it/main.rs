@@ -1,11 +1,13 @@
 //! Everything that needs a kernel, in one binary: `cargo xtask test` runs it as root.
 
 mod attachment;
+mod audit;
 mod bad_input;
 mod bench;
 mod bpftool;
 mod close;
 mod conntrack;
+mod counts;
 mod datagrams;
 mod diff;
 mod events;
@@ -46,5 +48,6 @@ mod tally;
 mod taps;
 mod transactions;
 mod trunk;
+mod usage;
 mod verdict;
 mod xdp;

@@ -1,11 +1,13 @@
 //! What the operator has set.
 
 use sg_common::layout::settings::Settings;
+use uuid::Uuid;
 
 use super::{Agent, Occasion};
 use crate::{
     error::Result,
-    settings::{Wanted, Wishes, views},
+    model::{GroupId, Port, PortId},
+    settings::{Audit, Wanted, Wishes, views},
     view::{SettingView, SettingsView},
 };
 
@@ -18,6 +20,8 @@ pub(super) struct Operator {
     error: Option<String>,
     /// Where what VMs send is to be judged.
     pub(super) from_vm: Wishes,
+    /// Where what no rule permits passes.
+    pub(super) audit: Audit,
 }
 
 impl Agent {
@@ -59,7 +63,13 @@ impl Agent {
             self.datapath.set_settings(&new)?;
             self.due.judge |= old.switches != new.switches;
         }
-        if old != new || moved {
+        let audited = self.operator.audit != wanted.audit;
+        if audited {
+            self.operator.audit = wanted.audit;
+            self.due.enforce = true;
+            self.tell_audit();
+        }
+        if old != new || moved || audited {
             for setting in self.views(&new).iter().filter(|set| set.is_changed()) {
                 tracing::info!("set {} = {}", setting.key, setting.value);
             }
@@ -79,9 +89,43 @@ impl Agent {
         Ok(SettingsView {
             path: self.about.settings.clone(),
             last_error: self.operator.error.clone(),
-            notes: self.operator.notes.clone(),
+            notes: self
+                .operator
+                .notes
+                .iter()
+                .cloned()
+                .chain(self.stray_audits())
+                .collect(),
             settings: self.views(&self.datapath.settings()?),
         })
+    }
+
+    /// Whether the operator has put a port in audit.
+    pub(super) fn is_audited(&self, port: &Port) -> bool {
+        self.operator.audit.holds(port)
+    }
+
+    /// What is in audit and nowhere in the inventory.
+    fn stray_audits(&self) -> impl Iterator<Item = String> {
+        let inventory = &self.desired.inventory;
+        let is_known = |id: &Uuid| {
+            inventory.ports.contains_key(&PortId(*id))
+                || inventory.groups.contains_key(&GroupId(*id))
+        };
+        let unknown = self.operator.audit.unknown(is_known);
+        unknown.map(|id| {
+            format!("audit: {id} is neither a port nor a security group of the inventory")
+        })
+    }
+
+    /// Says in the log what audit means, and which of its ids are of nothing.
+    fn tell_audit(&self) {
+        let (audit, inventory) = (&self.operator.audit, &self.desired.inventory);
+        let ports = inventory.ports.values().filter(|port| audit.holds(port));
+        let ports = ports.count();
+        if !audit.is_empty() {
+            tracing::warn!(ports, "what no rule permits passes at ports in audit");
+        }
     }
 
     /// The settings in force that are not at their defaults.
@@ -93,6 +137,11 @@ impl Agent {
 
     fn views(&self, settings: &Settings) -> Vec<SettingView> {
         let default = Wanted::default().settings(self.datapath.flow_capacity());
-        views(settings, &default, &self.operator.from_vm)
+        views(
+            settings,
+            &default,
+            &self.operator.from_vm,
+            &self.operator.audit,
+        )
     }
 }

@@ -1,6 +1,7 @@
 //! The kernel side: loads the object, pins maps and links, attaches, writes. The only place that names
 //! aya.
 
+mod accounts;
 mod at_once;
 mod attached;
 mod away;
@@ -17,6 +18,7 @@ mod events;
 mod filters;
 mod flow_tables;
 mod held;
+mod hits;
 mod inner;
 mod keeper;
 mod links;
@@ -39,6 +41,7 @@ mod removal;
 mod settings_table;
 mod shares;
 mod shut;
+mod slotted;
 mod stock;
 mod sweep;
 mod sys;
@@ -71,8 +74,8 @@ pub use shut::shut;
 pub use sweep::Sweeper;
 
 use crate::agent::{
-    Attachment, Counted, Datapath, FlowTables, Hooked, Look, Mode, Reader, SweptBy, Tracker,
-    Trouble,
+    Attachment, Counted, Datapath, FlowTables, HitTable, Hooked, Look, Mode, Reader, SweptBy,
+    Tracker, Trouble,
 };
 use crate::ctnetlink;
 use crate::flows::kernel::KernelFlow;
@@ -80,10 +83,12 @@ use crate::host::Lock;
 use crate::metrics::ProgramTime;
 use crate::netlink::Link;
 use crate::plan::State;
+use accounts::Accounts;
 use counters::KernelCounters;
 use earlier::Earlier;
 use error::Result;
 use flow_tables::KernelFlows;
+use hits::KernelHits;
 use keeper::Keeper;
 use links::Links;
 use memory::MapMemory;
@@ -94,6 +99,7 @@ use shares::Shares;
 use stock::Stock;
 use sweep::Sweeping;
 use tables::Tables;
+use template::Template;
 
 /// Reads what the kernel programs log, and passes it on to the log of this program.
 pub type KernelLog = EbpfLogger<&'static dyn log::Log>;
@@ -104,6 +110,7 @@ pub struct Kernel {
     counted: Arc<KernelCounters>,
     settings: Arc<SettingsTable>,
     events: Arc<EventTables>,
+    hits: Arc<KernelHits>,
     flows: Arc<KernelFlows>,
     memory: MapMemory,
     sweeping: Sweeping,
@@ -141,14 +148,18 @@ impl Kernel {
         let object = &mut stock.object;
         let mut memory = MapMemory::open(object)?;
         let settings = Arc::new(SettingsTable::open(object)?);
-        let events = Arc::new(EventTables::open(object, settings.clone())?);
         let mut tables = Tables::open(object)?;
         if tables.node()?.abi == 0 {
             earlier.recall(&mut tables)?;
         }
         claim::claim(&mut tables, &pins)?;
-        let shares = Shares::open(object, sizes)?;
+        let (of_shares, of_accounts) = Template::all(sizes)?;
+        let shares = Shares::open(object, of_shares)?;
         let flows = Arc::new(KernelFlows::open(&mut stock, shares.slotted())?);
+        let object = &mut stock.object;
+        let accounts = Accounts::open(object, of_accounts, flows.clone())?;
+        let events = Arc::new(EventTables::open(object, settings.clone(), accounts)?);
+        let hits = Arc::new(KernelHits::open(object)?);
         earlier.bring(&pins, &flows)?;
         // A restart leaves in force what was set; a map that was just made has nothing yet.
         if settings.get()? == Settings::zeroed() {
@@ -156,6 +167,7 @@ impl Kernel {
         }
         for (slot, uuid) in tables.owners()? {
             events.owned(slot, uuid)?;
+            hits.owned(slot, uuid);
         }
         let ring = Some(EventRing::open(&mut stock.object)?);
         let keeper = Keeper::open(root, &pins)?;
@@ -164,6 +176,7 @@ impl Kernel {
             shares,
             flows: flows.clone(),
             events: events.clone(),
+            hits: hits.clone(),
         };
         let tables = Tables::open(&mut pins)?;
         let counted = Arc::new(KernelCounters::open(&mut pins)?);
@@ -174,6 +187,7 @@ impl Kernel {
             counted,
             settings,
             events,
+            hits,
             flows,
             memory,
             sweeping,
@@ -295,6 +309,10 @@ impl Datapath for Kernel {
 
     fn flow_tables(&self) -> Arc<dyn FlowTables> {
         self.flows.clone()
+    }
+
+    fn hit_table(&self) -> Arc<dyn HitTable> {
+        self.hits.clone()
     }
 
     fn tracker(&self) -> Arc<dyn Tracker> {

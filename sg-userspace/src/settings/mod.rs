@@ -4,6 +4,7 @@
 //! Names and defaults are those of nf_conntrack's sysctls
 //! (`Documentation/networking/nf_conntrack-sysctl.rst`) wherever it has the same.
 
+mod audit;
 mod ethertypes;
 mod file;
 mod from_vm;
@@ -23,6 +24,7 @@ use startup::restarts;
 
 use crate::view::SettingView;
 
+pub use self::audit::{Audit, doc_of_audit};
 pub use self::file::{Changes, File};
 pub use self::from_vm::{FromVm, Wishes, doc_of_from_vm};
 pub use self::key::{Key, LONGEST_TIMEOUT};
@@ -39,6 +41,8 @@ pub struct Wanted {
     quota: Quota,
     /// Where what VMs send is to be judged.
     pub from_vm: Wishes,
+    /// Where what no rule permits passes.
+    pub audit: Audit,
     /// Whether the timeouts are those of the node's own nf_conntrack.
     system_timeouts: bool,
     /// What a daemon is to be started with.
@@ -53,6 +57,7 @@ impl Default for Wanted {
             settings: Settings::DEFAULT,
             quota: Quota::DEFAULT,
             from_vm: Wishes::default(),
+            audit: Audit::default(),
             system_timeouts: false,
             startup: Startup::new(),
             notes: Vec::new(),
@@ -87,7 +92,12 @@ impl Wanted {
 }
 
 /// Every setting, as settings are, and as they are on this node if nothing is set.
-pub fn views(settings: &Settings, default: &Settings, from_vm: &Wishes) -> Vec<SettingView> {
+pub fn views(
+    settings: &Settings,
+    default: &Settings,
+    from_vm: &Wishes,
+    audit: &Audit,
+) -> Vec<SettingView> {
     let (node, ports) = from_vm.views();
     let keys = KEYS.iter();
     let keys = keys.map(|key| SettingView {
@@ -95,5 +105,6 @@ pub fn views(settings: &Settings, default: &Settings, from_vm: &Wishes) -> Vec<S
         value: key.value(settings),
         default: key.value(default),
     });
-    [node].into_iter().chain(keys).chain(ports).collect()
+    let own = [node, audit.view()].into_iter();
+    own.chain(keys).chain(ports).collect()
 }

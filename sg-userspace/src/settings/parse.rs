@@ -4,6 +4,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::audit::{self, Audit};
 use super::from_vm::{self, FromVm, PORTS};
 use super::startup::{START_KEYS, StartKey};
 use super::{KEYS, Key, Wanted};
@@ -91,6 +92,10 @@ impl Reader<'_> {
                 let wish = FromVm::of(&json(read));
                 self.wanted.from_vm.node =
                     wish.ok_or_else(|| self.refused(value, FromVm::VALUES))?;
+            }
+            _ if name == audit::KEY => {
+                let ids = Audit::of(&json(read));
+                self.wanted.audit = ids.ok_or_else(|| self.refused(value, audit::VALUES))?;
             }
             DeValue::Table(ports) if name == PORTS => self.ports(ports),
             DeValue::Table(table) if is_section(name) => self.table(name, table),
@@ -223,9 +228,9 @@ fn allowed(section: &str) -> String {
     let names: Vec<_> = names.map(|(_, name)| name).collect();
     match section {
         "" => {
-            let (names, own) = (names.join(", "), from_vm::KEY);
+            let (names, own, audit) = (names.join(", "), from_vm::KEY, audit::KEY);
             format!(
-                "write one of {names}, {own}, [daemon], [socket], [tables], [tcp], [{TIMEOUTS}] or \
+                "write one of {names}, {own}, {audit}, [daemon], [socket], [tables], [tcp], [{TIMEOUTS}] or \
                  [{PORTS}.ID]"
             )
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Key, StartKey, from_vm};
+use super::{Key, StartKey, audit, from_vm};
 use crate::view::SettingView;
 
 /// Prints settings with what they are for. Read again it comes to the same settings.
@@ -15,7 +15,9 @@ pub fn to_toml(settings: &[SettingView]) -> String {
             section = of;
         }
         let doc = Key::find(&setting.key).map(|key| key.doc);
-        let doc = doc.or(from_vm::doc(&setting.key));
+        let doc = doc
+            .or(from_vm::doc(&setting.key))
+            .or(audit::doc(&setting.key));
         let option = StartKey::find(&setting.key).map(|key| key.option);
         let option = option.map(|option| format!("As `sgd run --{option}`"));
         let doc = doc.map_or(option.unwrap_or_default(), Into::into);

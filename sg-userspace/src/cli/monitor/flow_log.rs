@@ -21,7 +21,7 @@ pub fn line(line: &Line) -> Option<String> {
 fn record(packet: &PacketView) -> Option<String> {
     let (source, destination) = (packet.source.as_ref()?, packet.destination.as_ref()?);
     let action = match packet.action? {
-        EventAction::Accept => "ACCEPT",
+        EventAction::Accept | EventAction::Audit => "ACCEPT",
         EventAction::Drop => "REJECT",
         EventAction::End => return None,
     };

@@ -14,10 +14,16 @@ fn check(text: &[u8]) {
     match Wanted::parse(text) {
         Ok(wanted) => {
             let settings = wanted.settings(ROOM);
-            let printed = to_toml(&views(&settings, &Settings::DEFAULT, &wanted.from_vm));
+            let printed = to_toml(&views(
+                &settings,
+                &Settings::DEFAULT,
+                &wanted.from_vm,
+                &wanted.audit,
+            ));
             let again = Wanted::parse(&printed).unwrap_or_else(|e| panic!("{e}: {printed}"));
             assert_eq!(again.settings(ROOM), settings, "{printed}");
             assert_eq!(again.from_vm, wanted.from_vm, "{printed}");
+            assert_eq!(again.audit, wanted.audit, "{printed}");
         }
         Err(malformed) => {
             let lines = text.split('\n').count();

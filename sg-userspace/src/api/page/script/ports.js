@@ -1,7 +1,7 @@
 // The table of ports.
 
 const STATES = {
-  open: "▲", bypassed: "▲", outdated: "▲", closed: "■", pending: "…", enforcing: "✓", unfiltered: "○", elsewhere: "–",
+  open: "▲", bypassed: "▲", outdated: "▲", audit: "◆", closed: "■", pending: "…", enforcing: "✓", unfiltered: "○", elsewhere: "–",
 };
 const COLUMNS = [
   { key: "name", title: "Port", of: nameOf },
