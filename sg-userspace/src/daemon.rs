@@ -20,8 +20,8 @@ use crate::{
     agent::{About, Agent, Change, GATHERED_EVERY, Keeper, Read, Shared},
     api,
     cli::{
-        AdoptMode, AttachMode, DetachArgs, PrepareArgs, Progress, RunArgs, SourceArgs, SweepMode,
-        tally,
+        AdoptMode, AttachMode, DetachArgs, PageMode, PrepareArgs, Progress, RunArgs, SourceArgs,
+        SweepMode, tally,
     },
     datapath::{self, EventRing, Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
@@ -65,7 +65,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let lock = host::lock(&args.bpffs)?;
     let (listener, _socket) = api::bind(&args.socket, args.socket_group.as_deref())?;
     let told = match args.metrics {
-        Some(address) => Some(bind_metrics(address).await?),
+        Some(address) => Some(bind_metrics(address, args.page).await?),
         None => None,
     };
     let mut links = Links::watch().await?;
@@ -109,11 +109,12 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let metrics = api::Metrics::new(shared.clone(), hub.clone());
     let keeper = Keeper::open(shared.clone(), hits, args.source.usage.clone());
     let router = api::router(shared.clone(), desired.source(), keeper.clone())
-        .merge(api::event_routes(hub))
+        .merge(api::event_routes(hub.clone()))
         .merge(metrics.clone().routes());
     let server = tokio::spawn(api::serve(listener, router));
-    if let Some(listener) = told {
-        tokio::spawn(metrics.serve(listener));
+    if let Some((listener, has_page)) = told {
+        let page = has_page.then(|| api::Page::new(shared.clone(), hub));
+        tokio::spawn(api::serve_open(listener, metrics, page));
     }
     match first {
         Ok(()) => tracing::info!(socket = %args.socket.display(), "ready"),
@@ -165,15 +166,26 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     Ok(())
 }
 
-/// Where metrics are told. Before anything is touched: an address that somebody else has is a mistake.
-async fn bind_metrics(address: SocketAddr) -> Result<TcpListener> {
+/// Where metrics are told, and whether there is a page. Before anything is touched: an address that somebody else
+/// has is a mistake.
+async fn bind_metrics(address: SocketAddr, page: PageMode) -> Result<(TcpListener, bool)> {
     let bound = TcpListener::bind(address).await;
     let listener = bound.map_err(|source| Error::Listen { address, source })?;
-    if !address.ip().is_loopback() {
+    let address = listener.local_addr().unwrap_or(address);
+    let is_private = address.ip().is_loopback();
+    if !is_private {
         tracing::warn!(%address, "whoever reaches this address can read the metrics of this node");
     }
     tracing::info!(%address, "metrics are told at /metrics");
-    Ok(listener)
+    let has_page = is_private && page == PageMode::Auto;
+    match (has_page, page) {
+        (true, _) => tracing::info!("the page is at http://{address}/"),
+        (false, PageMode::Auto) => {
+            tracing::info!("there is no page: it is for addresses of the loopback alone");
+        }
+        (false, PageMode::Off) => {}
+    }
+    Ok((listener, has_page))
 }
 
 /// Where it is said what is to be enforced.

@@ -80,6 +80,12 @@ fn names(capabilities: &[Capability]) -> String {
     names.join(", ")
 }
 
+/// The name of this node, or nothing if it has none that can be read.
+pub fn name() -> String {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
 /// Whether this process may load and attach the filter.
 pub fn check_capabilities() -> Result<(), HostError> {
     // Without an answer from the kernel, let the loading itself say what is wrong.

@@ -32,6 +32,7 @@ mod namespaces;
 mod order;
 mod overload;
 mod ovs;
+mod page;
 mod parity;
 mod pins;
 mod program;

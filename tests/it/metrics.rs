@@ -65,16 +65,11 @@ fn a_scrape_says_what_was_counted_and_how_the_daemon_is_doing() {
         "{dropped}: {of_web}"
     );
     assert!(answer.contains("sg_port_connections{"), "{answer}");
-    // The same over the control socket, and nothing else over TCP.
+    // The same over the control socket, and nothing of the socket's over TCP.
     let (status, text) = site_.node.request("GET", "/metrics", "");
     assert_eq!(status, 200);
     assert!(text.contains("sg_ports{"), "{text}");
-    for request in [
-        "GET /v1/status",
-        "PUT /v1/inventory",
-        "POST /metrics",
-        "GET /",
-    ] {
+    for request in ["GET /v1/status", "PUT /v1/inventory", "POST /metrics"] {
         let answer = ask(&site_.node, request);
         assert!(answer.starts_with("HTTP/1.1 40"), "{request}: {answer}");
     }

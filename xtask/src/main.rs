@@ -1,5 +1,5 @@
 //! Everything a person runs: `cargo xtask
-//! build|load|demo|bench|test|fuzz|parity|guests|kernels|soak|neutron|dist|package-test|lint|deny|doctor`.
+//! build|load|demo|bench|test|fuzz|parity|guests|kernels|soak|prometheus|page|neutron|dist|package-test|lint|deny|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -23,6 +23,7 @@ mod modules;
 mod neutron;
 mod package;
 mod package_test;
+mod page;
 mod parity;
 mod prometheus;
 mod show;
@@ -69,6 +70,8 @@ enum Verb {
     Soak(soak::Options),
     /// Try the alert rules and the dashboard with Debian's Prometheus, which scrapes a node with traffic (root).
     Prometheus,
+    /// Use the page beside the metrics with a real browser, by keyboard, on a node with traffic (root).
+    Page(show::Options),
     /// Test Neutron's firewall driver, `sg-neutron`, in an environment that has Neutron.
     Neutron(driver::Options),
     /// Build what is installed elsewhere into `target/dist`: the Debian package, the wheel of `sg-neutron`.
@@ -115,6 +118,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Kernels(options) => kernels::run(&workspace, &options),
         Verb::Soak(options) => soak::run(&workspace, options),
         Verb::Prometheus => prometheus::run(&workspace),
+        Verb::Page(options) => page::run(&workspace, &options),
         Verb::Neutron(options) => driver::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::PackageTest(options) => package_test::run(&workspace, &options),

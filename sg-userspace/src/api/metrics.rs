@@ -1,9 +1,6 @@
-//! Metrics for Prometheus, over the daemon's socket and, if the operator wants, over TCP.
+//! Metrics for Prometheus.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -11,13 +8,8 @@ use axum::{
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
-use tokio::{net::TcpListener, sync::Mutex};
 
-use super::{
-    openapi::get,
-    routes::Routes,
-    serve::{Limits, serve_tcp},
-};
+use super::{fresh::Fresh, openapi::get, routes::Routes};
 use crate::{
     agent::{Shared, beside},
     error::Result,
@@ -25,21 +17,12 @@ use crate::{
     metrics::{MEDIA_TYPE, exposition},
 };
 
-/// Whoever asks again so soon is given the same: a hundred scrapes cost one.
-const FRESH: Duration = Duration::from_secs(1);
-
-/// What strangers can take. They ask for one thing that is small.
-const LIMITS: Limits = Limits {
-    connections: 64,
-    patience: Duration::from_secs(10),
-};
-
 /// What the metrics are read from, and what was read last.
 #[derive(Clone)]
 pub struct Metrics {
     shared: Shared,
     hub: Arc<Hub>,
-    last: Arc<Mutex<Option<(Instant, String)>>>,
+    last: Fresh,
 }
 
 impl Metrics {
@@ -48,7 +31,7 @@ impl Metrics {
         Self {
             shared,
             hub,
-            last: Arc::default(),
+            last: Fresh::default(),
         }
     }
 
@@ -57,25 +40,11 @@ impl Metrics {
         routes().router.with_state(self)
     }
 
-    /// Serves it over TCP, for as long as it is polled.
-    pub async fn serve(self, listener: TcpListener) {
-        serve_tcp(LIMITS, listener, self.routes()).await;
-    }
-
-    async fn text(&self) -> Result<String> {
-        // Who comes meanwhile waits for the same.
-        let mut last = self.last.lock().await;
-        if let Some((at, text)) = &*last
-            && at.elapsed() < FRESH
-        {
-            return Ok(text.clone());
-        }
+    async fn read(&self) -> Result<String> {
         let tables = self.shared.agent().await.flow_tables();
         let flows = beside(move || tables.fill()).await?;
         let read = self.shared.agent().await.sample(flows, self.hub.totals())?;
-        let text = exposition(beside(read).await?);
-        *last = Some((Instant::now(), text.clone()));
-        Ok(text)
+        Ok(exposition(beside(read).await?))
     }
 }
 
@@ -93,7 +62,7 @@ pub(super) fn routes() -> Routes<Metrics> {
 }
 
 async fn metrics(State(metrics): State<Metrics>) -> Response {
-    match metrics.text().await {
+    match metrics.last.or(metrics.read()).await {
         Ok(text) => ([(CONTENT_TYPE, MEDIA_TYPE)], text).into_response(),
         Err(error) => error.into_response(),
     }

@@ -23,26 +23,34 @@
 //! | `POST /v1/diff` | [`DiffView`](crate::view::DiffView) of an inventory |
 //! | `POST /v1/explain` | [`ExplainView`](crate::view::ExplainView) of an [`ExplainRequest`](crate::view::ExplainRequest) |
 //!
+//! Over TCP there is `GET /metrics`, and a page for people on the node itself ([`Page`]), which is no interface for
+//! programs.
+//!
 //! A port is named by id, interface (a subport: `INTERFACE.VLAN`), MAC, IP address or name. Every other answer has an
 //! [`ErrorView`](crate::view::ErrorView) as its body.
 
 mod client;
 mod events;
+mod fresh;
 mod metrics;
 mod openapi;
+mod page;
 mod peer;
 mod routes;
 mod serve;
 mod server;
 mod socket;
 mod stream;
+mod tcp;
 #[cfg(test)]
 mod tests;
 
 pub use client::Client;
 pub use events::routes as event_routes;
 pub use metrics::Metrics;
+pub use page::Page;
 pub use serve::serve;
 pub use server::{Source, router};
 pub use socket::{Socket, bind};
 pub use stream::Lines;
+pub use tcp::serve_open;

@@ -168,13 +168,6 @@ fn routes() -> Routes<Daemon> {
             counters,
         )
         .with(
-            get("/v1/usage", "Says what rules have permitted.")
-                .asks::<Scope>()
-                .answers::<UsageView>()
-                .refuses(&[400, 404, 409, 500]),
-            usage::show,
-        )
-        .with(
             get(
                 "/v1/sample",
                 "Says how the ports of this node are at one moment.",
@@ -182,6 +175,13 @@ fn routes() -> Routes<Daemon> {
             .answers::<SampleView>()
             .refuses(&[500]),
             sample,
+        )
+        .with(
+            get("/v1/usage", "Says what rules have permitted.")
+                .asks::<Scope>()
+                .answers::<UsageView>()
+                .refuses(&[400, 404, 409, 500]),
+            usage::show,
         )
         .with(
             post(
@@ -200,6 +200,13 @@ fn routes() -> Routes<Daemon> {
                 .refuses(&[400, 404, 409, 500]),
             explain,
         )
+}
+
+/// The paths of this interface.
+#[cfg(test)]
+pub(super) fn paths() -> Vec<&'static str> {
+    let operations = routes().operations.into_iter();
+    operations.map(|operation| operation.path).collect()
 }
 
 async fn description() -> Json<Value> {
@@ -242,18 +249,22 @@ async fn ports(State(daemon): State<Daemon>) -> Json<Vec<PortView>> {
     Json(agent.ports())
 }
 
-/// Reads the port's connections beside the agent.
 async fn port(State(daemon): State<Daemon>, named: Named) -> Result<Json<PortDetail>> {
     let Path(port) = named?;
-    let filter = FlowFilter {
-        port: Some(port.clone()),
-        ..FlowFilter::default()
-    };
-    let reader = daemon.shared.agent().await.flows(filter)?;
-    let flows = beside(move || reader.all()).await?;
-    let mut detail = daemon.shared.agent().await.port(&port, &flows)?;
+    let mut detail = port_detail(&daemon.shared, &port).await?;
     daemon.keeper.mark(&mut detail).await?;
     Ok(Json(detail))
+}
+
+/// A port with its filter. Its connections are read beside the agent.
+pub(super) async fn port_detail(shared: &Shared, port: &str) -> Result<PortDetail> {
+    let filter = FlowFilter {
+        port: Some(port.to_owned()),
+        ..FlowFilter::default()
+    };
+    let reader = shared.agent().await.flows(filter)?;
+    let flows = beside(move || reader.all()).await?;
+    shared.agent().await.port(port, &flows)
 }
 
 async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {
@@ -261,10 +272,10 @@ async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {
 }
 
 /// The parameters, or why they are not understood.
-type Asked<T> = std::result::Result<Query<T>, QueryRejection>;
+pub(super) type Asked<T> = std::result::Result<Query<T>, QueryRejection>;
 
 /// A part of the path, or why it is not understood.
-type Named = std::result::Result<Path<String>, PathRejection>;
+pub(super) type Named = std::result::Result<Path<String>, PathRejection>;
 
 impl From<PathRejection> for Error {
     fn from(rejection: PathRejection) -> Self {
@@ -327,31 +338,35 @@ async fn unknown() -> (StatusCode, Json<ErrorView>) {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let status = match &self {
-            Self::Malformed(_)
-            | Self::MalformedTransaction(_)
-            | Self::MalformedFlows(_)
-            | Self::Capture { .. }
-            | Self::Settings { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Usage(_) => StatusCode::BAD_REQUEST,
-            Self::NoSuchPort(_)
-            | Self::AmbiguousPort { .. }
-            | Self::NoSuchGroup(_)
-            | Self::AmbiguousGroup { .. }
-            | Self::NoPortsOfGroup(_)
-            | Self::NoDrop { .. } => StatusCode::NOT_FOUND,
-            Self::PortPending(_) | Self::NoSlot(_) | Self::Conflict(_) | Self::OtherSource(_) => {
-                StatusCode::CONFLICT
-            }
-            Self::Unreachable { .. }
-            | Self::Host(_)
-            | Self::Listen { .. }
-            | Self::File { .. }
-            | Self::State { .. }
-            | Self::System { .. }
-            | Self::Datapath(_)
-            | Self::Answered { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        (status, Json(self.view())).into_response()
+        (status_of(&self), Json(self.view())).into_response()
+    }
+}
+
+/// The status that an error is answered with.
+pub(super) fn status_of(error: &Error) -> StatusCode {
+    match error {
+        Error::Malformed(_)
+        | Error::MalformedTransaction(_)
+        | Error::MalformedFlows(_)
+        | Error::Capture { .. }
+        | Error::Settings { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::Usage(_) => StatusCode::BAD_REQUEST,
+        Error::NoSuchPort(_)
+        | Error::AmbiguousPort { .. }
+        | Error::NoSuchGroup(_)
+        | Error::AmbiguousGroup { .. }
+        | Error::NoPortsOfGroup(_)
+        | Error::NoDrop { .. } => StatusCode::NOT_FOUND,
+        Error::PortPending(_) | Error::NoSlot(_) | Error::Conflict(_) | Error::OtherSource(_) => {
+            StatusCode::CONFLICT
+        }
+        Error::Unreachable { .. }
+        | Error::Host(_)
+        | Error::Listen { .. }
+        | Error::File { .. }
+        | Error::State { .. }
+        | Error::System { .. }
+        | Error::Datapath(_)
+        | Error::Answered { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod openapi;
+mod page;
 mod schema;
 
 use std::{path::Path, sync::Arc};

@@ -31,7 +31,7 @@ pub use apply::tally;
 pub use config::parse;
 pub use progress::Progress;
 pub use sgd::{
-    AdoptMode, AttachMode, CloseArgs, DEFAULT_LOG, DetachArgs, PrepareArgs, RunArgs, Sgd,
+    AdoptMode, AttachMode, CloseArgs, DEFAULT_LOG, DetachArgs, PageMode, PrepareArgs, RunArgs, Sgd,
     SgdCommand, SourceArgs, SweepMode,
 };
 

@@ -98,9 +98,14 @@ pub struct RunArgs {
     /// Where metrics are told to Prometheus (`http://ADDRESS/metrics`); nowhere unless this is given
     ///
     /// An address and a port, such as 127.0.0.1:9477. Whoever reaches it can read it. Over the control socket
-    /// they are told in any case.
+    /// they are told in any case. On an address of the loopback, people on this node find a page beside them
+    /// (`http://ADDRESS/`).
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
+    /// Whether there is a page beside the metrics, on which every user of this node sees ports, rules and what is
+    /// refused
+    #[arg(long, value_name = "WHETHER", default_value = "auto")]
+    pub page: PageMode,
     /// What to log: error, warn, info, debug or trace; of single modules, MODULE=LEVEL, with commas
     #[arg(long, env = "SGD_LOG", value_name = "LEVEL", default_value = DEFAULT_LOG)]
     pub log: String,
@@ -249,6 +254,15 @@ pub enum AdoptMode {
     First,
     /// Not by itself: `sgctl flows adopt` does it
     Never,
+}
+
+/// Whether the page is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PageMode {
+    /// Where metrics are told on an address of the loopback, such as 127.0.0.1
+    Auto,
+    /// Nowhere
+    Off,
 }
 
 /// Who removes expired connections.

@@ -2,7 +2,7 @@
 
 use std::net::{AddrParseError, IpAddr, Ipv6Addr, SocketAddr};
 
-use clap::Args;
+use clap::{Args, Parser, error::ErrorKind};
 use sg_common::{
     conntrack::icmp,
     wire::{
@@ -114,13 +114,37 @@ pub enum WordError {
     NoSender,
     #[error("ARP has no fragments")]
     NoFragments,
+    #[error("{0}")]
+    Line(String),
     #[error(
         "a packet has a protocol, a source and a destination: tcp 198.51.100.7:40000 10.0.0.5:80"
     )]
     Nothing,
 }
 
+/// The words alone, without a program before them.
+#[derive(Parser)]
+#[command(
+    no_binary_name = true,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+struct Line {
+    #[command(flatten)]
+    args: PacketArgs,
+}
+
 impl PacketArgs {
+    /// The words of a line, in which there are spaces between them.
+    pub fn read(line: &str) -> Result<Self, WordError> {
+        let line = Line::try_parse_from(line.split_whitespace());
+        line.map(|line| line.args)
+            .map_err(|error| match error.kind() {
+                ErrorKind::MissingRequiredArgument => WordError::Nothing,
+                _ => WordError::Line(in_short(&error)),
+            })
+    }
+
     /// What the words mean.
     pub fn parse(&self) -> Result<PacketWords, WordError> {
         let (Some(protocol), Some(source), Some(destination)) =
@@ -152,6 +176,16 @@ impl PacketArgs {
             network,
         })
     }
+}
+
+/// What is wrong with a command line, without how it is used.
+fn in_short(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let paragraph = text.split("\n\nUsage").next().unwrap_or(text);
+    let lines = paragraph.lines().map(str::trim);
+    let said: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    said.join(" ")
 }
 
 /// A packet as typed: the one that is meant, or the one that it is about.

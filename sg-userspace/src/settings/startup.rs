@@ -59,6 +59,7 @@ pub const START_KEYS: &[StartKey] = &[
     key("socket.path", "socket", Kind::Path),
     key("socket.group", "socket-group", Kind::Group),
     key("metrics.listen", "metrics", Kind::Address),
+    key("metrics.page", "page", Kind::Words(&["auto", "off"])),
     key("tables.max_ports", "max-ports", Kind::Entries),
     key("tables.max_flows", "max-flows", Kind::Entries),
     key("tables.max_unproven", "max-unproven", Kind::Entries),

@@ -1,17 +1,9 @@
-use clap::Parser;
+use proptest::prelude::*;
 
 use super::*;
 
-#[derive(Parser)]
-struct Words {
-    #[command(flatten)]
-    packet: PacketArgs,
-}
-
 fn understand(words: &str) -> Result<PacketWords, WordError> {
-    Words::parse_from(std::iter::once("explain").chain(words.split(' ')))
-        .packet
-        .parse()
+    PacketArgs::read(words)?.parse()
 }
 
 fn transport(words: &str) -> Transport {
@@ -188,5 +180,57 @@ fn a_packet_is_the_same_after_a_way_through_json() {
         let packet = understand(words).unwrap();
         let json = serde_json::to_string(&packet).unwrap();
         assert_eq!(packet, serde_json::from_str(&json).unwrap(), "{json}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_understood_is_said_in_one_sentence_and_prints_no_help() {
+    for (line, said) in [
+        ("tcp 10.0.0.5:1 10.0.0.6:80 --flags fyn", "'fyn'"),
+        ("tcp 10.0.0.5:1 10.0.0.6:80 --type x", "'x'"),
+        ("tcp 10.0.0.5:1 10.0.0.6:80 10.0.0.7", "'10.0.0.7'"),
+        ("tcp 10.0.0.5:1", "a packet has a protocol"),
+        ("--help", "'--help'"),
+        ("--version", "'--version'"),
+        ("", "a packet has a protocol"),
+    ] {
+        let complaint = complaint(line);
+        assert!(complaint.contains(said), "{line}: {complaint}");
+        for other in ["Usage", "error:", "\n"] {
+            assert!(!complaint.contains(other), "{line}: {complaint}");
+        }
+    }
+}
+
+/// Lines of what is understood, in any order, and of anything.
+fn line() -> impl Strategy<Value = String> {
+    const KNOWN: [&str; 14] = [
+        "tcp",
+        "icmp",
+        "arp",
+        "10.0.0.5:80",
+        "10.0.0.6",
+        "[2001:db8::5]:80",
+        "2001:db8::6",
+        "--flags",
+        "syn,ack",
+        "--type",
+        "3",
+        "--about",
+        "--fragment",
+        "later",
+    ];
+    let word =
+        prop_oneof![4 => prop::sample::select(&KNOWN[..]).prop_map(String::from), 1 => ".{0,12}"];
+    prop::collection::vec(word, 0..9).prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_a_packet_or_is_said_what_is_wrong_with_it(line in line()) {
+        if let Err(error) = PacketArgs::read(&line).and_then(|args| args.parse()) {
+            let complaint = error.to_string();
+            prop_assert!(!complaint.is_empty() && !complaint.contains("Usage"), "{complaint}");
+        }
     }
 }
