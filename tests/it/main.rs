@@ -23,6 +23,7 @@ mod lane;
 mod layouts;
 mod leak;
 mod lifecycle;
+mod logs;
 mod metrics;
 mod monitor;
 mod moved;

@@ -16,6 +16,7 @@ mod enforce;
 mod explain;
 mod flows;
 mod interfaces;
+mod logs;
 mod lookup;
 mod modes;
 mod notes;
@@ -68,6 +69,7 @@ pub use work::{Done, Work};
 use crate::{
     compile::Limits,
     error::{Error, Result},
+    logs::Logs,
     metrics,
     model::{self, Fault, Inventory, Malformed, Parsed, Port, Told, Touched},
     netlink::LinkEvent,
@@ -94,6 +96,7 @@ pub struct Agent {
     places: Places,
     enforced: Enforced,
     operator: Operator,
+    logs: Option<Arc<Logs>>,
     /// What the kernel said when it was last asked.
     seen: Seen,
     put_back: PutBack,
@@ -212,6 +215,7 @@ impl Agent {
             places: Places::default(),
             enforced: Enforced::default(),
             operator: Operator::default(),
+            logs: None,
             seen: Seen::default(),
             put_back: PutBack::default(),
             contests: Contests::default(),
@@ -260,6 +264,7 @@ impl Agent {
         let before = std::mem::replace(&mut self.desired, desired);
         self.failures.document = None;
         self.due.touched.extend(touched);
+        self.tell_logs();
         self.reconcile()?;
         Ok(before.inventory)
     }

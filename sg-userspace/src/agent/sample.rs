@@ -50,6 +50,11 @@ impl Agent {
             status,
             ports,
             events,
+            logs: self
+                .logs
+                .as_ref()
+                .map(|logs| logs.totals())
+                .unwrap_or_default(),
             applies: self.applies.clone(),
             programs: self.datapath.program_times(),
         })

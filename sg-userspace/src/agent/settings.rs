@@ -5,7 +5,7 @@ use sg_common::layout::settings::Settings;
 use super::{Agent, Occasion};
 use crate::{
     error::Result,
-    settings::{Wanted, Wishes, views},
+    settings::{Log, Wanted, Wishes, views},
     view::{SettingView, SettingsView},
 };
 
@@ -18,6 +18,8 @@ pub(super) struct Operator {
     error: Option<String>,
     /// Where what VMs send is to be judged.
     pub(super) from_vm: Wishes,
+    /// What is to be logged of packets.
+    logs: Vec<Log>,
 }
 
 impl Agent {
@@ -55,11 +57,16 @@ impl Agent {
         let old = self.datapath.settings()?;
         let moved = self.operator.from_vm != wanted.from_vm;
         self.operator.from_vm = wanted.from_vm;
+        let relogs = self.operator.logs != wanted.logs;
+        self.operator.logs = wanted.logs;
+        if let Some(logs) = self.logs.as_ref().filter(|_| relogs) {
+            logs.set(&self.operator.logs, &self.desired.inventory);
+        }
         if old != new {
             self.datapath.set_settings(&new)?;
             self.due.judge |= old.switches != new.switches;
         }
-        if old != new || moved {
+        if old != new || moved || relogs {
             for setting in self.views(&new).iter().filter(|set| set.is_changed()) {
                 tracing::info!("set {} = {}", setting.key, setting.value);
             }
@@ -93,6 +100,11 @@ impl Agent {
 
     fn views(&self, settings: &Settings) -> Vec<SettingView> {
         let default = Wanted::default().settings(self.datapath.flow_capacity());
-        views(settings, &default, &self.operator.from_vm)
+        views(
+            settings,
+            &default,
+            &self.operator.from_vm,
+            &self.operator.logs,
+        )
     }
 }

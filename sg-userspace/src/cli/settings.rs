@@ -41,7 +41,7 @@ fn read(path: PathBuf) -> Result<SettingsView> {
     Ok(SettingsView {
         path,
         last_error: None,
-        settings: views(&settings, &default, &wanted.from_vm),
+        settings: views(&settings, &default, &wanted.from_vm, &wanted.logs),
         notes: wanted.notes,
     })
 }

@@ -9,6 +9,7 @@ mod file;
 mod from_vm;
 mod key;
 mod keys;
+mod logs;
 mod parse;
 mod print;
 mod quota;
@@ -27,6 +28,7 @@ pub use self::file::{Changes, File};
 pub use self::from_vm::{FromVm, Wishes, doc_of_from_vm};
 pub use self::key::{Key, LONGEST_TIMEOUT};
 pub use self::keys::KEYS;
+pub use self::logs::{Form, LOG_KEYS, Log, LogKey, Target, What};
 pub use self::parse::{Malformed, Mistake};
 pub use self::print::to_toml;
 pub use self::quota::Quota;
@@ -39,6 +41,8 @@ pub struct Wanted {
     quota: Quota,
     /// Where what VMs send is to be judged.
     pub from_vm: Wishes,
+    /// What the daemon is to log of packets.
+    pub logs: Vec<Log>,
     /// Whether the timeouts are those of the node's own nf_conntrack.
     system_timeouts: bool,
     /// What a daemon is to be started with.
@@ -53,6 +57,7 @@ impl Default for Wanted {
             settings: Settings::DEFAULT,
             quota: Quota::DEFAULT,
             from_vm: Wishes::default(),
+            logs: Vec::new(),
             system_timeouts: false,
             startup: Startup::new(),
             notes: Vec::new(),
@@ -87,7 +92,12 @@ impl Wanted {
 }
 
 /// Every setting, as settings are, and as they are on this node if nothing is set.
-pub fn views(settings: &Settings, default: &Settings, from_vm: &Wishes) -> Vec<SettingView> {
+pub fn views(
+    settings: &Settings,
+    default: &Settings,
+    from_vm: &Wishes,
+    logs: &[Log],
+) -> Vec<SettingView> {
     let (node, ports) = from_vm.views();
     let keys = KEYS.iter();
     let keys = keys.map(|key| SettingView {
@@ -95,5 +105,9 @@ pub fn views(settings: &Settings, default: &Settings, from_vm: &Wishes) -> Vec<S
         value: key.value(settings),
         default: key.value(default),
     });
-    [node].into_iter().chain(keys).chain(ports).collect()
+    [node, logs::view(logs)]
+        .into_iter()
+        .chain(keys)
+        .chain(ports)
+        .collect()
 }

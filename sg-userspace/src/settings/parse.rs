@@ -1,10 +1,13 @@
 //! Reading a settings file.
 
+mod logs;
+
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::from_vm::{self, FromVm, PORTS};
+use super::logs::KEY as LOG;
 use super::startup::{START_KEYS, StartKey};
 use super::{KEYS, Key, Wanted};
 use crate::model::PortId;
@@ -92,6 +95,7 @@ impl Reader<'_> {
                 self.wanted.from_vm.node =
                     wish.ok_or_else(|| self.refused(value, FromVm::VALUES))?;
             }
+            _ if name == LOG => return self.logs(value),
             DeValue::Table(ports) if name == PORTS => self.ports(ports),
             DeValue::Table(table) if is_section(name) => self.table(name, table),
             DeValue::String(word) if name == TIMEOUTS && word == SYSTEM => {
@@ -225,8 +229,8 @@ fn allowed(section: &str) -> String {
         "" => {
             let (names, own) = (names.join(", "), from_vm::KEY);
             format!(
-                "write one of {names}, {own}, [daemon], [socket], [tables], [tcp], [{TIMEOUTS}] or \
-                 [{PORTS}.ID]"
+                "write one of {names}, {own}, [daemon], [socket], [tables], [tcp], [{TIMEOUTS}], \
+                 [{PORTS}.ID] or [[{LOG}]]"
             )
         }
         section => format!("[{section}] has {}", names.join(", ")),

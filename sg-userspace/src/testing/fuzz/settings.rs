@@ -14,7 +14,12 @@ fn check(text: &[u8]) {
     match Wanted::parse(text) {
         Ok(wanted) => {
             let settings = wanted.settings(ROOM);
-            let printed = to_toml(&views(&settings, &Settings::DEFAULT, &wanted.from_vm));
+            let printed = to_toml(&views(
+                &settings,
+                &Settings::DEFAULT,
+                &wanted.from_vm,
+                &wanted.logs,
+            ));
             let again = Wanted::parse(&printed).unwrap_or_else(|e| panic!("{e}: {printed}"));
             assert_eq!(again.settings(ROOM), settings, "{printed}");
             assert_eq!(again.from_vm, wanted.from_vm, "{printed}");

@@ -1,0 +1,163 @@
+//! The thread of a log: takes what is told, and writes it. Nobody waits for it but its own log.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use hyper::body::Bytes;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+use super::{
+    backlog::Backlog,
+    entry::{Entry, Item},
+    file::LogFile,
+    flows::Flows,
+    journal::Journal,
+    ledger::Ledger,
+    ports::Ports,
+    sink::Sink,
+};
+use crate::{
+    events::Subscription,
+    settings::{Log, Target},
+    view::{EventLine, LostWhy},
+};
+
+/// How often it is looked whether something is due, and what could not be written is tried again.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Lines that are written at once at most.
+const BATCH: usize = 256;
+
+/// Writes a log.
+pub struct Writer {
+    /// Which.
+    pub log: Log,
+    /// What is told.
+    pub subscription: Subscription,
+    /// Whose the ports are.
+    pub ports: Arc<Ports>,
+    /// Where it is counted.
+    pub ledger: Arc<Ledger>,
+    /// Whether its file is to be opened anew.
+    pub reopen: Arc<AtomicBool>,
+    /// What is on its way.
+    pub composer: Composer,
+}
+
+/// What is on its way into a log.
+pub enum Composer {
+    /// A line for each event.
+    Lines(Backlog),
+    /// Records of windows.
+    Flows(Box<Flows>),
+}
+
+impl Writer {
+    /// Starts the thread. It ends when nothing is told any more, and has then written all that was told.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn start(self) -> io::Result<JoinHandle<()>> {
+        // It waits for lines and for the clock, and for nothing that the daemon's own threads do.
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        let thread = thread::Builder::new().name("log".into());
+        thread.spawn(move || self.run(&runtime))
+    }
+
+    fn run(mut self, runtime: &Runtime) {
+        let to = self.log.to.name();
+        let mut sink: Box<dyn Sink> = match &self.log.to {
+            Target::Journal => Box::new(Journal::default()),
+            Target::File(path) => Box::new(LogFile::at(path)),
+        };
+        loop {
+            let mut lines = Vec::new();
+            let ready = self.subscription.lines.recv_many(&mut lines, BATCH);
+            let ended = matches!(
+                runtime.block_on(async { timeout(TICK, ready).await }),
+                Ok(0)
+            );
+            for line in &lines {
+                self.take(&to, line);
+            }
+            if self.reopen.swap(false, Relaxed) {
+                sink.reopen();
+            }
+            let due = self.composer.due(ended);
+            self.write(&to, &mut *sink, due);
+            if ended {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, to: &str, line: &Bytes) {
+        // Kinds of lines that are not known here are skipped.
+        let Ok(event) = serde_json::from_slice::<EventLine>(line) else {
+            return;
+        };
+        if let EventLine::Lost(lost) = &event {
+            self.ledger.lose(to, lost.why, lost.lost);
+        }
+        self.composer.take(event);
+    }
+
+    fn write(&mut self, to: &str, sink: &mut dyn Sink, items: Vec<Item>) {
+        if items.is_empty() {
+            return;
+        }
+        let Log {
+            form, to: target, ..
+        } = &self.log;
+        let entries = items.iter();
+        let entries = entries.map(|item| Entry::of(item, *form, target, &self.ports));
+        let entries: Vec<_> = entries.collect();
+        let (written, result) = sink.write(&entries);
+        let rest = items.into_iter().skip(written);
+        let lost = rest.map(|item| self.composer.lose(item)).sum();
+        self.ledger.write(to, written as u64);
+        self.ledger.lose(to, LostWhy::Log, lost);
+        self.ledger
+            .tell(to, result.err().map(|error| error.to_string()));
+    }
+}
+
+impl Composer {
+    fn take(&mut self, event: EventLine) {
+        match self {
+            Self::Lines(backlog) => backlog.take(event),
+            Self::Flows(flows) => flows.take(&event),
+        }
+    }
+
+    /// What is to be written now; at the end, all there is.
+    fn due(&mut self, ended: bool) -> Vec<Item> {
+        match self {
+            Self::Lines(backlog) => {
+                let due = backlog.due(SystemTime::now()).into_iter();
+                due.map(Item::Event).collect()
+            }
+            Self::Flows(flows) => {
+                let due = if ended { flows.close() } else { flows.due() };
+                due.into_iter().map(Item::Record).collect()
+            }
+        }
+    }
+
+    /// Takes back what could not be written. Returns how many lines are lost by that.
+    fn lose(&mut self, item: Item) -> u64 {
+        match (self, item) {
+            (Self::Lines(backlog), Item::Event(event)) => backlog.lose(event),
+            (Self::Flows(flows), Item::Record(record)) => {
+                flows.lose(&record);
+                1
+            }
+            _ => 0,
+        }
+    }
+}
