@@ -19,6 +19,7 @@ mod gaps;
 mod harness;
 mod host_faults;
 mod hosts;
+mod journal;
 mod lane;
 mod layouts;
 mod leak;

@@ -59,7 +59,8 @@ impl Agent {
         self.operator.from_vm = wanted.from_vm;
         let relogs = self.operator.logs != wanted.logs;
         self.operator.logs = wanted.logs;
-        if let Some(logs) = self.logs.as_ref().filter(|_| relogs) {
+        // Also one that could not begin, each time the file is read.
+        if let Some(logs) = &self.logs {
             logs.set(&self.operator.logs, &self.desired.inventory);
         }
         if old != new {

@@ -6,48 +6,56 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::{
     ports::Ports,
     scope::Scope,
-    window::{Reading, Told, records},
+    window::{Reading, Window},
 };
 use crate::{
     error::Result,
     view::{EventAction, EventLine, FlowRecord, Span},
 };
 
+/// How often what passes is read within a window. What the kernel has counted of a connection that is over is there for
+/// as long as its entry, ten seconds at least unless the timeouts are set to less, and then until it was read twice,
+/// by whomever.
+const READ: Duration = Duration::from_secs(5);
+
 /// The windows of a flow log, one after the other.
 pub struct Flows {
     interval: Duration,
     ports: Arc<Ports>,
     scope: Arc<Scope>,
+    /// When the window began.
     since: (Instant, i64),
-    before: Reading,
-    told: Told,
+    /// What was counted when it was read last, and when that was.
+    read: (Instant, Reading),
+    window: Window,
 }
 
 impl Flows {
     /// The first window begins now.
     pub fn begin(interval: u32, ports: Arc<Ports>, scope: Arc<Scope>) -> Self {
-        let before = read(&scope).unwrap_or_else(|error| {
-            tracing::warn!("a flow log begins without what was counted before: {error}");
-            Reading::new()
-        });
-        Self {
+        let now = Instant::now();
+        let mut flows = Self {
             interval: Duration::from_secs(interval.into()),
             ports,
             scope,
-            since: (Instant::now(), seconds(SystemTime::now())),
-            before,
-            told: Told::default(),
-        }
+            since: (now, seconds(SystemTime::now())),
+            read: (now, Reading::new()),
+            window: Window::default(),
+        };
+        flows.read();
+        // What was there before is in no window.
+        flows.window = Window::default();
+        flows
     }
 
     /// Takes what was told.
     pub fn take(&mut self, event: &EventLine) {
         match event {
             EventLine::Packet(packet) if packet.action == Some(EventAction::Drop) => {
-                self.told.refuse(packet);
+                self.window.refuse(packet);
             }
             EventLine::Packet(_) => {}
-            EventLine::Lost(lost) => self.told.skip(&lost.port),
+            EventLine::Lost(lost) => self.window.skip(&lost.port),
         }
     }
 
@@ -55,27 +63,26 @@ impl Flows {
     pub fn due(&mut self) -> Vec<FlowRecord> {
         match self.since.0.elapsed() >= self.interval {
             true => self.close(),
-            false => Vec::new(),
+            false => {
+                if self.read.0.elapsed() >= READ {
+                    self.read();
+                }
+                Vec::new()
+            }
         }
     }
 
     /// The records of the window as far as it has come; the next one begins.
     pub fn close(&mut self) -> Vec<FlowRecord> {
-        let after = match read(&self.scope) {
-            Ok(after) => after,
-            Err(error) => {
-                // The window goes on until it can be read.
-                tracing::warn!("the window of a flow log goes on: {error}");
-                return Vec::new();
-            }
-        };
+        self.read();
         let span = Span {
             start: self.since.1,
             end: seconds(SystemTime::now()),
         };
-        let told = std::mem::take(&mut self.told);
+        self.since = (Instant::now(), span.end);
         let here = self.ports.here(self.scope.ports().as_ref());
-        let records = records(&told, &self.before, &after, &here).into_iter();
+        let window = std::mem::take(&mut self.window);
+        let records = window.records(&here).into_iter();
         let records = records.map(|(port, what)| {
             let port = port.to_string();
             FlowRecord {
@@ -85,20 +92,32 @@ impl Flows {
                 what,
             }
         });
-        let records = records.collect();
-        self.before = after;
-        self.since = (Instant::now(), span.end);
-        records
+        records.collect()
     }
 
     /// Takes back a record that could not be written: the window that is open says that something is missing.
     pub fn lose(&mut self, record: &FlowRecord) {
-        self.told.skip(&record.port);
+        self.window.skip(&record.port);
+    }
+
+    /// Reads what was counted. What cannot be read now is in the next reading.
+    fn read(&mut self) {
+        match counted() {
+            Ok(now) => {
+                let among = self.scope.ports();
+                self.window.count(&self.read.1, &now, among.as_ref());
+                self.read = (Instant::now(), now);
+            }
+            Err(error) => {
+                tracing::warn!("what passes is not in a flow log for now: {error}");
+                self.read.0 = Instant::now();
+            }
+        }
     }
 }
 
-/// What was counted so far, of the ports of a log.
-fn read(_scope: &Scope) -> Result<Reading> {
+/// What was counted so far.
+fn counted() -> Result<Reading> {
     Ok(Reading::new())
 }
 

@@ -88,5 +88,5 @@ impl Ledger {
 }
 
 fn not_written(to: &str, error: &str) -> String {
-    format!("the log {to} is not written, and tried again every second: {error}")
+    format!("the log {to} is not written, and tried again: {error}")
 }

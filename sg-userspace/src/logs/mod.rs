@@ -79,7 +79,6 @@ impl Logs {
             .partition(|one| logs.contains(&one.log));
         for one in &go {
             one.ask.end();
-            self.ledger.end(&one.log.to.name());
         }
         *running = stay;
         if !logs.is_empty() {
@@ -189,3 +188,6 @@ impl Logs {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

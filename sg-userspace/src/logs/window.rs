@@ -1,4 +1,4 @@
-//! What a flow log says of a window of time, out of what was counted before and after it and what was told in it.
+//! What a flow log says of a window of time, out of what was counted and what was told in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,21 +16,45 @@ use crate::{
 /// What was counted so far of each connection, by port; of each, to the VM and from it ([`Direction`]).
 pub type Reading = BTreeMap<PortId, BTreeMap<FlowKey, [Tally; 2]>>;
 
-/// What was told in a window.
+/// What was found out in a window.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Refused packets.
+pub struct Window {
+    /// What has passed, by the addresses and ports of each way.
+    passed: BTreeMap<(PortId, FlowTuple), Tally>,
+    /// What was refused.
     refused: BTreeMap<(PortId, FlowTuple), Tally>,
     /// Ports of which something was not told, or not written.
     skipped: BTreeSet<PortId>,
 }
 
-impl Told {
+impl Window {
+    /// This has passed between two readings, at these ports; at all of them, if it is not said which.
+    pub fn count(&mut self, before: &Reading, after: &Reading, among: Option<&BTreeSet<PortId>>) {
+        let none = BTreeMap::new();
+        let is_meant = |port: &PortId| among.is_none_or(|among| among.contains(port));
+        for (port, flows) in after.iter().filter(|(port, _)| is_meant(port)) {
+            let former = before.get(port).unwrap_or(&none);
+            for (key, now) in flows {
+                let then = former.get(key).copied().unwrap_or_default();
+                for direction in Direction::ALL {
+                    let at = direction as usize;
+                    let since = since(then[at], now[at]);
+                    if since.packets > 0 {
+                        add(&mut self.passed, (*port, tuple(key, direction)), since);
+                    }
+                }
+            }
+        }
+    }
+
     /// A packet was refused. What has no addresses of IP is in no flow log.
     pub fn refuse(&mut self, packet: &PacketView) {
         if let (Ok(port), Some(flow)) = (packet.port.parse(), FlowTuple::of(packet)) {
-            let tally = self.refused.entry((port, flow)).or_default();
-            *tally = sum(*tally, [1, packet.length.into()]);
+            let one = Tally {
+                packets: 1,
+                bytes: packet.length.into(),
+            };
+            add(&mut self.refused, (port, flow), one);
         }
     }
 
@@ -38,68 +62,39 @@ impl Told {
     pub fn skip(&mut self, port: &str) {
         self.skipped.extend(port.parse::<PortId>().ok());
     }
-}
 
-/// The records of a window, by port: what passed in it, what was refused, and whether something is missing. Of a port
-/// that is here and has nothing of these, that there was nothing.
-pub fn records(
-    told: &Told,
-    before: &Reading,
-    after: &Reading,
-    here: &BTreeSet<PortId>,
-) -> Vec<(PortId, Recorded)> {
-    let none = BTreeMap::new();
-    let here = here.iter().map(|port| (*port, Vec::new()));
-    let mut records: BTreeMap<PortId, Vec<Recorded>> = here.collect();
-    for (port, flows) in after {
-        let passed = passed(before.get(port).unwrap_or(&none), flows);
-        let passed = passed.into_iter().map(|(flow, count)| Recorded::Packets {
-            flow,
-            count,
-            passed: true,
-        });
-        let mut passed = passed.peekable();
-        if passed.peek().is_some() {
-            records.entry(*port).or_default().extend(passed);
-        }
-    }
-    for ((port, flow), count) in &told.refused {
-        records.entry(*port).or_default().push(Recorded::Packets {
-            flow: *flow,
-            count: *count,
-            passed: false,
-        });
-    }
-    for port in &told.skipped {
-        records.entry(*port).or_default().push(Recorded::Skipped);
-    }
-    let of_port = |(port, mut records): (PortId, Vec<Recorded>)| {
-        if records.is_empty() {
-            records.push(Recorded::Nothing);
-        }
-        records.into_iter().map(move |record| (port, record))
-    };
-    records.into_iter().flat_map(of_port).collect()
-}
-
-/// What passed of a port between two readings, by the addresses and ports of each direction.
-fn passed(
-    before: &BTreeMap<FlowKey, [Tally; 2]>,
-    after: &BTreeMap<FlowKey, [Tally; 2]>,
-) -> BTreeMap<FlowTuple, Tally> {
-    let mut passed: BTreeMap<FlowTuple, Tally> = BTreeMap::new();
-    for (key, now) in after {
-        let then = before.get(key).copied().unwrap_or_default();
-        for direction in Direction::ALL {
-            let (now, then) = (now[direction as usize], then[direction as usize]);
-            let since = since(then, now);
-            if since.packets > 0 {
-                let tally = passed.entry(tuple(key, direction)).or_default();
-                *tally = sum(*tally, [since.packets, since.bytes]);
+    /// The records, by port: what passed, what was refused, and whether something is missing; of a port that is here
+    /// and has nothing of these, that there was nothing.
+    pub fn records(self, here: &BTreeSet<PortId>) -> Vec<(PortId, Recorded)> {
+        let here = here.iter().map(|port| (*port, Vec::new()));
+        let mut records: BTreeMap<PortId, Vec<Recorded>> = here.collect();
+        for (tallies, passed) in [(self.passed, true), (self.refused, false)] {
+            for ((port, flow), count) in tallies {
+                let record = Recorded::Packets {
+                    flow,
+                    count,
+                    passed,
+                };
+                records.entry(port).or_default().push(record);
             }
         }
+        for port in self.skipped {
+            records.entry(port).or_default().push(Recorded::Skipped);
+        }
+        let of_port = |(port, mut records): (PortId, Vec<Recorded>)| {
+            if records.is_empty() {
+                records.push(Recorded::Nothing);
+            }
+            records.into_iter().map(move |record| (port, record))
+        };
+        records.into_iter().flat_map(of_port).collect()
     }
-    passed
+}
+
+fn add(tallies: &mut BTreeMap<(PortId, FlowTuple), Tally>, of: (PortId, FlowTuple), more: Tally) {
+    let tally = tallies.entry(of).or_default();
+    tally.packets += more.packets;
+    tally.bytes += more.bytes;
 }
 
 /// What was counted since. A count that is less than it was has begun anew.
@@ -110,13 +105,6 @@ fn since(then: Tally, now: Tally) -> Tally {
     ) {
         (Some(packets), Some(bytes)) => Tally { packets, bytes },
         _ => now,
-    }
-}
-
-fn sum(tally: Tally, [packets, bytes]: [u64; 2]) -> Tally {
-    Tally {
-        packets: tally.packets + packets,
-        bytes: tally.bytes + bytes,
     }
 }
 
@@ -168,8 +156,11 @@ mod tests {
         }
     }
 
-    /// A reading of ports with connections: the number of the other side, packets to the VM and from it.
-    fn reading(ports: &[(PortId, &[(u16, u64, u64)])]) -> Reading {
+    /// A connection: the number of the other side, packets to the VM and from it.
+    type Counted = (u16, u64, u64);
+
+    /// A reading of ports with connections.
+    fn reading(ports: &[(PortId, &[Counted])]) -> Reading {
         let ports = ports.iter().map(|(port, flows)| {
             let flows = flows.iter();
             let flows = flows.map(|(number, to, from)| {
@@ -180,13 +171,20 @@ mod tests {
         ports.collect()
     }
 
-    /// The records of a window with WEB here.
-    fn shown(told: &Told, before: &Reading, after: &Reading) -> Vec<String> {
-        shown_of(&[WEB], told, before, after)
+    /// What has passed between two readings.
+    fn between(before: &Reading, after: &Reading) -> Window {
+        let mut window = Window::default();
+        window.count(before, after, None);
+        window
     }
 
-    fn shown_of(here: &[PortId], told: &Told, before: &Reading, after: &Reading) -> Vec<String> {
-        let records = records(told, before, after, &here.iter().copied().collect());
+    /// The records of a window with WEB here.
+    fn shown(window: Window) -> Vec<String> {
+        shown_with(&[WEB], window)
+    }
+
+    fn shown_with(here: &[PortId], window: Window) -> Vec<String> {
+        let records = window.records(&here.iter().copied().collect());
         let shown = records.iter().map(|(port, what)| {
             let port = if *port == WEB { "WEB" } else { "DB" };
             match what {
@@ -224,7 +222,7 @@ mod tests {
         let before = reading(&[(WEB, &[(40000, 10, 8), (40001, 5, 5)])]);
         let after = reading(&[(WEB, &[(40000, 13, 10), (40001, 5, 5), (40002, 1, 0)])]);
         assert_eq!(
-            shown(&Told::default(), &before, &after),
+            shown(between(&before, &after)),
             [
                 "WEB 10.0.0.5 10.0.0.7 80 40000 6 2 200 ACCEPT",
                 "WEB 10.0.0.7 10.0.0.5 40000 80 6 3 300 ACCEPT",
@@ -237,17 +235,40 @@ mod tests {
     fn a_connection_that_begins_and_ends_inside_a_window_is_recorded_whole_and_once() {
         let nothing = reading(&[(WEB, &[])]);
         let ended = reading(&[(WEB, &[(40000, 6, 5)])]);
-        let told = Told::default();
         assert_eq!(
-            shown(&told, &nothing, &ended),
+            shown(between(&nothing, &ended)),
             [
                 "WEB 10.0.0.5 10.0.0.7 80 40000 6 5 500 ACCEPT",
                 "WEB 10.0.0.7 10.0.0.5 40000 80 6 6 600 ACCEPT",
             ]
         );
         for later in [&ended, &nothing] {
-            assert_eq!(shown(&told, &ended, later), ["WEB NODATA"]);
+            assert_eq!(shown(between(&ended, later)), ["WEB NODATA"]);
         }
+    }
+
+    #[test]
+    fn what_several_readings_in_a_window_find_is_summed_also_of_what_is_gone_at_its_end() {
+        let readings = [
+            reading(&[(WEB, &[]), (DB, &[])]),
+            reading(&[
+                (WEB, &[(40000, 3, 0), (40001, 1, 0)]),
+                (DB, &[(40000, 9, 9)]),
+            ]),
+            reading(&[(WEB, &[(40000, 5, 0)])]),
+            reading(&[(WEB, &[])]),
+        ];
+        let mut window = Window::default();
+        for pair in readings.windows(2) {
+            window.count(&pair[0], &pair[1], Some(&[WEB].into()));
+        }
+        assert_eq!(
+            shown(window),
+            [
+                "WEB 10.0.0.7 10.0.0.5 40000 80 6 5 500 ACCEPT",
+                "WEB 10.0.0.7 10.0.0.5 40001 80 6 1 100 ACCEPT",
+            ]
+        );
     }
 
     #[test]
@@ -255,7 +276,7 @@ mod tests {
         let before = reading(&[(WEB, &[(40000, 1000, 900)])]);
         let after = reading(&[(WEB, &[(40000, 4, 900)])]);
         assert_eq!(
-            shown(&Told::default(), &before, &after),
+            shown(between(&before, &after)),
             ["WEB 10.0.0.7 10.0.0.5 40000 80 6 4 400 ACCEPT"]
         );
     }
@@ -265,7 +286,7 @@ mod tests {
         let flows = [1, 2].map(|id| (key(protocol::ICMP, id), [tally(1), tally(1)]));
         let after = Reading::from([(WEB, flows.into_iter().collect())]);
         assert_eq!(
-            shown(&Told::default(), &Reading::new(), &after),
+            shown(between(&Reading::new(), &after)),
             [
                 "WEB 10.0.0.5 10.0.0.7 0 0 1 2 200 ACCEPT",
                 "WEB 10.0.0.7 10.0.0.5 0 0 1 2 200 ACCEPT",
@@ -275,18 +296,17 @@ mod tests {
 
     #[test]
     fn refused_packets_are_summed_by_their_addresses_and_ports() {
-        let mut told = Told::default();
+        let mut window = Window::default();
         for source_port in [40000, 40001, 40000] {
-            told.refuse(&refused(WEB, source_port));
+            window.refuse(&refused(WEB, source_port));
         }
         // Such as ARP.
-        told.refuse(&PacketView {
+        window.refuse(&PacketView {
             source: None,
             ..refused(WEB, 1)
         });
-        let none = Reading::new();
         assert_eq!(
-            shown(&told, &none, &none),
+            shown(window),
             [
                 "WEB 10.0.0.7 10.0.0.5 40000 443 6 2 148 REJECT",
                 "WEB 10.0.0.7 10.0.0.5 40001 443 6 1 74 REJECT",
@@ -296,18 +316,17 @@ mod tests {
 
     #[test]
     fn a_port_of_which_something_is_missing_says_so_and_one_with_nothing_too() {
-        let mut told = Told::default();
-        told.refuse(&refused(WEB, 40000));
-        told.skip(&WEB.to_string());
-        let none = Reading::new();
+        let mut window = Window::default();
+        window.refuse(&refused(WEB, 40000));
+        window.skip(&WEB.to_string());
         assert_eq!(
-            shown_of(&[WEB, DB], &told, &none, &none),
+            shown_with(&[WEB, DB], window),
             [
                 "WEB 10.0.0.7 10.0.0.5 40000 443 6 1 74 REJECT",
                 "WEB SKIPDATA",
                 "DB NODATA",
             ]
         );
-        assert_eq!(shown_of(&[], &Told::default(), &none, &none), [""; 0]);
+        assert_eq!(shown_with(&[], Window::default()), [""; 0]);
     }
 }

@@ -91,6 +91,7 @@ impl Writer {
             let due = self.composer.due(ended);
             self.write(&to, &mut *sink, due);
             if ended {
+                self.ledger.end(&to);
                 return;
             }
         }

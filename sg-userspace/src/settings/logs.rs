@@ -106,35 +106,35 @@ pub const LOG_KEYS: &[LogKey] = &[
         doc: "Where the log goes, which has to be said: to journald, or to a file, which is made if it is not \
               there, in a directory that is",
         values: "\"journal\", or an absolute path, \"/var/log/sgd/…\"",
-        put: |log, value| Some(log.to = Target::of(value)?),
+        put: |log, value| set(&mut log.to, Target::of(value)),
         value: |log| log.to.name().into(),
     },
     LogKey {
         name: "form",
         doc: "How its lines look: Neutron's own, JSON as of POST /v1/events, or VPC flow log records of version 2",
         values: "\"neutron\", \"json\" or \"flow-log\"",
-        put: |log, value| Some(log.form = word(&FORMS, value)?),
+        put: |log, value| set(&mut log.form, word(&FORMS, value)),
         value: |log| name_in(&FORMS, log.form),
     },
     LogKey {
         name: "what",
         doc: "What is in it: the first packet of each accepted connection, each refused packet, or both",
         values: "\"all\", \"accept\" or \"drop\"",
-        put: |log, value| Some(log.what = word(&WHATS, value)?),
+        put: |log, value| set(&mut log.what, word(&WHATS, value)),
         value: |log| name_in(&WHATS, log.what),
     },
     LogKey {
         name: "ports",
         doc: "Of these ports, also when they come later. With neither ports nor groups: of every port of the node",
         values: "a list of ids or names of ports, [\"WEB1\"]",
-        put: |log, value| Some(log.ports = names(value)?),
+        put: |log, value| set(&mut log.ports, names(value)),
         value: |log| log.ports.clone().into(),
     },
     LogKey {
         name: "groups",
         doc: "Of all ports that have one of these security groups, also when they get it later",
         values: "a list of ids or names of security groups, [\"WEB_SERVERS\"]",
-        put: |log, value| Some(log.groups = names(value)?),
+        put: |log, value| set(&mut log.groups, names(value)),
         value: |log| log.groups.clone().into(),
     },
     LogKey {
@@ -142,21 +142,21 @@ pub const LOG_KEYS: &[LogKey] = &[
         doc: "How many events a second of one port, of what is accepted and what is refused apart; of the others \
               the log says how many there were",
         values: "a number from 1 to 1000000",
-        put: |log, value| Some(log.rate = number(value, MOST_EVENTS)?),
+        put: |log, value| set(&mut log.rate, number(value, MOST_EVENTS)),
         value: |log| log.rate.into(),
     },
     LogKey {
         name: "burst",
         doc: "How many of them at once",
         values: "a number from 1 to 1000000",
-        put: |log, value| Some(log.burst = number(value, MOST_EVENTS)?),
+        put: |log, value| set(&mut log.burst, number(value, MOST_EVENTS)),
         value: |log| log.burst.into(),
     },
     LogKey {
         name: "interval",
         doc: "The seconds that a record of a flow log stands for",
         values: "a number from 1 to 86400",
-        put: |log, value| Some(log.interval = number(value, LONGEST_WINDOW)?),
+        put: |log, value| set(&mut log.interval, number(value, LONGEST_WINDOW)),
         value: |log| log.interval.into(),
     },
 ];
@@ -228,6 +228,12 @@ pub(super) fn view(logs: &[Log]) -> SettingView {
 /// What the key is for, if it is this one.
 pub(super) fn doc(key: &str) -> Option<&'static str> {
     (key == KEY).then_some(DOC)
+}
+
+/// Sets a field to what was read, if that is a value.
+fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
+    *field = value?;
+    Some(())
 }
 
 fn word<T: Copy>(words: &[(&str, T)], value: &Value) -> Option<T> {
