@@ -137,7 +137,7 @@ fn what_is_to_be_logged_follows_the_file_and_nothing_of_a_log_that_stays_is_lost
         one.table("what = 'drop'"),
         other.table("what = 'drop'\nform = 'json'"),
     );
-    start(&mut leak.node, &site(&[]), &[first.clone()]);
+    start(&mut leak.node, &site(&[]), std::slice::from_ref(&first));
     leak.web.send(&forged());
     one.wait_for("nothing is logged", &["action=DROP"]);
 
