@@ -181,6 +181,10 @@ impl Hub {
 
     fn change(&self, id: u64, wanted: Wanted) -> Result<()> {
         let mut inner = self.lock();
+        let subscriber = inner.subscribers.get(&id);
+        if subscriber.is_none_or(|subscriber| subscriber.wanted == wanted) {
+            return Ok(());
+        }
         // What was lost until now was lost of what was wanted until now.
         inner.collect(&*self.source);
         let Some(subscriber) = inner.subscribers.get_mut(&id) else {

@@ -29,8 +29,11 @@ use crate::{
 /// How often it is looked whether something is due, and what could not be written is tried again.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Lines that are written at once at most.
+/// Lines that are taken at once at most, before it is looked whether something else is due.
 const BATCH: usize = 256;
+
+/// Lines that are written at once at most.
+const PART: usize = 1024;
 
 /// Writes a log.
 pub struct Writer {
@@ -108,10 +111,20 @@ impl Writer {
         self.composer.take(event);
     }
 
+    /// Writes items in parts, until one cannot be written.
     fn write(&mut self, to: &str, sink: &mut dyn Sink, items: Vec<Item>) {
-        if items.is_empty() {
-            return;
+        let mut items = items.into_iter();
+        loop {
+            let part: Vec<_> = items.by_ref().take(PART).collect();
+            if part.is_empty() || !self.write_part(to, sink, part) {
+                break;
+            }
         }
+        self.lose(to, items);
+    }
+
+    /// Whether all of them could be written.
+    fn write_part(&mut self, to: &str, sink: &mut dyn Sink, items: Vec<Item>) -> bool {
         let Log {
             form, to: target, ..
         } = &self.log;
@@ -119,12 +132,17 @@ impl Writer {
         let entries = entries.map(|item| Entry::of(item, *form, target, &self.ports));
         let entries: Vec<_> = entries.collect();
         let (written, result) = sink.write(&entries);
-        let rest = items.into_iter().skip(written);
-        let lost = rest.map(|item| self.composer.lose(item)).sum();
         self.ledger.write(to, written as u64);
+        self.lose(to, items.into_iter().skip(written));
+        let failure = result.err().map(|error| error.to_string());
+        let is_written = failure.is_none();
+        self.ledger.tell(to, failure);
+        is_written
+    }
+
+    fn lose(&mut self, to: &str, items: impl Iterator<Item = Item>) {
+        let lost = items.map(|item| self.composer.lose(item)).sum();
         self.ledger.lose(to, LostWhy::Log, lost);
-        self.ledger
-            .tell(to, result.err().map(|error| error.to_string()));
     }
 }
 
