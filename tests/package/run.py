@@ -130,8 +130,6 @@ def life(system, first, next_one):
     status = system.run("systemctl", "show", "--property=StatusText", "--value", "sgd")
     expect("1 enforcing" in status, f"systemd says: {status}")
 
-    logs(system, machine)
-
     before = pid(system)
     with traffic(machine, "upgraded"):
         installs(system, next_one)
@@ -151,37 +149,6 @@ def life(system, first, next_one):
         system.run("systemctl", "stop", "sgd")
         time.sleep(2)
     system.run("systemctl", "start", "sgd")
-
-
-LOGS = """
-[[log]]
-to = "journal"
-[[log]]
-to = "/var/log/sgd/refused.log"
-what = "drop"
-"""
-
-
-def logs(system, machine):
-    """The daemon writes logs where its service may."""
-    with open(system.path("/etc/sgd/sgd.toml"), "a") as config:
-        config.write(LOGS)
-    wait("the logs are followed", lambda: "refused.log" in system.run("sgctl", "settings"))
-    with traffic(machine, "logged"):
-        pass
-    asked = ("journalctl", "-t", "sgd-log", f"SG_PORT={PORT}", "SG_REASON=no_rule", "-o", "cat", "--no-pager")
-    wait("the journal finds it", lambda: "action=DROP" in system.run(*asked, check=False))
-    log = "/var/log/sgd/refused.log"
-    wait("the file has it", lambda: "action=DROP" in system.run("cat", log, check=False))
-    mode = system.run("stat", "-c", "%a %U", "/var/log/sgd", log).split("\n")
-    expect(mode == ["750 root", "640 root"], f"directory and file are {mode}")
-    system.run("mv", log, f"{log}.1")
-    system.run("systemctl", "reload", "sgd")
-    with traffic(machine, "logged in a file begun anew"):
-        pass
-    wait("the file has it", lambda: "action=DROP" in system.run("cat", log, check=False))
-    said = system.run("sgctl", "status", check=False)
-    expect("is not written" not in said, "all that was told is written")
 
 
 def pins(system):
@@ -231,7 +198,7 @@ def removal(system, machine, package):
     with traffic(machine, "removed with the answer to open ports", passes=False):
         expect("every port is open" in said, "the filters are taken off")
     system.run("dpkg", "--purge", "sgd")
-    left = system.run("sh", "-c", "ls -d /etc/sgd /var/lib/sgd /var/log/sgd /etc/logrotate.d/sgd /usr/sbin/sgd 2>/dev/null; true")
+    left = system.run("sh", "-c", "ls -d /etc/sgd /var/lib/sgd /usr/sbin/sgd 2>/dev/null; true")
     expect(left == "", f"purged, nothing is left: {left!r}")
 
 
