@@ -10,7 +10,9 @@ use crate::reason::{Accept, DropReason, Verdict};
 use crate::scratch::{Facts, Run, Scratch};
 use crate::stage::connection;
 use crate::stage::lane::{self, Lane};
-use crate::stage::{Context, arp, builtin, ethertype, fragment, permission, port, source, tell};
+use crate::stage::{
+    Context, account, arp, builtin, ethertype, fragment, permission, port, source, tell,
+};
 use crate::tables::Tables;
 use crate::wire::ethernet;
 use crate::wire::frame::Frame;
@@ -73,6 +75,7 @@ where
 {
     let verdict = judge(hook, frame, tables, run);
     tables.count(run.facts.slot, hook.direction(), &verdict, frame.len());
+    account::account(tables, hook, frame, &verdict, run);
     tell::tell(tables, hook, frame, &verdict, run);
     verdict
 }
@@ -170,7 +173,8 @@ where
         return Ok(Accept::Fragment);
     }
     if scratch.room.tracked.is_unordered() {
-        return permission::unordered(tables, context, &scratch.opening);
+        let Scratch { opening, hit, .. } = scratch;
+        return permission::unordered(tables, context, opening, hit);
     }
     builtin::refuse(&scratch.opening)?;
 
@@ -184,11 +188,13 @@ where
             connection::open(tables, context, frame, scratch)?
         }
         None if scratch.room.tracked.is_none() => {
-            permission::stateless(tables, context, &scratch.opening)?
+            let Scratch { opening, hit, .. } = scratch;
+            permission::stateless(tables, context, opening, hit)?
         }
         None => {
             let reason = scratch.room.tracked.reason();
-            connection::invalid(tables, context, &scratch.opening, reason)?
+            let Scratch { opening, hit, .. } = scratch;
+            connection::invalid(tables, context, opening, reason, hit)?
         }
     };
     fragment::remember(tables, context, &scratch.ip);

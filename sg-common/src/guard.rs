@@ -119,7 +119,10 @@ where
             && connection::find(tables, context, scratch).is_none()
             && connection::begins(context, frame, scratch).is_ok();
     match is_opening {
-        true => permission::require(tables, context, &scratch.opening).map(drop),
+        true => {
+            let Scratch { opening, hit, .. } = scratch;
+            permission::require(tables, context, opening, hit).map(drop)
+        }
         false => Ok(()),
     }
 }

@@ -3,17 +3,19 @@
 
 use std::boxed::Box;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::vec::Vec;
 
 use bytemuck::Zeroable;
 
 use crate::hook::Direction;
+use crate::layout::account::Account;
 use crate::layout::counter::{Counter, counter_index};
 use crate::layout::events::{Action, Asked, Budget, Event};
 use crate::layout::flow::{Flow, FlowKey, Word};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
+use crate::layout::hit::{HitKey, Hits};
 use crate::layout::maps::name;
 use crate::layout::policy::{
     Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
@@ -61,6 +63,12 @@ pub struct Memory {
     pub budgets: RefCell<BTreeMap<u32, Budget>>,
     /// What was told.
     pub events: RefCell<Vec<Event>>,
+    /// What rows have permitted.
+    pub hits: RefCell<BTreeMap<HitKey, Hits>>,
+    /// The slots whose connections are counted.
+    pub accounted: BTreeSet<u32>,
+    /// Packets and bytes by connection.
+    pub accounts: RefCell<BTreeMap<FlowKey, Account>>,
     /// For how many events there is room.
     pub events_room: Cell<usize>,
     /// The clock, which only the owner moves.
@@ -94,6 +102,9 @@ impl Default for Memory {
             asked: BTreeMap::new(),
             budgets: RefCell::default(),
             events: RefCell::default(),
+            hits: RefCell::default(),
+            accounted: BTreeSet::new(),
+            accounts: RefCell::default(),
             events_room: Cell::new(usize::MAX),
             clock: Cell::new(1),
             looked_up: RefCell::default(),
@@ -253,9 +264,9 @@ impl Tables for Memory {
         self.grants.get(key)
     }
 
-    fn in_port_set(&self, id: &u64, port: u16) -> bool {
+    fn port_word(&self, id: &u64, port: u16) -> u64 {
         self.look_up(name::PORT_SETS);
-        self.port_sets.get(id).is_some_and(|set| set.contains(port))
+        self.port_sets.get(id).map_or(0, |set| set.word(port))
     }
 
     fn in_port_pairs(&self, id: &u64, protocol: u8, source: u16, destination: u16) -> bool {
@@ -303,6 +314,31 @@ impl Tables for Memory {
         let mut event = Event::zeroed();
         fill(&mut event, now);
         events.push(event);
+    }
+
+    fn hit(&self, hit: &HitKey, _: Direction) {
+        let last = u64::from(self.clock.get()) << TICK_SHIFT;
+        let mut hits = self.hits.borrow_mut();
+        let hits = hits.entry(*hit).or_insert(Hits { count: 0, last });
+        (hits.count, hits.last) = (hits.count + 1, last);
+    }
+
+    fn account(&self, key: &FlowKey, direction: Direction, bytes: u32, opens: bool) {
+        if !self.accounted.contains(&key.slot()) {
+            return;
+        }
+        let mut accounts = self.accounts.borrow_mut();
+        let account = accounts.entry(*key).or_insert(Account::zeroed());
+        if opens {
+            account.former_packets = account.packets;
+            account.former_bytes = account.bytes;
+        }
+        account.packets[direction as usize] += 1;
+        account.bytes[direction as usize] += u64::from(bytes);
+    }
+
+    fn account_of(&self, key: &FlowKey) -> Option<Account> {
+        self.accounts.borrow().get(key).copied()
     }
 
     fn note(&self, note: Note) {

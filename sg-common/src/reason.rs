@@ -40,6 +40,7 @@ closed_list! {
         Fragment "fragment" "A later fragment of a datagram that was accepted.",
         Unfiltered "unfiltered" "Port security is off, or the port is trusted.",
         Tagged "tagged" "Its VLAN tag belongs to no trunk subport; the settings let it pass.",
+        Audit "audit" "No rule permits it; it passes because the port is in audit.",
     }
 }
 
@@ -88,6 +89,8 @@ closed_list! {
         FragmentNotStored "fragment_not_stored" "A first fragment could not be stored; the later ones will be refused.",
         FlowDisplaced "flow_displaced" "The port's table of unproven connections was full: the one longest without a packet gave way to a newer one of the same port.",
         FragmentDisplaced "fragment_displaced" "The port's table of fragments was full: the datagram longest without one gave way to a newer one of the same port.",
+        HitNotCounted "hit_not_counted" "A rule permitted something, and there was no room to note which: it may look unused.",
+        FlowNotCounted "flow_not_counted" "Packets of a connection were to be counted, and there was no room for it.",
     }
 }
 
@@ -106,7 +109,7 @@ closed_list! {
 pub type Verdict = Result<Accept, DropReason>;
 
 /// Counters of one direction of one port: accepts, then drops, then conditions.
-pub const COUNTERS: u32 = 48;
+pub const COUNTERS: u32 = 56;
 
 const FIRST_DROP: u32 = Accept::ALL.len() as u32;
 const FIRST_CONDITION: u32 = FIRST_DROP + DropReason::ALL.len() as u32;

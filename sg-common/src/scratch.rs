@@ -3,6 +3,7 @@
 use crate::conntrack::Room;
 use crate::hook::Hook;
 use crate::layout::flow::Flow;
+use crate::layout::hit::HitKey;
 use crate::layout::port::{Port, PortKey};
 use crate::layout::settings::Ticks;
 use crate::packet::{Opening, Transport};
@@ -88,6 +89,8 @@ pub struct Scratch {
     pub quoted: Opening,
     /// The packet that opened the connection, to judge it again.
     pub original: Opening,
+    /// Which row of the rules has permitted the packet.
+    pub hit: HitKey,
 }
 
 impl Run {
@@ -145,6 +148,7 @@ impl Scratch {
             quoted_ip: ip,
             quoted: opening,
             original: opening,
+            hit: HitKey::NONE,
         }
     };
 }

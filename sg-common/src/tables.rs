@@ -1,9 +1,11 @@
 //! The tables as the filter sees them: BPF maps in the kernel, ordinary memory elsewhere.
 
 use crate::hook::Direction;
+use crate::layout::account::Account;
 use crate::layout::events::{Action, Event};
 use crate::layout::flow::{Flow, FlowKey};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
+use crate::layout::hit::HitKey;
 use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
 use crate::layout::port::{AddressKey, Port, PortKey};
 use crate::layout::settings::{Settings, Ticks};
@@ -71,8 +73,9 @@ pub trait Tables {
     /// A grant; its tag is the reader's to check.
     fn grant(&self, key: &GrantKey) -> Option<&Grant>;
 
-    /// Whether a port set holds a port.
-    fn in_port_set(&self, id: &u64, port: u16) -> bool;
+    /// The word of a port set ([`crate::layout::policy::PortSet`]) that has the bit of a port; 0 if there is
+    /// no such set.
+    fn port_word(&self, id: &u64, port: u16) -> u64;
 
     /// Whether any of these pairs of ports is of the protocol, the source port and the destination port.
     fn in_port_pairs(&self, id: &u64, protocol: u8, source: u16, destination: u16) -> bool;
@@ -97,6 +100,15 @@ pub trait Tables {
     /// of `CLOCK_BOOTTIME`; counts it as lost if it does not, or if there is no room. `fill` writes every
     /// field of the record, of which nobody knows what it held.
     fn tell(&self, slot: u32, action: Action, fill: impl FnOnce(&mut Event, u64));
+
+    /// Counts what a row has permitted.
+    fn hit(&self, hit: &HitKey, direction: Direction);
+
+    /// Counts a packet of a connection, or the one that opens it, if that is asked for of its port.
+    fn account(&self, key: &FlowKey, direction: Direction, bytes: u32, opens: bool);
+
+    /// What was counted of a connection's addresses and ports.
+    fn account_of(&self, key: &FlowKey) -> Option<Account>;
 
     /// Says what the filter found, for `sgctl explain`. Nothing in the kernel.
     #[inline(always)]

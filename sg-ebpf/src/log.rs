@@ -80,5 +80,7 @@ fn name(condition: Condition) -> &'static str {
         Condition::FragmentNotStored => "fragment_not_stored",
         Condition::FlowDisplaced => "flow_displaced     ",
         Condition::FragmentDisplaced => "fragment_displaced ",
+        Condition::HitNotCounted => "hit_not_counted    ",
+        Condition::FlowNotCounted => "flow_not_counted   ",
     }
 }

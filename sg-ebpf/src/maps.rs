@@ -6,12 +6,14 @@ use aya_ebpf::btf_maps::{
 };
 use aya_ebpf::macros::btf_map;
 use sg_common::hook::Hook;
+use sg_common::layout::account::Account;
 use sg_common::layout::capacity;
 use sg_common::layout::counter::Counter;
 use sg_common::layout::events::{Asked, Budget};
 use sg_common::layout::flood::Flood;
 use sg_common::layout::flow::{Flow, FlowKey, FlowKey4};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::hit::{HitKey, Hits};
 use sg_common::layout::maps::Node;
 use sg_common::layout::policy::{
     Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
@@ -125,6 +127,16 @@ pub static BUDGETS: Array<Budget, { capacity::slots(capacity::PORTS) as usize }>
 /// What is told: [`sg_common::layout::events::Event`]s. libbpf wants the values of a ring to have no size.
 #[btf_map(name = "events")]
 pub static EVENTS: RingBuf<[u8; 0], { capacity::EVENTS as usize }> = RingBuf::new();
+
+/// What rows have permitted, until user space takes it away.
+#[btf_map(name = "hits")]
+pub static HITS: HashMap<HitKey, Hits, { capacity::HITS as usize }, ON_DEMAND> = HashMap::new();
+
+pub type Accounts = HashMap<FlowKey, Account, { capacity::ACCOUNTS as usize }, ON_DEMAND>;
+
+/// Packets and bytes by connection, of the slots of which they are asked for.
+#[btf_map(name = "accounts")]
+pub static ACCOUNTS: OfSlots<Accounts> = ArrayOfMaps::new();
 
 /// How full the tables of assured connections are.
 #[btf_map(name = "rooms")]

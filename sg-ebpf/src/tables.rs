@@ -4,10 +4,12 @@ use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns};
 use sg_common::hook::Direction;
+use sg_common::layout::account::Account;
 use sg_common::layout::counter::counter_index;
 use sg_common::layout::events::{Action, Event};
 use sg_common::layout::flow::{Flow, FlowKey};
 use sg_common::layout::fragment::{FragmentKey, FragmentValue};
+use sg_common::layout::hit::HitKey;
 use sg_common::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
 use sg_common::layout::port::{AddressKey, Port, PortKey, SlotPorts};
 use sg_common::layout::settings::{Settings, TICK_SHIFT, Ticks};
@@ -18,7 +20,7 @@ use sg_common::tables::Tables;
 use sg_common::wire::addr::Family;
 
 use crate::flows::{self, Entry};
-use crate::{events, log, maps, pairs, share};
+use crate::{accounts, events, hits, log, maps, pairs, share};
 
 /// The pinned maps.
 pub struct KernelTables;
@@ -182,10 +184,14 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn in_port_set(&self, id: &u64, port: u16) -> bool {
-        match get!(maps::PORT_SETS, id) {
-            Some(set) => set.contains(port) && tag_is(&set.id, id),
-            None => false,
+    fn port_word(&self, id: &u64, port: u16) -> u64 {
+        let Some(set) = get!(maps::PORT_SETS, id) else {
+            return 0;
+        };
+        let word = set.word(port);
+        match tag_is(&set.id, id) {
+            true => word,
+            false => 0,
         }
     }
 
@@ -249,6 +255,25 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn tell(&self, slot: u32, action: Action, fill: impl FnOnce(&mut Event, u64)) {
         events::tell(slot, action, fill);
+    }
+
+    #[inline(always)]
+    fn hit(&self, hit: &HitKey, direction: Direction) {
+        if !hits::count(hit) {
+            self.condition(hit.slot, direction, Condition::HitNotCounted);
+        }
+    }
+
+    #[inline(always)]
+    fn account(&self, key: &FlowKey, direction: Direction, bytes: u32, opens: bool) {
+        if !accounts::count(key, direction as u32, bytes, opens) {
+            self.condition(key.slot(), direction, Condition::FlowNotCounted);
+        }
+    }
+
+    #[inline(always)]
+    fn account_of(&self, key: &FlowKey) -> Option<Account> {
+        get!(maps::ACCOUNTS.get(key.slot())?, key).copied()
     }
 }
 

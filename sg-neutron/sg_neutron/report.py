@@ -7,7 +7,7 @@ from oslo_log import log as logging
 LOG = logging.getLogger(__name__)
 
 # States of a port in which its rules, or nothing at all, decide; or which say that it is elsewhere.
-_WELL = ("enforcing", "unfiltered", "elsewhere")
+_WELL = ("enforcing", "audit", "unfiltered", "elsewhere")
 
 
 class Report:

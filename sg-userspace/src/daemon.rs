@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    agent::{About, Agent, Change, Read, Shared},
+    agent::{About, Agent, Change, GATHERED_EVERY, Keeper, Read, Shared},
     api,
     cli::{
         AdoptMode, AttachMode, DetachArgs, PrepareArgs, Progress, RunArgs, SourceArgs, SweepMode,
@@ -109,9 +109,11 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         Kept::Document(document) => take(&mut agent, &document),
         Kept::Steps(steps) => agent.recall(steps).and_then(|()| agent.settle().map(drop)),
     });
+    let hits = agent.hit_table();
     let shared = Shared::new(agent);
     let metrics = api::Metrics::new(shared.clone(), hub.clone());
-    let router = api::router(shared.clone(), desired.source())
+    let keeper = Keeper::open(shared.clone(), hits, args.source.usage.clone());
+    let router = api::router(shared.clone(), desired.source(), keeper.clone())
         .merge(api::event_routes(hub))
         .merge(metrics.clone().routes());
     let server = tokio::spawn(api::serve(listener, router));
@@ -130,6 +132,14 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let mut end = std::pin::pin!(ended()?);
     let due = shared.clone();
     tokio::spawn(async move { due.settle_when_due().await });
+    let gathering = keeper.clone();
+    tokio::spawn(async move {
+        let mut gather = every(GATHERED_EVERY);
+        loop {
+            gather.tick().await;
+            gathering.gather().await;
+        }
+    });
     let mut check = every(CHECK);
     loop {
         let done = tokio::select! {
@@ -159,6 +169,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     service.stopping();
     server.abort();
     logs.end();
+    keeper.gather().await;
     shared.agent().await.leave();
     tracing::info!("stopped; the filters stay in place");
     Ok(())
@@ -338,6 +349,7 @@ fn pass_on_events(mut ring: EventRing, hub: Arc<Hub>) -> Result<()> {
         ring.wait(EVENTS);
         ring.read(|event| hub.tell(event));
         hub.tell_lost();
+        hub.tidy();
     };
     let thread = thread::Builder::new().name("events".into()).spawn(pass_on);
     thread.map(drop).map_err(|source| Error::System {

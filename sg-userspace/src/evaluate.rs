@@ -21,11 +21,15 @@ pub fn evaluate<'a>(
     port: &'a Port,
     opening: &Opening,
 ) -> Option<&'a Rule> {
-    let family = opening.family();
-    let peer = to_ip(&opening.key.remote, family);
     inventory
-        .rules(&port.groups, opening.hook.direction(), family)
-        .find(|rule| matches(rule, opening) && is_for(inventory, rule, peer))
+        .rules(&port.groups, opening.hook.direction(), opening.family())
+        .find(|rule| permits(inventory, rule, opening))
+}
+
+/// Whether a rule of the packet's direction and family permits it.
+pub fn permits(inventory: &Inventory, rule: &Rule, opening: &Opening) -> bool {
+    let peer = to_ip(&opening.key.remote, opening.family());
+    matches(rule, opening) && is_for(inventory, rule, peer)
 }
 
 /// The rules that would permit the packet if they were for its peer.

@@ -2,6 +2,7 @@
 //! have told.
 
 mod journal;
+mod kept;
 mod watch;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 };
 
 pub use journal::Journal;
+pub use kept::Kept;
 pub use watch::Watch;
 
 use crate::error::{Error, Result};

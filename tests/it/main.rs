@@ -1,17 +1,20 @@
 //! Everything that needs a kernel, in one binary: `cargo xtask test` runs it as root.
 
 mod attachment;
+mod audit;
 mod bad_input;
 mod bench;
 mod bpftool;
 mod close;
 mod conntrack;
+mod counts;
 mod datagrams;
 mod diff;
 mod events;
 mod expiry;
 mod explain;
 mod first_start;
+mod flow_log;
 mod flows;
 mod foreign_text;
 mod frames;
@@ -47,5 +50,6 @@ mod tally;
 mod taps;
 mod transactions;
 mod trunk;
+mod usage;
 mod verdict;
 mod xdp;

@@ -403,6 +403,7 @@ impl Node {
 
     fn sgd_command(&self, verb: &str) -> Command {
         let mut command = self.daemon_command();
+        command.env("SGD_USAGE", self.directory.path().join("usage.json"));
         command.arg(verb).arg("--bpffs").arg(self.pins());
         if verb == "run" {
             command.arg("--socket").arg(self.socket());

@@ -31,6 +31,10 @@ pub const EMBRYOS4: u32 = 2_048;
 pub const EMBRYOS6: u32 = EMBRYOS4 / 2;
 /// Datagrams in fragments of one port.
 pub const FRAGMENTS: u32 = 256;
+/// What rows have permitted to ports, and user space has not taken away yet.
+pub const HITS: u32 = 65_536;
+/// Connections of one port whose packets and bytes are counted, where that is asked for.
+pub const ACCOUNTS: u32 = 65_536;
 /// Bytes of the ring of events: about five thousand.
 pub const EVENTS: u32 = 1 << 20;
 /// Elements by slot, for a number of ports.

@@ -4,6 +4,7 @@
 //! a flood at one port costs the others neither time nor room in the ring. What is not told is counted.
 
 use crate::layout::flow::{Flow, FlowKey};
+use crate::layout::hit::HitKey;
 use crate::layout::shared::shared;
 use crate::reason::{Accept, DropReason, Verdict, verdict_counter};
 
@@ -12,7 +13,7 @@ pub const CAPTURED: usize = 128;
 
 shared! {
     /// A record of the `events` ring.
-    pub struct Event: 176 {
+    pub struct Event: 208 {
         /// When, in nanoseconds of the clock that counts suspended time (`CLOCK_BOOTTIME`).
         pub time: u64,
         /// The port's UUID.
@@ -39,10 +40,12 @@ shared! {
         pub reserved: [u8; 4],
         /// The first bytes of the frame, from its Ethernet header.
         pub bytes: [u8; CAPTURED],
+        /// Which row of the rules has permitted it; [`HitKey::NONE`] if none has.
+        pub hit: HitKey,
     }
 
     /// The same record, of a connection that is over: [`Event::END`].
-    pub struct Ended: 176 {
+    pub struct Ended: 208 {
         /// As in [`Event`].
         pub time: u64,
         /// As in [`Event`].
@@ -55,12 +58,18 @@ shared! {
         pub what: u8,
         /// The [`Cause`].
         pub cause: u8,
+        /// 1 if its packets and bytes were counted.
+        pub counted: u8,
         /// Zero.
-        pub reserved: [u8; 6],
+        pub reserved: [u8; 5],
         /// The connection as it was last.
         pub flow: Flow,
         /// Its [`FlowKey`], in words.
         pub key: [u64; 5],
+        /// Its packets, by [`crate::hook::Direction`], as far as they were counted.
+        pub packets: [u64; 2],
+        /// Its bytes, likewise.
+        pub frame_bytes: [u64; 2],
         /// Zero.
         pub rest: [u64; 3],
     }
@@ -170,11 +179,13 @@ pub enum Action {
     Drop = 1,
     /// The end of each connection.
     End = 2,
+    /// What no rule permits, and passes because the port is in audit.
+    Audit = 3,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Action; 3] = [Action::Accept, Action::Drop, Action::End];
+    pub const ALL: [Action; 4] = [Action::Accept, Action::Drop, Action::End, Action::Audit];
 
     /// Where arrays have it.
     #[inline(always)]
@@ -187,6 +198,7 @@ impl Action {
     pub const fn of(verdict: &Verdict) -> Option<Action> {
         match verdict {
             Ok(Accept::New | Accept::Stateless) => Some(Action::Accept),
+            Ok(Accept::Audit) => Some(Action::Audit),
             Ok(_) => None,
             Err(_) => Some(Action::Drop),
         }

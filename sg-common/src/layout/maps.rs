@@ -1,10 +1,12 @@
 //! Names, sizes and version of the maps: what the object, the loader and the pins agree on.
 
+use crate::layout::account::Account;
 use crate::layout::counter::Counter;
 use crate::layout::events::{Asked, Budget};
 use crate::layout::flood::Flood;
 use crate::layout::flow::{Flow, FlowKey, FlowKey4};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
+use crate::layout::hit::{HitKey, Hits};
 use crate::layout::policy::{
     Grant, GrantKey, Member, MemberKey, Policy, PortPairs, PortSet, PrefixKey,
 };
@@ -16,10 +18,10 @@ use crate::layout::sweep::{Adoption, Room, Sweep};
 
 /// Version of all layouts in this crate. It is part of the pin directory, so programs and maps of
 /// different layouts never meet. Raise it with every change of a key or value.
-pub const ABI: u32 = 10;
+pub const ABI: u32 = 11;
 
 /// Version of the form of connections: of keys, values and their meaning in the maps of [`ASSURED`] and [`UNPROVEN`], in
-/// [`name::OWNERS`] and [`name::COUNTERS`]: the [`ABI`] that has brought the present one. Raise it to that with every change
+/// [`name::OWNERS`] and, if it has as many elements, [`name::COUNTERS`]: the [`ABI`] that has brought the present one. Raise it to that with every change
 /// of those. As long as it stands, an sgd of another ABI takes connections along, and nodes give them to each other.
 pub const CONNECTIONS: u32 = 9;
 
@@ -79,6 +81,8 @@ pub mod name {
     pub const ASKED: &str = "asked";
     pub const BUDGETS: &str = "budgets";
     pub const EVENTS: &str = "events";
+    pub const HITS: &str = "hits";
+    pub const ACCOUNTS: &str = "accounts";
     pub const WHOLE: &str = "whole";
     pub const WHOLE_XDP: &str = "whole_xdp";
     pub const SCRATCH: &str = "scratch";
@@ -90,7 +94,7 @@ pub mod name {
 }
 
 /// Bytes of what one run of the filter works in, [`crate::scratch::Run`].
-pub const SCRATCH: u32 = 496;
+pub const SCRATCH: u32 = 528;
 
 /// What a pinned map must look like to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +122,12 @@ pub const INNER: [Layout; 3] = [
     of::<FragmentKey, FragmentValue>(name::FRAGMENTS),
 ];
 
+/// The layout of the maps within [`name::ACCOUNTS`].
+pub const ACCOUNT: Layout = of::<FlowKey, Account>(name::ACCOUNTS);
+
 /// The layouts of all pinned maps: all there are, because programs of several processes work together, and what
 /// one leaves for the next is to be found where that looks.
-pub const LAYOUTS: [Layout; 37] = {
+pub const LAYOUTS: [Layout; 39] = {
     /// Bytes of a trie's prefix length, before the key's data.
     const PREFIX_LENGTH: u32 = 4;
     const fn trie<K, V>(name: &'static str) -> Layout {
@@ -160,6 +167,8 @@ pub const LAYOUTS: [Layout; 37] = {
         of::<u32, Asked>(name::ASKED),
         of::<u32, Budget>(name::BUDGETS),
         of::<(), ()>(name::EVENTS),
+        of::<HitKey, Hits>(name::HITS),
+        of::<u32, u32>(name::ACCOUNTS),
         of::<u32, u32>(name::WHOLE),
         of::<u32, u32>(name::WHOLE_XDP),
         Layout {

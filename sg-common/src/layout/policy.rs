@@ -175,7 +175,13 @@ impl PortSet {
     /// Whether the set holds a port.
     #[inline(always)]
     pub fn contains(&self, port: u16) -> bool {
-        self.words[(port as usize >> 6) & 1023] >> (port & 63) & 1 != 0
+        self.word(port) >> (port & 63) & 1 != 0
+    }
+
+    /// The word that has the bit of a port.
+    #[inline(always)]
+    pub fn word(&self, port: u16) -> u64 {
+        self.words[(port as usize >> 6) & 1023]
     }
 }
 

@@ -101,6 +101,8 @@ pub mod flags {
     pub const ONLY_OWN_V4: u16 = 128;
     /// All IPv6 addresses that the port may send from are in [`super::Port::own`], with the port's MAC.
     pub const ONLY_OWN_V6: u16 = 256;
+    /// What no rule permits passes, and is counted and told.
+    pub const AUDIT: u16 = 512;
 }
 
 /// Bits of the value of the `addresses` trie: why an address is allowed.

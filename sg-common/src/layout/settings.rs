@@ -109,6 +109,8 @@ pub mod switch {
     /// Somebody asked to be told of something ([`crate::layout::events`]): no setting of the operator's, but
     /// where the filter looks anyway.
     pub const EVENTS: u32 = 1 << 31;
+    /// Somebody asked for the packets and bytes of connections ([`crate::layout::account`]): no setting either.
+    pub const ACCOUNTS: u32 = 1 << 30;
 }
 
 impl Settings {

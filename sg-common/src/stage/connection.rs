@@ -3,6 +3,7 @@
 use crate::conntrack::{self, Next, Terms, Tracking, icmp};
 use crate::layout::events::Cause;
 use crate::layout::flow::{Flow, Side, Word};
+use crate::layout::hit::HitKey;
 use crate::layout::port::flags;
 use crate::layout::settings::{EXPIRY_STEP, Ticks, switch};
 use crate::layout::shared::put;
@@ -116,8 +117,13 @@ where
     F: Frame + ?Sized,
     T: Tables,
 {
-    if is_outdated(context, &scratch.flow) && !judge_again(tables, context, entry, scratch) {
-        return Err(DropReason::Revoked);
+    let mut passes = Accept::Established;
+    if is_outdated(context, &scratch.flow) {
+        match judge_again(tables, context, entry, scratch) {
+            Some(Accept::Audit) => passes = Accept::Audit,
+            Some(_) => {}
+            None => return Err(DropReason::Revoked),
+        }
     }
     if scratch.room.tracked.is_error() {
         return Ok(Some(Accept::Related));
@@ -128,6 +134,7 @@ where
         flow,
         before,
         room,
+        hit,
         ..
     } = scratch;
     let side = flow.side(context.hook);
@@ -143,21 +150,21 @@ where
         Next::Delete | Next::Reopen => {
             entry.end(before.word);
             tell::ended(tables, &opening.key, before, Cause::Packet);
-            return Ok((next == Next::Delete).then_some(Accept::Established));
+            return Ok((next == Next::Delete).then_some(passes));
         }
         Next::Invalid(reason) => {
             entry.store(before, flow);
-            return invalid(tables, context, opening, reason).map(Some);
+            return invalid(tables, context, opening, reason, hit).map(Some);
         }
     }
     flow.change(|word| seen(word, context, side));
     if flow.word().assured() && !before.word().assured() {
         if !tables.is_still(&opening.key, before) {
             // It was another's, or has just been moved or evicted.
-            return Ok(Some(Accept::Established));
+            return Ok(Some(passes));
         }
         match tables.promote(&opening.key, flow) {
-            Ok(()) => return Ok(Some(Accept::Established)),
+            Ok(()) => return Ok(Some(passes)),
             Err(condition) => {
                 tables.condition(context.slot, context.hook.direction(), condition);
             }
@@ -166,7 +173,7 @@ where
     }
     // If another CPU has moved the connection at this instant, that stands, and this packet is forgotten.
     entry.store(before, flow);
-    Ok(Some(Accept::Established))
+    Ok(Some(passes))
 }
 
 /// Notes that a side has sent what fits.
@@ -190,9 +197,14 @@ where
 {
     tables.note(Note::NoFlow);
     if let Err(reason) = begins(context, frame, scratch) {
-        return invalid(tables, context, &scratch.opening, reason);
+        let Scratch { opening, hit, .. } = scratch;
+        return invalid(tables, context, opening, reason, hit);
     }
-    let accept = permission::require(tables, context, &scratch.opening)?;
+    let Scratch { opening, hit, .. } = scratch;
+    let accept = permission::require(tables, context, opening, hit)?;
+    if accept == Accept::New {
+        tables.hit(hit, context.hook.direction());
+    }
     begin(tables, context, scratch);
     if !tables.create(&scratch.opening.key, &scratch.flow) {
         tables.condition(
@@ -273,7 +285,7 @@ fn is_outdated(context: &Context<'_>, flow: &Flow) -> bool {
 }
 
 /// Whether the rules still permit a stored connection, a copy of which is in `scratch.flow`, in its
-/// original direction.
+/// original direction; `None` if not.
 ///
 /// A subprogram of its own in the kernel: few packets need it.
 #[cfg_attr(target_arch = "bpf", inline(never))]
@@ -282,7 +294,7 @@ fn judge_again<T: Tables>(
     context: &Context<'_>,
     entry: &T::Entry,
     scratch: &mut Scratch,
-) -> bool {
+) -> Option<Accept> {
     let Scratch {
         opening,
         flow,
@@ -290,6 +302,7 @@ fn judge_again<T: Tables>(
         quoted,
         original,
         room,
+        hit,
         ..
     } = scratch;
     let word = flow.word();
@@ -309,10 +322,13 @@ fn judge_again<T: Tables>(
         && !source_kept
         && !source_checked
         && !source::is_own(tables, context, key.family(), &key.local);
-    let permitted = !source_lost && permission::ask(tables, context, original).is_some();
+    let permitted = match source_lost {
+        true => None,
+        false => permission::ask(tables, context, original, hit),
+    };
     flow.generation = context.generation;
     flow.change(|word| {
-        word.set_revoked(!permitted);
+        word.set_revoked(permitted.is_none());
         word.set_source_vouched(source_kept);
     });
     if tables.is_still(key, before) {
@@ -329,15 +345,20 @@ pub fn invalid<T: Tables>(
     context: &Context<'_>,
     opening: &Opening,
     reason: DropReason,
+    hit: &mut HitKey,
 ) -> Verdict {
     tables.note(Note::Invalid(reason));
     if context.settings.has(switch::DROP_INVALID) {
         return Err(reason);
     }
-    match permission::ask(tables, context, opening) {
-        Some(Accept::New) => Ok(Accept::InvalidPermitted),
+    match permission::ask(tables, context, opening, hit) {
+        Some(Accept::New) => {
+            tables.hit(hit, context.hook.direction());
+            Ok(Accept::InvalidPermitted)
+        }
+        // No rule drops it: it would fall at a port that permits everything, too.
+        Some(Accept::Audit) | None => Err(reason),
         Some(accept) => Ok(accept),
-        None => Err(reason),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::conntrack::{Terms, tcp, udp};
 use crate::hook::Hook;
 use crate::layout::flow::{Flow, FlowKey, Side, Whose};
 use crate::layout::port::flags;
-use crate::layout::settings::Ticks;
+use crate::layout::settings::{Ticks, switch};
 use crate::layout::shared::put_both;
 use crate::scratch::Scratch;
 use crate::stage::Context;
@@ -173,7 +173,8 @@ where
         return Lane::Left;
     };
     let ports = [header.ports.source, header.ports.destination];
-    let entry = match stored(tables, context, packet, ports, scratch) {
+    let key = key(context, packet, ports);
+    let entry = match stored(tables, context, &key, scratch) {
         Ok(entry) => entry,
         Err(lane) => return lane,
     };
@@ -207,7 +208,10 @@ where
         }
     };
     match next {
-        Some(lifetime) => follow(tables, context, &entry, before, flow, lifetime),
+        Some(lifetime) => {
+            account(tables, context, frame, &key);
+            follow(tables, context, &entry, before, flow, lifetime)
+        }
         None => Lane::Left,
     }
 }
@@ -238,10 +242,12 @@ where
         return Lane::Left;
     }
     let ports = [header.ports.source, header.ports.destination];
-    let entry = match stored(tables, context, packet, ports, scratch) {
+    let key = key(context, packet, ports);
+    let entry = match stored(tables, context, &key, scratch) {
         Ok(entry) => entry,
         Err(lane) => return lane,
     };
+    account(tables, context, frame, &key);
     let Scratch { before, flow, .. } = scratch;
     let lifetime = context.settings.udp_stream;
     follow(tables, context, &entry, before, flow, lifetime)
@@ -252,12 +258,10 @@ where
 fn stored<T: Tables>(
     tables: &T,
     context: &Context<'_>,
-    packet: &Packet,
-    ports: [[u8; 2]; 2],
+    key: &FlowKey,
     scratch: &mut Scratch,
 ) -> Result<T::Entry, Lane> {
-    let key = key(context, packet, ports);
-    let entry = tables.assured(&key).ok_or(Lane::Absent)?;
+    let entry = tables.assured(key).ok_or(Lane::Absent)?;
     let Scratch { before, flow, .. } = scratch;
     put_both([before, flow], entry.load());
     match is_current(context, before) {
@@ -275,6 +279,18 @@ fn key(context: &Context<'_>, packet: &Packet, ports: [[u8; 2]; 2]) -> FlowKey {
     };
     let whose = Whose::new(context.slot, packet.protocol, packet.family, false);
     FlowKey::new(whose, addresses, ports)
+}
+
+/// Counts a packet by its connection, if somebody asked for that.
+#[inline(always)]
+fn account<F, T>(tables: &T, context: &Context<'_>, frame: &F, key: &FlowKey)
+where
+    F: Frame + ?Sized,
+    T: Tables,
+{
+    if context.settings.has(switch::ACCOUNTS) {
+        tables.account(key, context.hook.direction(), frame.len(), false);
+    }
 }
 
 /// Whether nothing has to be asked about a connection: it lives, has been answered, and was judged since

@@ -1,5 +1,6 @@
 //! The stages of the filter, one file each, in the order in which [`crate::filter`] names them.
 
+pub mod account;
 pub mod arp;
 pub mod builtin;
 pub mod connection;

@@ -1,6 +1,7 @@
 //! Whether a connection may be opened: by a built-in, or by a rule of the port's groups.
 
-use crate::layout::port::policy_index;
+use crate::layout::hit::HitKey;
+use crate::layout::port::{flags, policy_index};
 use crate::layout::shared::tag_is;
 use crate::packet::Opening;
 use crate::reason::{Accept, DropReason, Verdict};
@@ -9,9 +10,17 @@ use crate::tables::{Note, Tables};
 
 /// The verdict on a packet that is not tracked: every packet meets the rules.
 #[inline(always)]
-pub fn stateless<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Verdict {
-    match require(tables, context, opening)? {
-        Accept::New => Ok(Accept::Stateless),
+pub fn stateless<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    opening: &Opening,
+    hit: &mut HitKey,
+) -> Verdict {
+    match require(tables, context, opening, hit)? {
+        Accept::New => {
+            tables.hit(hit, context.hook.direction());
+            Ok(Accept::Stateless)
+        }
         accept => Ok(accept),
     }
 }
@@ -19,25 +28,44 @@ pub fn stateless<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening
 /// The verdict on a later fragment of which the first is not known: it has no ports, so only what permits
 /// its whole protocol permits it.
 #[inline(always)]
-pub fn unordered<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Verdict {
-    require(tables, context, opening).map(|_| Accept::Fragment)
+pub fn unordered<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    opening: &Opening,
+    hit: &mut HitKey,
+) -> Verdict {
+    match require(tables, context, opening, hit)? {
+        Accept::Audit => Ok(Accept::Audit),
+        _ => Ok(Accept::Fragment),
+    }
 }
 
 /// As [`ask`]; what nothing permits is dropped.
 #[inline(always)]
-pub fn require<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Verdict {
-    match ask(tables, context, opening) {
+pub fn require<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    opening: &Opening,
+    hit: &mut HitKey,
+) -> Verdict {
+    match ask(tables, context, opening, hit) {
         Some(accept) => Ok(accept),
         None => Err(DropReason::NoRule),
     }
 }
 
-/// Asks the built-ins, then the policy of the packet's direction and family.
+/// Asks the built-ins, then the policy of the packet's direction and family. What no rule permits passes at a
+/// port in audit. Of what a rule permits, [`Accept::New`], `hit` says which row did.
 ///
 /// A subprogram of its own in the kernel: it is asked at several places, and its keys need their own
 /// stack.
 #[cfg_attr(target_arch = "bpf", inline(never))]
-pub fn ask<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Option<Accept> {
+pub fn ask<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    opening: &Opening,
+    hit: &mut HitKey,
+) -> Option<Accept> {
     if let Some(accept) = builtin::permit(tables, context, opening) {
         tables.note(Note::PermittedByBuiltin);
         return Some(accept);
@@ -45,9 +73,10 @@ pub fn ask<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> O
     // In range by construction; `get` says so to the verifier.
     let index = policy_index(opening.hook.direction(), opening.family());
     let policy = *context.port.policies.get(index)?;
-    if tag_is(&context.port.key, &context.key) && policy::permits(tables, policy, opening) {
+    (hit.slot, hit.protocol) = (context.slot, opening.key.protocol());
+    if tag_is(&context.port.key, &context.key) && policy::permits(tables, policy, opening, hit) {
         return Some(Accept::New);
     }
     tables.note(Note::NotPermitted);
-    None
+    context.has(flags::AUDIT).then_some(Accept::Audit)
 }

@@ -6,6 +6,7 @@
 use crate::hook::Hook;
 use crate::layout::events::{Action, Cause, Ended, Event};
 use crate::layout::flow::{Flow, FlowKey};
+use crate::layout::hit::HitKey;
 use crate::layout::settings::switch;
 use crate::layout::shared::put;
 use crate::reason::{Accept, Verdict, verdict_counter};
@@ -49,6 +50,8 @@ fn write_end<T: Tables>(tables: &T, key: &FlowKey, flow: &Flow, cause: Cause) {
         return;
     };
     let uuid = port.uuid;
+    let account = tables.account_of(key);
+    let (packets, bytes) = account.map_or(([0; 2], [0; 2]), |account| account.present());
     tables.tell(slot, Action::End, |event: &mut Event, time| {
         let ended: &mut Ended = bytemuck::must_cast_mut(event);
         ended.time = time;
@@ -57,9 +60,12 @@ fn write_end<T: Tables>(tables: &T, key: &FlowKey, flow: &Flow, cause: Cause) {
         ended.nothing = [0; 3];
         ended.what = Event::END;
         ended.cause = cause as u8;
-        ended.reserved = [0; 6];
+        ended.counted = account.is_some() as u8;
+        ended.reserved = [0; 5];
         put(&mut ended.flow, *flow);
         put(&mut ended.key, bytemuck::must_cast(*key));
+        put(&mut ended.packets, packets);
+        put(&mut ended.frame_bytes, bytes);
         put(&mut ended.rest, [0; 3]);
     });
 }
@@ -73,10 +79,12 @@ where
 {
     const NEW: u32 = verdict_counter(&Ok(Accept::New));
     const STATELESS: u32 = verdict_counter(&Ok(Accept::Stateless));
-    let action = match verdict {
+    const AUDIT: u32 = verdict_counter(&Ok(Accept::Audit));
+    let (action, hit) = match verdict {
         STATELESS if !could_open(frame, run) => return,
-        NEW | STATELESS => Action::Accept,
-        _ => Action::Drop,
+        NEW | STATELESS => (Action::Accept, &run.scratch.hit),
+        AUDIT => (Action::Audit, &HitKey::NONE),
+        _ => (Action::Drop, &HitKey::NONE),
     };
     let facts = &run.facts;
     let Some(port) = tables.port_again(&facts.key, facts.slot) else {
@@ -96,6 +104,7 @@ where
         event.verdict = verdict as u8;
         event.flags = if tag.is_some() { Event::TAGGED } else { 0 };
         event.reserved = [0; 4];
+        put(&mut event.hit, *hit);
         event.captured = frame.capture(&mut event.bytes);
     });
 }

@@ -1,9 +1,11 @@
 //! Tables that are full, or give the memory of an entry to another connection.
 
 use crate::hook::Direction;
+use crate::layout::account::Account;
 use crate::layout::events::{Action, Event};
 use crate::layout::flow::{Flow, FlowKey};
 use crate::layout::fragment::{FragmentKey, FragmentValue};
+use crate::layout::hit::HitKey;
 use crate::layout::policy::{Grant, GrantKey, Member, MemberKey, Policy, PrefixKey};
 use crate::layout::port::{AddressKey, Port, PortKey};
 use crate::layout::settings::{Settings, Ticks};
@@ -118,8 +120,8 @@ impl Tables for Odd<'_> {
         self.memory.grant(key)
     }
 
-    fn in_port_set(&self, id: &u64, port: u16) -> bool {
-        self.memory.in_port_set(id, port)
+    fn port_word(&self, id: &u64, port: u16) -> u64 {
+        self.memory.port_word(id, port)
     }
 
     fn in_port_pairs(&self, id: &u64, protocol: u8, source: u16, destination: u16) -> bool {
@@ -144,5 +146,17 @@ impl Tables for Odd<'_> {
 
     fn tell(&self, slot: u32, action: Action, fill: impl FnOnce(&mut Event, u64)) {
         self.memory.tell(slot, action, fill);
+    }
+
+    fn hit(&self, hit: &HitKey, direction: Direction) {
+        self.memory.hit(hit, direction);
+    }
+
+    fn account(&self, key: &FlowKey, direction: Direction, bytes: u32, opens: bool) {
+        self.memory.account(key, direction, bytes, opens);
+    }
+
+    fn account_of(&self, key: &FlowKey) -> Option<Account> {
+        self.memory.account_of(key)
     }
 }

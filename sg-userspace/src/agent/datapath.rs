@@ -11,6 +11,7 @@ use sg_common::{
     hook::{Direction, Hook},
     layout::counter::Counter,
     layout::flow::{Flow, FlowKey},
+    layout::hit::{HitKey, Hits},
     layout::settings::{Settings, Ticks},
     layout::sweep::Sweep,
     reason::{self, Accept, Condition, DropReason, Verdict},
@@ -23,6 +24,7 @@ use crate::{
     error::Result,
     flows::kernel::KernelFlow,
     metrics::ProgramTime,
+    model::PortId,
     netlink::Link,
     plan::{Change, State},
 };
@@ -164,6 +166,9 @@ pub trait Datapath: Send {
     /// The flow tables, to be used beside the agent: a walk through them takes its time.
     fn flow_tables(&self) -> Arc<dyn FlowTables>;
 
+    /// What rows have permitted, to be asked beside the agent.
+    fn hit_table(&self) -> Arc<dyn HitTable>;
+
     /// What another filter has tracked here, to be asked beside the agent.
     fn tracker(&self) -> Arc<dyn Tracker>;
 
@@ -264,6 +269,23 @@ pub trait FlowTables: Send + Sync {
 
     /// The clock that flows expire by.
     fn now(&self) -> Ticks;
+}
+
+/// What rows of the rules have permitted.
+pub trait HitTable: Send + Sync {
+    /// Takes it away, so that it is told once.
+    fn take(&self) -> Result<Vec<Hit>>;
+}
+
+/// What a row has permitted to a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    /// The port.
+    pub port: PortId,
+    /// The row.
+    pub row: HitKey,
+    /// How often, and when last.
+    pub hits: Hits,
 }
 
 /// The kernel's own tracker of connections, nf_conntrack.

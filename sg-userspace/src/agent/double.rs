@@ -14,8 +14,8 @@ use sg_common::{
 };
 
 use super::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables, PortCounts,
-    Reader, SweptBy, TableFill, Tracker, Trouble, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hit, HitTable, Hooked, Look, Mode,
+    PolicyTables, PortCounts, Reader, SweptBy, TableFill, Tracker, Trouble, Visit,
 };
 use crate::{
     compile::Limits,
@@ -56,6 +56,8 @@ pub struct Kernel {
     pub counts: BTreeMap<u32, PortCounts>,
     /// The flow tables.
     pub flows: BTreeMap<FlowKey, Flow>,
+    /// What rows have permitted.
+    pub hits: Vec<Hit>,
     /// What nf_conntrack has.
     pub tracked: Vec<KernelFlow>,
     /// How many assured connections there is room for; 0 for any number.
@@ -163,6 +165,10 @@ impl Datapath for Double {
         Arc::new(self.clone())
     }
 
+    fn hit_table(&self) -> Arc<dyn HitTable> {
+        Arc::new(self.clone())
+    }
+
     fn tracker(&self) -> Arc<dyn Tracker> {
         Arc::new(self.clone())
     }
@@ -259,6 +265,12 @@ impl PolicyTables for Double {
         kernel.calls.dedup();
         kernel.counts.retain(|slot, _| !newcomers.contains(slot));
         Ok(())
+    }
+}
+
+impl HitTable for Double {
+    fn take(&self) -> Result<Vec<Hit>> {
+        Ok(std::mem::take(&mut self.kernel().hits))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use sg_common::layout::port::PortKey;
+use sg_common::layout::port::{PortKey, flags};
 
 use super::{PolicyTables, parking::parked};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     error::Result,
     model::{Fault, Inventory, PortId, Touched, Vlan},
     plan::{Change, State, Way, plan, plan_part},
+    settings::Audit,
 };
 
 /// Where the ports of an inventory are: the index of each port's interface.
@@ -65,6 +66,11 @@ impl Tables {
         Ok(&self.known()?.0)
     }
 
+    /// What they were made of, if that is known.
+    pub fn compilation(&self) -> Option<&Compilation> {
+        self.compilation.as_ref()
+    }
+
     /// What the tables hold, in short.
     pub fn holding(&mut self) -> Result<Holding> {
         let state = self.state()?;
@@ -85,12 +91,14 @@ impl Tables {
     }
 
     /// Makes the tables say what the inventory says of the ports at these places, and nothing else. Ports
-    /// that have no place but had one keep their slot, and one that is `expected` gets one. `touched` is what
+    /// that have no place but had one keep their slot, and one that is `expected` gets one. Those in `audit` let
+    /// pass what no rule permits. `touched` is what
     /// has changed since the last time.
     pub fn enforce(
         &mut self,
         inventory: &Inventory,
         places: &Places,
+        audit: &Audit,
         expected: Option<PortId>,
         touched: &Touched,
     ) -> Result<Enforced> {
@@ -101,13 +109,17 @@ impl Tables {
             let vlan = inventory.ports.get(id)?.vlan();
             Some((*id, PortKey::new(*ifindex, vlan.map_or(0, Vlan::id))))
         }));
-        let (compilation, reach) = match self.compilation.take() {
+        let (mut compilation, mut reach) = match self.compilation.take() {
             Some(mut compilation) => {
                 let reach = compilation.update(inventory, &keys, touched, &limits);
                 (compilation, reach)
             }
             None => (Compilation::new(inventory, &keys, &limits), None),
         };
+        let audited = compilation.mark(inventory, flags::AUDIT, |port| audit.holds(port));
+        if let Some(reach) = &mut reach {
+            reach.ports.extend(audited);
+        }
         let compiled = begun.elapsed();
         let image = compilation.image();
         let (state, next_generation) = self.known()?;

@@ -38,6 +38,7 @@ mod tell;
 pub(crate) mod tests;
 mod transact;
 mod trouble;
+mod usage;
 mod views;
 mod work;
 
@@ -45,8 +46,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use contest::Contests;
 pub use datapath::{
-    Added, Attachment, Datapath, FlowTables, Hanging, Hooked, Look, Mode, PolicyTables, PortCounts,
-    SweptBy, TableFill, Tracker, Visit,
+    Added, Attachment, Datapath, FlowTables, Hanging, Hit, HitTable, Hooked, Look, Mode,
+    PolicyTables, PortCounts, SweptBy, TableFill, Tracker, Visit,
 };
 use enforce::{Enforced, Holding, Places, Tables};
 pub use flows::{Adoption, FlowImport, FlowReader};
@@ -63,6 +64,7 @@ use siphasher::sip128::SipHasher24;
 use standing::Standing;
 use trouble::Troubles;
 pub use trouble::{Other, Trouble};
+pub use usage::{EVERY as GATHERED_EVERY, Keeper, Scope, Usage};
 use work::Due;
 pub use work::{Done, Work};
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sg_common::layout::port::flags;
+
 use super::{
     Agent, Attachment, Look, Mode, Trouble, Troubles,
     lookup::{self, AnyPort},
@@ -21,10 +23,17 @@ pub struct Seen {
     attached: BTreeMap<u32, Attachment>,
     /// What is wrong at interfaces, besides what keeps the programs from their places.
     pub(super) troubles: Troubles,
-    /// What the tables have entries for, and whose.
-    written: BTreeMap<(u32, u16), [u8; 16]>,
+    /// What the tables have entries for.
+    written: BTreeMap<(u32, u16), Written>,
     /// What could not be asked.
     pub(super) errors: Vec<String>,
+}
+
+/// An entry of a port in the tables.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    uuid: [u8; 16],
+    audited: bool,
 }
 
 /// A port of the inventory and where it is; or an interface whose port has left the inventory.
@@ -65,7 +74,13 @@ impl Agent {
         let written = match &self.holding {
             Ok(holding) => {
                 let ports = holding.ports.iter();
-                let entry = ports.map(|(key, port)| ((key.ifindex, key.vlan), port.uuid));
+                let entry = ports.map(|(key, port)| {
+                    let written = Written {
+                        uuid: port.uuid,
+                        audited: port.has(flags::AUDIT),
+                    };
+                    ((key.ifindex, key.vlan), written)
+                });
                 entry.collect()
             }
             Err(error) => {
@@ -193,6 +208,7 @@ impl Agent {
             unfiltered: read.is_some_and(|port| port.security != Security::Filtered),
             left_out,
             bypassed: false,
+            audited: false,
         };
         if let Some(link) = spot.link {
             let attachment = self.attachment(link);
@@ -201,6 +217,7 @@ impl Agent {
             let is_earlier = attachment == Some(Attachment::Earlier);
             facts.attached = (attachment == Some(Attachment::InForce) || is_earlier) && !is_open;
             facts.written = is_earlier || self.is_written(spot.port, link.ifindex, facts.current);
+            facts.audited = self.is_written_audited(spot.port, link.ifindex);
             // It goes on by what it was told, whatever our tables say by now.
             facts.current &= !is_earlier;
             facts.bypassed = self.bypass(link).is_some();
@@ -215,11 +232,18 @@ impl Agent {
             return self.seen.written.keys().any(|(at, _)| *at == ifindex);
         };
         let vlan = port.vlan().map_or(0, Vlan::id);
-        let Some(owner) = self.seen.written.get(&(ifindex, vlan)) else {
+        let Some(written) = self.seen.written.get(&(ifindex, vlan)) else {
             return false;
         };
-        let is_its_own = |PortId(id)| id.as_bytes() == owner;
+        let is_its_own = |PortId(id)| *id.as_bytes() == written.uuid;
         !current || port.id().parse().is_ok_and(is_its_own)
+    }
+
+    /// Whether what no rule permits passes there, as the tables say.
+    fn is_written_audited(&self, port: Option<AnyPort<'_>>, ifindex: u32) -> bool {
+        let vlan = port.and_then(AnyPort::vlan).map_or(0, Vlan::id);
+        let written = self.seen.written.get(&(ifindex, vlan));
+        written.is_some_and(|written| written.audited)
     }
 
     fn attachment(&self, link: &Link) -> Option<Attachment> {
@@ -244,6 +268,7 @@ impl Agent {
         let refused = self.failures.enforce.clone();
         match state {
             PortState::Enforcing => None,
+            PortState::Audit => Some("what no rule permits passes, and is counted as audit".into()),
             PortState::Unfiltered => spot.port.and_then(AnyPort::read).map(why_unfiltered),
             PortState::Closed => self.why_left_out(spot),
             PortState::Pending => Some(refused.unwrap_or("about to be written".into())),

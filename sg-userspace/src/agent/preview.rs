@@ -20,6 +20,7 @@ use crate::{
     flows::{Gate, Judge},
     model::{self, Inventory, Port, PortId, Remote, Touched},
     plan::{State, plan},
+    settings::Audit,
     view::{CutBy, DiffView, PortChange, PortDiff},
 };
 
@@ -35,6 +36,7 @@ pub struct Preview {
     state: State,
     settings: Settings,
     limits: Limits,
+    audit: Audit,
     tables: Arc<dyn FlowTables>,
     /// The interfaces that are here.
     here: BTreeSet<String>,
@@ -51,6 +53,7 @@ impl Agent {
             inventory: self.desired.inventory.clone(),
             settings: self.datapath.settings()?,
             limits: self.limits,
+            audit: self.operator.audit.clone(),
             tables: self.datapath.flow_tables(),
             here: self.links.all().map(|link| link.name.clone()).collect(),
             state: self.held_state()?.into_owned(),
@@ -69,7 +72,8 @@ impl Preview {
         let new = &parsed.inventory;
         let touched = Touched::between(&self.inventory, new);
         let places = self.places(new);
-        let compilation = Compilation::new(new, &places, &self.limits);
+        let mut compilation = Compilation::new(new, &places, &self.limits);
+        compilation.mark(new, flags::AUDIT, |port| self.audit.holds(port));
         let planned = plan(&State::default(), compilation.image(), &self.limits, 1);
         let mut cuts = self.cuts(&planned.state)?;
 

@@ -1,11 +1,13 @@
 //! What the operator has set.
 
 use sg_common::layout::settings::Settings;
+use uuid::Uuid;
 
 use super::{Agent, Occasion};
 use crate::{
     error::Result,
-    settings::{Log, Wanted, Wishes, views},
+    model::{GroupId, Port, PortId},
+    settings::{Audit, Log, Wanted, Wishes, views},
     view::{SettingView, SettingsView},
 };
 
@@ -20,6 +22,8 @@ pub(super) struct Operator {
     pub(super) from_vm: Wishes,
     /// What is to be logged of packets.
     logs: Vec<Log>,
+    /// Where what no rule permits passes.
+    pub(super) audit: Audit,
 }
 
 impl Agent {
@@ -67,7 +71,13 @@ impl Agent {
             self.datapath.set_settings(&new)?;
             self.due.judge |= old.switches != new.switches;
         }
-        if old != new || moved || relogs {
+        let audited = self.operator.audit != wanted.audit;
+        if audited {
+            self.operator.audit = wanted.audit;
+            self.due.enforce = true;
+            self.tell_audit();
+        }
+        if old != new || moved || audited || relogs {
             for setting in self.views(&new).iter().filter(|set| set.is_changed()) {
                 tracing::info!("set {} = {}", setting.key, setting.value);
             }
@@ -87,9 +97,43 @@ impl Agent {
         Ok(SettingsView {
             path: self.about.settings.clone(),
             last_error: self.operator.error.clone(),
-            notes: self.operator.notes.clone(),
+            notes: self
+                .operator
+                .notes
+                .iter()
+                .cloned()
+                .chain(self.stray_audits())
+                .collect(),
             settings: self.views(&self.datapath.settings()?),
         })
+    }
+
+    /// Whether the operator has put a port in audit.
+    pub(super) fn is_audited(&self, port: &Port) -> bool {
+        self.operator.audit.holds(port)
+    }
+
+    /// What is in audit and nowhere in the inventory.
+    fn stray_audits(&self) -> impl Iterator<Item = String> {
+        let inventory = &self.desired.inventory;
+        let is_known = |id: &Uuid| {
+            inventory.ports.contains_key(&PortId(*id))
+                || inventory.groups.contains_key(&GroupId(*id))
+        };
+        let unknown = self.operator.audit.unknown(is_known);
+        unknown.map(|id| {
+            format!("audit: {id} is neither a port nor a security group of the inventory")
+        })
+    }
+
+    /// Says in the log what audit means, and which of its ids are of nothing.
+    fn tell_audit(&self) {
+        let (audit, inventory) = (&self.operator.audit, &self.desired.inventory);
+        let ports = inventory.ports.values().filter(|port| audit.holds(port));
+        let ports = ports.count();
+        if !audit.is_empty() {
+            tracing::warn!(ports, "what no rule permits passes at ports in audit");
+        }
     }
 
     /// The settings in force that are not at their defaults.
@@ -105,6 +149,7 @@ impl Agent {
             settings,
             &default,
             &self.operator.from_vm,
+            &self.operator.audit,
             &self.operator.logs,
         )
     }

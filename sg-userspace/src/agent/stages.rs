@@ -113,6 +113,11 @@ const INVALID: Line = line(
         Err(DropReason::InvalidIcmp),
     ],
 );
+const AUDIT: Line = line(
+    "audit",
+    "everything else, because the port is in audit",
+    &[Ok(Accept::Audit)],
+);
 const OTHERWISE: Line = line("otherwise", "everything else", &[Err(DropReason::NoRule)]);
 
 const EGRESS: &[Line] = &[
@@ -175,6 +180,7 @@ const EGRESS: &[Line] = &[
     line("icmpv6", "other ICMPv6", &[Ok(Accept::Icmpv6)]),
     RULES,
     INVALID,
+    AUDIT,
     OTHERWISE,
 ];
 
@@ -201,12 +207,14 @@ const INGRESS: &[Line] = &[
     ),
     RULES,
     INVALID,
+    AUDIT,
     OTHERWISE,
 ];
 
 /// The list of a filtered port. `rules` go into the stage that asks them.
 pub fn filtered(
     port: &Port,
+    is_audited: bool,
     direction: Direction,
     counts: &PortCounts,
     rules: Vec<RuleView>,
@@ -221,6 +229,10 @@ pub fn filtered(
     }
     if let Some(stage) = stages.iter_mut().find(|stage| stage.stage == RULES.stage) {
         stage.rules = rules;
+    }
+    if !is_audited {
+        // What it has passed before is told; otherwise nobody has to know of it.
+        stages.retain(|stage| stage.stage != AUDIT.stage || stage.count.packets > 0);
     }
     stages
 }

@@ -13,6 +13,8 @@ pub struct Facts {
     pub written: bool,
     /// The tables hold the newest inventory, and nothing else.
     pub current: bool,
+    /// What no rule permits passes, by the operator's order.
+    pub audited: bool,
     /// The inventory says that everything is to pass.
     pub unfiltered: bool,
     /// It is left out: its tap is to stay closed.
@@ -43,6 +45,7 @@ impl Facts {
             } => PortState::Closed,
             Self { written: false, .. } => PortState::Pending,
             Self { current: false, .. } => PortState::Outdated,
+            Self { audited: true, .. } => PortState::Audit,
             _ => PortState::Enforcing,
         }
     }
@@ -57,6 +60,7 @@ mod tests {
         attached: true,
         written: true,
         current: true,
+        audited: false,
         unfiltered: false,
         left_out: false,
         bypassed: false,

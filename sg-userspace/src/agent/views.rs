@@ -221,6 +221,7 @@ impl Agent {
                 security_group: phrase::group(inventory, *group),
                 text: phrase::rule(inventory, rule),
                 flows,
+                last_hit: None,
             })
         })
     }
@@ -251,7 +252,8 @@ impl Agent {
                     held.get(&rule.id).copied().unwrap_or_default(),
                 )
             });
-            stages::filtered(port, direction, counts, rules.collect())
+            let is_audited = self.is_audited(port);
+            stages::filtered(port, is_audited, direction, counts, rules.collect())
         })
     }
 }

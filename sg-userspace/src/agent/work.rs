@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     model::{Inventory, PortId, Touched},
     plan::State,
+    settings::Audit,
     view::AdoptedPort,
 };
 
@@ -50,6 +51,7 @@ pub struct Work {
     tables: Box<Tables>,
     inventory: Arc<Inventory>,
     places: Places,
+    audit: Audit,
     due: Due,
     /// What takes connections over, if that is due.
     adopting: Option<Adopting>,
@@ -82,6 +84,7 @@ impl Agent {
             adopting: self.due_adoptions(),
             inventory: self.desired.inventory.clone(),
             places: self.places.clone(),
+            audit: self.operator.audit.clone(),
             due: std::mem::take(&mut self.due),
         })
     }
@@ -166,7 +169,7 @@ impl Work {
             }
             match due.enforce {
                 true => tables
-                    .enforce(inventory, places, due.expected, &due.touched)
+                    .enforce(inventory, places, &self.audit, due.expected, &due.touched)
                     .map(Some),
                 false => Ok(None),
             }

@@ -21,7 +21,7 @@ use crate::{
     view::{
         AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, DiffView, ErrorView, EventsRequest,
         ExplainRequest, ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail,
-        PortView, SettingsView, StatusView,
+        PortView, SettingsView, StatusView, UsageView,
     },
 };
 
@@ -111,6 +111,17 @@ impl Client {
     pub async fn adopt_flows(&self, request: &AdoptRequest) -> Result<AdoptReport> {
         self.request(Method::POST, "/v1/adoptions", json(request)?)
             .await
+    }
+
+    /// What rules have permitted, of a port or a group if one is named.
+    pub async fn usage(&self, port: Option<&str>, group: Option<&str>) -> Result<UsageView> {
+        let named = [("port", port), ("group", group)];
+        let named = named
+            .iter()
+            .filter_map(|(key, value)| Some((key, (*value)?)));
+        let query = serde_urlencoded::to_string(named.collect::<Vec<_>>());
+        let query = query.map_err(|error| Error::Usage(error.to_string()))?;
+        self.get(&format!("/v1/usage?{query}")).await
     }
 
     /// The counters of one port, or of all.

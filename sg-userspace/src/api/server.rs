@@ -3,6 +3,7 @@
 mod adopt;
 mod flows;
 mod transactions;
+mod usage;
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use super::{
     routes::Routes,
 };
 use crate::{
-    agent::{Shared, beside},
+    agent::{Keeper, Scope, Shared, beside},
     error::{Error, Result},
     flows::{FlowDocument, FlowFilter},
     model::Transaction,
@@ -35,7 +36,7 @@ use crate::{
     view::{
         AdoptReport, AdoptRequest, ApplyReport, DeleteRequest, DiffView, ErrorView, ExplainRequest,
         ExplainView, FlowView, GroupView, ImportReport, PortCounters, PortDetail, PortView,
-        SettingsView, StatusView, TransactionReport, TransactionsView,
+        SettingsView, StatusView, TransactionReport, TransactionsView, UsageView,
     },
 };
 
@@ -47,6 +48,7 @@ pub(super) const LARGEST_BODY: usize = 512 << 20;
 struct Daemon {
     shared: Shared,
     source: Source,
+    keeper: Keeper,
 }
 
 /// Where what is to be enforced is kept.
@@ -59,12 +61,16 @@ pub enum Source {
 }
 
 /// Every route of the interface but that of events.
-pub fn router(shared: Shared, source: Source) -> Router {
+pub fn router(shared: Shared, source: Source, keeper: Keeper) -> Router {
     routes()
         .router
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .with_state(Daemon { shared, source })
+        .with_state(Daemon {
+            shared,
+            source,
+            keeper,
+        })
 }
 
 fn routes() -> Routes<Daemon> {
@@ -162,6 +168,13 @@ fn routes() -> Routes<Daemon> {
             counters,
         )
         .with(
+            get("/v1/usage", "Says what rules have permitted.")
+                .asks::<Scope>()
+                .answers::<UsageView>()
+                .refuses(&[400, 404, 409, 500]),
+            usage::show,
+        )
+        .with(
             post(
                 "/v1/diff",
                 "Says what an inventory would change, and changes nothing.",
@@ -188,7 +201,7 @@ async fn description() -> Json<Value> {
 }
 
 async fn inventory(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<ApplyReport>> {
-    let Daemon { shared, source } = daemon;
+    let Daemon { shared, source, .. } = daemon;
     let keep = move |document: &[u8]| match source {
         Source::Inventory(store) => store.replace(document),
         Source::Transactions(_) => Ok(()),
@@ -229,7 +242,9 @@ async fn port(State(daemon): State<Daemon>, named: Named) -> Result<Json<PortDet
     };
     let reader = daemon.shared.agent().await.flows(filter)?;
     let flows = beside(move || reader.all()).await?;
-    daemon.shared.agent().await.port(&port, &flows).map(Json)
+    let mut detail = daemon.shared.agent().await.port(&port, &flows)?;
+    daemon.keeper.mark(&mut detail).await?;
+    Ok(Json(detail))
 }
 
 async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use super::*;
 use crate::{
     agent::{
-        Agent, Shared,
+        Agent, Keeper, Shared,
         double::Double,
         tests::{LINK, WEB1, agent, flow, inventory},
     },
@@ -45,6 +45,10 @@ impl events::Source for Quiet {
     fn lost(&self) -> crate::error::Result<Vec<events::Lost>> {
         Ok(Vec::new())
     }
+
+    fn accounts(&self) -> crate::error::Result<Vec<events::Accounted>> {
+        Ok(Vec::new())
+    }
 }
 
 impl Daemon {
@@ -68,8 +72,10 @@ impl Daemon {
         let (mut agent, kernel) = agent();
         agent.links(LinkEvent::All(vec![LINK.clone()])).unwrap();
         let source = source(&mut agent, directory.path());
+        let table = agent.hit_table();
         let shared = Shared::new(agent);
-        let router = router(shared.clone(), source)
+        let keeper = Keeper::open(shared.clone(), table, directory.path().join("usage"));
+        let router = router(shared.clone(), source, keeper)
             .merge(Metrics::new(shared, Hub::new(Arc::new(Quiet))).routes());
         tokio::spawn(serve(listener, router));
         Self {

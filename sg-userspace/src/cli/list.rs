@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::{
     Context, flows,
     table::{dash, table},
-    troubles,
+    troubles, unused,
 };
 use crate::{
     error::Result,
@@ -26,6 +26,8 @@ enum What {
     Ports,
     /// The security groups, their rules and members
     Groups,
+    /// The rules of the ports on this node, what they have permitted, and when last
+    Rules,
     /// The tracked connections; `flows list` does the same, and has filters
     Flows,
 }
@@ -45,6 +47,10 @@ impl ListArgs {
                 }
             }
             What::Groups => context.print(context.client.groups().await?.as_slice(), groups)?,
+            What::Rules => {
+                let usage = context.client.usage(None, None).await?;
+                context.print(usage.rules.as_slice(), |rules| unused::list(rules.iter()))?;
+            }
             What::Flows => return flows::list(context, &FlowFilter::default()).await,
         }
         Ok(Exit::Ok)

@@ -20,6 +20,7 @@ mod show;
 mod status;
 mod table;
 mod troubles;
+mod unused;
 
 use std::path::PathBuf;
 
@@ -99,6 +100,7 @@ enum Verb {
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Monitor(monitor::MonitorArgs),
+    Unused(unused::UnusedArgs),
     /// Show how the daemon is doing
     Status,
 }
@@ -125,6 +127,7 @@ impl Sgctl {
             Verb::List(args) => args.run(&context).await,
             Verb::Flows(flows) => flows.run(&context).await,
             Verb::Counters(args) => args.run(&context).await,
+            Verb::Unused(args) => args.run(&context).await,
             Verb::Explain(args) => args.run(&context).await,
             Verb::Settings(args) => args.run(&context).await,
             Verb::Completions(args) => args.run(),

@@ -14,6 +14,7 @@ const DEFAULT_BPFFS: &str = "/sys/fs/bpf/sg";
 
 /// Where what transactions have told is kept unless told otherwise.
 const DEFAULT_STATE: &str = "/var/lib/sgd/state";
+const DEFAULT_USAGE: &str = "/var/lib/sgd/usage.json";
 
 /// What is logged unless told otherwise.
 pub const DEFAULT_LOG: &str = "info";
@@ -122,6 +123,9 @@ pub struct SourceArgs {
     /// What transactions have told is kept here, and is in force again at the next start
     #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
     pub state: PathBuf,
+    /// What rules have permitted is kept here, for `sgctl unused`
+    #[arg(long, env = "SGD_USAGE", value_name = "FILE", default_value = DEFAULT_USAGE)]
+    pub usage: PathBuf,
 }
 
 /// How much the tables hold. Tables of other sizes are made anew at a start, and filters change over to them.

@@ -8,8 +8,8 @@ use sg_common::wire::addr::{self, Family};
 use super::index::{Index, Sources};
 use super::policy::Permitted;
 use super::{
-    Collision, Compiled, Ids, Image, Limits, PolicyOf, PortImage, Reach, Rows, Source, Table,
-    collision, every_way, no_room, port, too_much,
+    Collision, Compiled, Ids, Image, Limits, PolicyOf, PortImage, Reach, Rows, Source, Table, Who,
+    behind, collision, every_way, no_room, port, too_much,
 };
 use crate::model::{
     Effect, Fault, GroupId, Inventory, Port, PortId, Problem, Rule, Security, Touched,
@@ -90,6 +90,35 @@ impl Compilation {
     /// What the maps are to hold.
     pub fn image(&self) -> &Image {
         &self.compiled.image
+    }
+
+    /// Whom a peer stands for, if it was ever made.
+    pub fn who(&self, peer: u64) -> Option<Who> {
+        behind::decode(self.ids.content(peer)?)
+    }
+
+    /// Gives a flag to the filtered ports that are to have it, and takes it from the others; returns those of
+    /// which it was not so.
+    pub fn mark(
+        &mut self,
+        inventory: &Inventory,
+        flag: u16,
+        has: impl Fn(&Port) -> bool,
+    ) -> Vec<PortKey> {
+        let mut changed = Vec::new();
+        for (id, key) in &self.places {
+            let port = inventory.ports.get(id);
+            let image = self.compiled.image.ports.get_mut(key);
+            let (Some(port), Some(image)) = (port, image) else {
+                continue;
+            };
+            let wanted = port.security == Security::Filtered && has(port);
+            if (image.flags & flag != 0) != wanted {
+                image.flags ^= flag;
+                changed.push(*key);
+            }
+        }
+        changed
     }
 
     /// Follows a change of the inventory and of the places of its ports, and says how far it reaches. `None`

@@ -11,6 +11,7 @@ use sg_common::hook::Direction;
 use sg_common::layout::policy::PortPair;
 use sg_common::wire::addr::{Address, Family, from_ip};
 use siphasher::sip::SipHasher24;
+use uuid::Uuid;
 
 use super::ranges::RangeSet;
 use crate::model::{AddressGroupId, GroupId};
@@ -105,6 +106,11 @@ impl Ids {
         self.id([b't', kind].into_iter().chain(numbers))
     }
 
+    /// What an id was made of.
+    pub fn content(&self, id: u64) -> Option<&[u8]> {
+        self.content.get(&id).map(Vec::as_slice)
+    }
+
     fn id(&mut self, content: impl Iterator<Item = u8>) -> Result<u64, Collision> {
         let content: Vec<u8> = content.collect();
         let id = (self.hash)(&content);
@@ -118,10 +124,21 @@ impl Ids {
 
 impl Source {
     /// The id of the group, of whichever kind.
-    pub fn id(self) -> uuid::Uuid {
+    pub fn id(self) -> Uuid {
         match self {
             Self::Group(id) => id.0,
             Self::AddressGroup(id) => id.0,
+        }
+    }
+
+    /// The source that has these [`Self::bytes`].
+    pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let (kind, id) = bytes.split_first()?;
+        let id = Uuid::from_slice(id).ok()?;
+        match kind {
+            b'g' => Some(Self::Group(GroupId(id))),
+            b'a' => Some(Self::AddressGroup(AddressGroupId(id))),
+            _ => None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! policy asks at most one group index, the interned set of the remote groups and address groups that
 //! its rules name, and one index of the CIDRs of its rules; see `sg_common::layout::policy` for the rows.
 
+mod behind;
 mod compilation;
 mod ids;
 mod image;
@@ -19,11 +20,13 @@ mod services;
 
 use std::collections::{BTreeMap, HashSet};
 
+use ipnet::IpNet;
 use sg_common::hook::Direction;
 use sg_common::layout::policy::PAIRS;
 use sg_common::layout::port::PortKey;
 use sg_common::wire::addr::Family;
 
+pub use behind::covers;
 pub use compilation::{Compilation, Places};
 pub use ids::Source;
 pub(crate) use ids::{Collision, Ids};
@@ -85,6 +88,17 @@ pub fn compile(
     let ports = inventory.ports.values();
     let places = ports.filter_map(|port| Some((port.id, local(port)?)));
     Compilation::new(inventory, &places.collect(), limits).into_compiled()
+}
+
+/// Whom a row is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Anyone.
+    Anyone,
+    /// The addresses of a CIDR that are in no longer one.
+    Net(IpNet),
+    /// Those that all of these hold, and no other of the index.
+    Sources(Vec<Source>),
 }
 
 /// Every direction with every family.

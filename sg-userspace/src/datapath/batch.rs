@@ -1,5 +1,5 @@
-//! Reading a hash map many entries at a time (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6), which aya does not do
-//! yet.
+//! Reading a hash map many entries at a time (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6), or taking them out of it, which
+//! aya does not do yet.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -31,6 +31,7 @@ impl<K: Pod, V: Pod> Page<K, V> {
 /// meanwhile: an entry that is there all the time is seen once, any other once or not at all.
 pub struct Walk<'a, K, V> {
     map: BorrowedFd<'a>,
+    command: bpf_cmd,
     /// The bucket to go on with, as the kernel gave it.
     cursor: Option<u32>,
     ended: bool,
@@ -42,9 +43,18 @@ impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
     pub fn new(map: BorrowedFd<'a>, page: &'a mut Page<K, V>) -> Self {
         Self {
             map,
+            command: bpf_cmd::BPF_MAP_LOOKUP_BATCH,
             cursor: None,
             ended: false,
             page,
+        }
+    }
+
+    /// The same, which removes what it sees.
+    pub fn taking(map: BorrowedFd<'a>, page: &'a mut Page<K, V>) -> Self {
+        Self {
+            command: bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH,
+            ..Self::new(map, page)
         }
     }
 
@@ -75,7 +85,7 @@ impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
         let done = unsafe {
             libc::syscall(
                 libc::SYS_bpf,
-                bpf_cmd::BPF_MAP_LOOKUP_BATCH as libc::c_long,
+                self.command as libc::c_long,
                 &raw mut attr,
                 size_of::<bpf_attr>(),
             )

@@ -1,6 +1,6 @@
 //! What the kernel tells one by one: what is asked for of which slot, what was lost, and the ring.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,10 +12,11 @@ use sg_common::layout::events::{ACTIONS, Action, Asked, Budget, Event};
 use sg_common::layout::maps::name;
 use uuid::Uuid;
 
+use super::accounts::Accounts;
 use super::error::{Error, Result};
 use super::settings_table::SettingsTable;
 use super::tables::{Raw, take};
-use crate::events::{Lost, Source, Wanted};
+use crate::events::{Accounted, Lost, Source, Wanted};
 use crate::model::PortId;
 
 /// What is asked for, by port: a port that gets another slot, or comes later, is asked for there.
@@ -25,6 +26,7 @@ struct Inner {
     asked: Array<MapData, Raw<Asked>>,
     budgets: Array<MapData, Raw<Budget>>,
     settings: Arc<SettingsTable>,
+    accounts: Accounts,
     owners: BTreeMap<u32, Owner>,
     wanted: Wanted,
     /// What former owners of slots have lost, and nobody was told.
@@ -42,9 +44,13 @@ struct Owner {
 
 impl EventTables {
     /// Takes the maps out of the loaded object. What a former process asked for is forgotten.
-    pub fn open(object: &mut Ebpf, settings: Arc<SettingsTable>) -> Result<Self> {
+    pub fn open(
+        object: &mut Ebpf,
+        settings: Arc<SettingsTable>,
+        accounts: Accounts,
+    ) -> Result<Self> {
         let mut asked: Array<MapData, Raw<Asked>> = take(object, name::ASKED)?;
-        settings.set_events(false)?;
+        settings.set_asked(false, false)?;
         for slot in 0..asked.len() {
             let Raw(found) = asked
                 .get(&slot, 0)
@@ -58,6 +64,7 @@ impl EventTables {
             asked,
             budgets: take(object, name::BUDGETS)?,
             settings,
+            accounts,
             owners: BTreeMap::new(),
             wanted: Wanted::default(),
             lost: Vec::new(),
@@ -83,8 +90,13 @@ impl EventTables {
         };
         // Whatever the former owner had there.
         inner.write(slot, &Asked::NOTHING)?;
+        inner.accounts.clear(&[slot].into())?;
         inner.owners.insert(slot, owner);
-        inner.ask(slot)
+        inner.ask(slot)?;
+        match inner.wanted.counts(port) {
+            true => inner.count(),
+            false => Ok(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -98,7 +110,9 @@ impl Source for EventTables {
         inner.wanted = wanted.clone();
         let slots: Vec<u32> = inner.owners.keys().copied().collect();
         slots.into_iter().try_for_each(|slot| inner.ask(slot))?;
-        Ok(inner.settings.set_events(!wanted.is_nothing())?)
+        inner.count()?;
+        let (tells, counts) = (!wanted.is_nothing(), wanted.counts_anywhere());
+        Ok(inner.settings.set_asked(tells, counts)?)
     }
 
     fn lost(&self) -> crate::error::Result<Vec<Lost>> {
@@ -108,6 +122,17 @@ impl Source for EventTables {
         let slots: Vec<u32> = asked.map(|(slot, _)| *slot).collect();
         slots.into_iter().try_for_each(|slot| inner.collect(slot))?;
         Ok(std::mem::take(&mut inner.lost))
+    }
+
+    fn accounts(&self) -> crate::error::Result<Vec<Accounted>> {
+        let mut inner = self.lock();
+        let rows = inner.accounts.read()?;
+        let owners = &inner.owners;
+        let rows = rows.into_iter().filter_map(|(key, account)| {
+            let port = owners.get(&key.slot())?.port;
+            Some(Accounted { port, key, account })
+        });
+        Ok(rows.collect())
     }
 }
 
@@ -126,6 +151,14 @@ impl Inner {
             owner.asked = wanted;
         }
         Ok(())
+    }
+
+    /// Has packets and bytes counted where that is wanted, and nowhere else.
+    fn count(&mut self) -> Result<()> {
+        let owners = self.owners.iter();
+        let slots = owners.filter(|(_, owner)| self.wanted.counts(owner.port));
+        let slots: BTreeSet<u32> = slots.map(|(slot, _)| *slot).collect();
+        self.accounts.only(&slots)
     }
 
     fn write(&mut self, slot: u32, asked: &Asked) -> Result<()> {

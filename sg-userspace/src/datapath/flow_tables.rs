@@ -23,7 +23,7 @@ use super::clock;
 use super::error::{Error, Result};
 use super::occupancy::Occupancy;
 use super::removal;
-use super::shares::Slotted;
+use super::slotted::Slotted;
 use super::stock::Stock;
 use super::tables::{Maps, Raw, room};
 use crate::agent::{Added, FlowTables, TableFill, Visit};

@@ -1,6 +1,7 @@
 //! The kernel side: loads the object, pins maps and links, attaches, writes. The only place that names
 //! aya.
 
+mod accounts;
 mod at_once;
 mod attached;
 mod away;
@@ -16,6 +17,7 @@ mod events;
 mod filters;
 mod flow_tables;
 mod held;
+mod hits;
 mod inner;
 mod keeper;
 mod links;
@@ -38,6 +40,7 @@ mod removal;
 mod settings_table;
 mod shares;
 mod shut;
+mod slotted;
 mod stock;
 mod sweep;
 mod sys;
@@ -71,8 +74,8 @@ pub use shut::shut;
 pub use sweep::Sweeper;
 
 use crate::agent::{
-    Attachment, Datapath, FlowTables, Hooked, Look, Mode, PortCounts, Reader, SweptBy, Tracker,
-    Trouble,
+    Attachment, Datapath, FlowTables, HitTable, Hooked, Look, Mode, PortCounts, Reader, SweptBy,
+    Tracker, Trouble,
 };
 use crate::ctnetlink;
 use crate::flows::kernel::KernelFlow;
@@ -80,9 +83,11 @@ use crate::host::Lock;
 use crate::metrics::ProgramTime;
 use crate::netlink::Link;
 use crate::plan::State;
+use accounts::Accounts;
 use earlier::Earlier;
 use error::Result;
 use flow_tables::KernelFlows;
+use hits::KernelHits;
 use keeper::Keeper;
 use links::Links;
 use memory::MapMemory;
@@ -93,6 +98,7 @@ use shares::Shares;
 use stock::Stock;
 use sweep::Sweeping;
 use tables::Tables;
+use template::Template;
 
 /// Reads what the kernel programs log, and passes it on to the log of this program.
 pub type KernelLog = EbpfLogger<&'static dyn log::Log>;
@@ -102,6 +108,7 @@ pub struct Kernel {
     tables: Tables,
     settings: Arc<SettingsTable>,
     events: Arc<EventTables>,
+    hits: Arc<KernelHits>,
     flows: Arc<KernelFlows>,
     memory: MapMemory,
     sweeping: Sweeping,
@@ -139,14 +146,18 @@ impl Kernel {
         let object = &mut stock.object;
         let mut memory = MapMemory::open(object)?;
         let settings = Arc::new(SettingsTable::open(object)?);
-        let events = Arc::new(EventTables::open(object, settings.clone())?);
         let mut tables = Tables::open(object)?;
         if tables.node()?.abi == 0 {
             earlier.recall(&mut tables)?;
         }
         claim::claim(&mut tables, &pins)?;
-        let shares = Shares::open(object, sizes)?;
+        let (of_shares, of_accounts) = Template::all(sizes)?;
+        let shares = Shares::open(object, of_shares)?;
         let flows = Arc::new(KernelFlows::open(&mut stock, shares.slotted())?);
+        let object = &mut stock.object;
+        let accounts = Accounts::open(object, of_accounts, flows.clone())?;
+        let events = Arc::new(EventTables::open(object, settings.clone(), accounts)?);
+        let hits = Arc::new(KernelHits::open(object)?);
         earlier.bring(&pins, &flows)?;
         // A restart leaves in force what was set; a map that was just made has nothing yet.
         if settings.get()? == Settings::zeroed() {
@@ -154,6 +165,7 @@ impl Kernel {
         }
         for (slot, uuid) in tables.owners()? {
             events.owned(slot, uuid)?;
+            hits.owned(slot, uuid);
         }
         let ring = Some(EventRing::open(&mut stock.object)?);
         let keeper = Keeper::open(root, &pins)?;
@@ -162,6 +174,7 @@ impl Kernel {
             shares,
             flows: flows.clone(),
             events: events.clone(),
+            hits: hits.clone(),
         };
         let tables = Tables::open(&mut pins)?;
         let links = Links::open(pins, earlier, way, stock)?;
@@ -170,6 +183,7 @@ impl Kernel {
             tables,
             settings,
             events,
+            hits,
             flows,
             memory,
             sweeping,
@@ -295,6 +309,10 @@ impl Datapath for Kernel {
 
     fn flow_tables(&self) -> Arc<dyn FlowTables> {
         self.flows.clone()
+    }
+
+    fn hit_table(&self) -> Arc<dyn HitTable> {
+        self.hits.clone()
     }
 
     fn tracker(&self) -> Arc<dyn Tracker> {

@@ -89,6 +89,7 @@ impl Sizes {
             name::FLOODS,
             name::ASKED,
             name::BUDGETS,
+            name::ACCOUNTS,
             name::EMBRYOS4,
             name::EMBRYOS6,
             name::FRAGMENTS,
@@ -314,7 +315,7 @@ impl fmt::Display for Shape {
 
 #[cfg(test)]
 mod tests {
-    use sg_common::layout::maps::Layout;
+    use sg_common::layout::maps::{ACCOUNT, Layout};
 
     use super::*;
 
@@ -326,7 +327,7 @@ mod tests {
             let map = object.maps.get(name).unwrap_or_else(|| panic!("no {name}"));
             assert_eq!((map.key_size(), map.value_size()), (key, value), "{name}");
         }
-        for Layout { name, key, value } in INNER {
+        for Layout { name, key, value } in INNER.into_iter().chain([ACCOUNT]) {
             let map = object.maps[name]
                 .inner()
                 .unwrap_or_else(|| panic!("none in {name}"));

@@ -8,6 +8,7 @@ use sg_common::layout::maps::Node;
 use super::error::Result;
 use super::events::EventTables;
 use super::flow_tables::KernelFlows;
+use super::hits::KernelHits;
 use super::shares::Shares;
 use super::tables::Tables;
 use crate::agent::PolicyTables;
@@ -20,6 +21,7 @@ pub struct Policy {
     pub(super) shares: Shares,
     pub(super) flows: Arc<KernelFlows>,
     pub(super) events: Arc<EventTables>,
+    pub(super) hits: Arc<KernelHits>,
 }
 
 impl PolicyTables for Policy {
@@ -99,12 +101,16 @@ impl Policy {
     fn put(&mut self, change: &Change) -> Result<()> {
         if let Change::Port(_, Some(port)) = change {
             self.events.owned(port.slot, port.uuid)?;
+            self.hits.owned(port.slot, port.uuid);
         }
         self.tables.write(change)
     }
 
     /// Leaves nothing under slots for their new owners: neither counts nor connections.
     fn vacate(&mut self, slots: &BTreeSet<u32>) -> Result<()> {
+        if !slots.is_empty() {
+            self.hits.settle()?;
+        }
         self.shares.vacate(slots)?;
         self.flows.forget(slots)?;
         slots

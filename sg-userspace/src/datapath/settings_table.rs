@@ -1,5 +1,5 @@
-//! The settings in the kernel: the operator's, and one bit beside them that says whether anybody asks to be
-//! told of anything.
+//! The settings in the kernel: the operator's, and beside them the bits that say whether anybody asks to be told
+//! of anything, and whether packets are counted by connection.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,39 +16,44 @@ pub struct SettingsTable(Mutex<Inner>);
 
 struct Inner {
     map: Array<MapData, Raw<Settings>>,
-    /// Whether anybody asks.
-    events: bool,
+    /// Which of [`ASKED`] are on.
+    asked: u32,
 }
+
+/// The bits that are nobody's settings.
+const ASKED: u32 = switch::EVENTS | switch::ACCOUNTS;
 
 impl SettingsTable {
     /// Takes the map out of the loaded object.
     pub fn open(object: &mut Ebpf) -> Result<Self> {
         let map = take(object, name::SETTINGS)?;
-        Ok(SettingsTable(Mutex::new(Inner { map, events: false })))
+        Ok(SettingsTable(Mutex::new(Inner { map, asked: 0 })))
     }
 
     /// The operator's settings.
     pub fn get(&self) -> Result<Settings> {
         let mut settings = self.lock().read()?;
-        settings.switch(switch::EVENTS, false);
+        settings.switch(ASKED, false);
         Ok(settings)
     }
 
     /// Puts settings of the operator's in force.
     pub fn set(&self, settings: &Settings) -> Result<()> {
         let mut inner = self.lock();
-        let events = inner.events;
-        inner.write(settings, events)
+        let asked = inner.asked;
+        inner.write(settings, asked)
     }
 
-    /// Says whether anybody asks.
-    pub fn set_events(&self, events: bool) -> Result<()> {
+    /// Says whether anybody asks to be told of anything, and whether packets are counted by connection.
+    pub fn set_asked(&self, events: bool, accounts: bool) -> Result<()> {
+        let bit = |on, bit| if on { bit } else { 0 };
+        let asked = bit(events, switch::EVENTS) | bit(accounts, switch::ACCOUNTS);
         let mut inner = self.lock();
         let settings = inner.read()?;
-        inner.events = events;
-        match settings.has(switch::EVENTS) == events {
+        inner.asked = asked;
+        match settings.switches & ASKED == asked {
             true => Ok(()),
-            false => inner.write(&settings, events),
+            false => inner.write(&settings, asked),
         }
     }
 
@@ -65,9 +70,9 @@ impl Inner {
             .map_err(Error::map("read", name::SETTINGS))
     }
 
-    fn write(&mut self, settings: &Settings, events: bool) -> Result<()> {
+    fn write(&mut self, settings: &Settings, asked: u32) -> Result<()> {
         let mut settings = *settings;
-        settings.switch(switch::EVENTS, events);
+        settings.switches = settings.switches & !ASKED | asked;
         self.map
             .set(0, Raw(settings), 0)
             .map_err(Error::map("write", name::SETTINGS))

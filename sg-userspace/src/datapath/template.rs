@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use aya::maps::{MapData, MapError};
 use aya_obj::Object;
-use sg_common::layout::maps::INNER;
+use sg_common::layout::maps::{INNER, name};
 use sg_common::layout::share::Kind;
 
 use super::error::{Error, Result};
@@ -24,21 +24,27 @@ pub struct Template {
 }
 
 impl Template {
-    /// Of each [`Kind`].
-    pub fn all(sizes: Sizes) -> Result<[Template; 3]> {
+    /// Of each [`Kind`], and of the packets and bytes of connections.
+    pub fn all(sizes: Sizes) -> Result<([Template; 3], Template)> {
         let mut object = Object::parse(OBJECT).map_err(|error| Error::Load(error.into()))?;
         let types = types(&mut object)?.map(Arc::new);
-        let [embryos4, embryos6, fragments] = Kind::ALL.map(|kind| {
-            let name = INNER[kind as usize].name;
+        let of = |name| {
             let outer = object.maps.get(name);
-            let mut map = outer
-                .and_then(aya_obj::Map::inner)
-                .ok_or(Error::NoMap { name })?;
-            map.set_max_entries(sizes.of_port(kind));
-            let types = types.clone();
+            let map = outer.and_then(aya_obj::Map::inner);
+            let (map, types) = (map.ok_or(Error::NoMap { name })?, types.clone());
             Ok(Template { name, map, types })
+        };
+        let [embryos4, embryos6, fragments] = Kind::ALL.map(|kind| {
+            let mut template = of(INNER[kind as usize].name)?;
+            template.map.set_max_entries(sizes.of_port(kind));
+            Ok(template)
         });
-        Ok([embryos4?, embryos6?, fragments?])
+        Ok(([embryos4?, embryos6?, fragments?], of(name::ACCOUNTS)?))
+    }
+
+    /// Name of the map of maps.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Room in each table.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sg_common::conntrack::{sctp, tcp};
+use sg_common::hook::Direction;
 use sg_common::layout::events::{Action, Cause, Ended, Event};
 use sg_common::packet::Opening;
 use sg_common::reason::Ending;
@@ -12,7 +13,7 @@ use sg_common::wire::protocol;
 use uuid::Uuid;
 
 use super::describe::{Clock, has_ports, opening, time};
-use crate::view::{EventAction, PacketView};
+use crate::view::{Count, CountedView, EventAction, PacketView};
 
 /// A record of an end in words; `opened` is when the connection was, if that is known.
 pub fn describe_end(ended: &Ended, opened: Option<u64>, clock: Clock) -> Option<PacketView> {
@@ -39,10 +40,22 @@ pub fn describe_end(ended: &Ended, opened: Option<u64>, clock: Clock) -> Option<
         destination_port: ports.map(|ports| ports.destination),
         icmp_type: icmp.map(|query| query.icmp_type()),
         icmp_code: icmp.map(|query| (query.destination & 0xff) as u8),
+        counted: (ended.counted != 0).then(|| counted(ended)),
         opened: opened.map(|opened| time(clock.moment(opened))),
         lived_ms: opened.map(|opened| ended.time.saturating_sub(opened) / 1_000_000),
         ..PacketView::default()
     })
+}
+
+fn counted(ended: &Ended) -> CountedView {
+    let of = |direction: Direction| Count {
+        packets: ended.packets[direction as usize],
+        bytes: ended.frame_bytes[direction as usize],
+    };
+    CountedView {
+        ingress: of(Direction::Ingress),
+        egress: of(Direction::Egress),
+    }
 }
 
 /// How it ended, as far as its last state says.

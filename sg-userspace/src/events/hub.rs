@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::describe::{Clock, describe, time};
 use super::ended::{Openings, describe_end};
 use super::totals::{Counts, EventTotals};
-use super::{Lost, Source, Wanted};
+use super::{Accounted, Lost, Source, Wanted};
 use crate::error::Result;
 use crate::host::clock::boottime;
 use crate::model::PortId;
@@ -23,6 +23,9 @@ const LINES: usize = 4096;
 
 /// How often it is asked what was lost.
 const LOST: Duration = Duration::from_secs(1);
+
+/// How often what is counted by connection is read, if nobody else does.
+const TIDY: Duration = Duration::from_secs(60);
 
 /// Ports whose last refused packet is kept.
 const KEPT: usize = 1024;
@@ -40,6 +43,8 @@ struct Inner {
     subscribers: BTreeMap<u64, Subscriber>,
     next: u64,
     asked: Option<Instant>,
+    /// When what is counted by connection was read last.
+    read_out: Option<Instant>,
     /// The last refused packet of a port that the kernel has told, whoever had asked.
     last: BTreeMap<PortId, Event>,
     /// When connections were opened whose ends somebody wants.
@@ -131,6 +136,30 @@ impl Hub {
         inner.counts.totals(inner.subscribers.len())
     }
 
+    /// Packets and bytes by connection, of the ports of which somebody wants them.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub fn accounts(&self) -> Result<Vec<Accounted>> {
+        self.lock().read_out = Some(Instant::now());
+        self.source.accounts()
+    }
+
+    /// Reads what is counted by connection if nobody has done so for a while: only then what is over makes room.
+    pub fn tidy(&self) {
+        let mut inner = self.lock();
+        let is_due = inner.read_out.is_none_or(|at| at.elapsed() >= TIDY);
+        if !is_due || !inner.wanted().counts_anywhere() {
+            return;
+        }
+        inner.read_out = Some(Instant::now());
+        drop(inner);
+        if let Err(error) = self.source.accounts() {
+            tracing::warn!("what is counted by connection cannot be read: {error}");
+        }
+    }
+
     /// Waits until somebody asks for something.
     pub fn wait(&self) {
         let inner = self.lock();
@@ -157,6 +186,7 @@ impl Hub {
                 }
                 None
             }
+            Action::Audit => None,
             Action::End => event.ended().and_then(|ended| inner.openings.take(ended)),
         };
         let clock = inner.read_clock();

@@ -13,7 +13,9 @@ pub use hub::{Ask, Hub, Subscription};
 pub use totals::EventTotals;
 pub use wanted::Wanted;
 
+use sg_common::layout::account::Account;
 use sg_common::layout::events::Action;
+use sg_common::layout::flow::FlowKey;
 
 use crate::error::Result;
 use crate::model::PortId;
@@ -25,6 +27,21 @@ pub trait Source: Send + Sync {
 
     /// What was wanted and not told, since this was asked last.
     fn lost(&self) -> Result<Vec<Lost>>;
+
+    /// Packets and bytes by connection, of the ports of which they are wanted. To be asked now and then: only
+    /// then what is over makes room.
+    fn accounts(&self) -> Result<Vec<Accounted>>;
+}
+
+/// Packets and bytes of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accounted {
+    /// The port.
+    pub port: PortId,
+    /// The connection.
+    pub key: FlowKey,
+    /// What was counted.
+    pub account: Account,
 }
 
 /// So many events of a port were not told.

@@ -39,6 +39,10 @@ impl Source for Kernel {
     fn lost(&self) -> Result<Vec<Lost>> {
         Ok(std::mem::take(&mut self.lost.lock().unwrap()))
     }
+
+    fn accounts(&self) -> Result<Vec<Accounted>> {
+        Ok(Vec::new())
+    }
 }
 
 impl Kernel {

@@ -1,6 +1,6 @@
 //! What is asked for, and the sum of what several ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sg_common::layout::events::{Action, Asked};
 
@@ -22,6 +22,9 @@ const SECOND: u64 = 1_000_000_000;
 pub struct Wanted {
     everywhere: Option<Asked>,
     ports: BTreeMap<PortId, Asked>,
+    /// Packets and bytes are to be counted by connection: of every port, and of these.
+    counted_everywhere: bool,
+    counted: BTreeSet<PortId>,
 }
 
 impl Wanted {
@@ -46,8 +49,16 @@ impl Wanted {
             [] => None,
             actions => Some(asked(actions, rate, burst)),
         };
-        let wanted = Wanted { everywhere, ports };
-        match wanted.is_nothing() {
+        let wanted = Wanted {
+            counted_everywhere: request.counts && (everywhere.is_some() || ports.is_empty()),
+            counted: match request.counts {
+                true => ports.keys().copied().collect(),
+                false => BTreeSet::new(),
+            },
+            everywhere,
+            ports,
+        };
+        match wanted.is_nothing() && !wanted.counts_anywhere() {
             true => Err(Error::Usage(
                 "nothing is asked for; name ports in `ports`, or actions for all of them in `all`"
                     .into(),
@@ -60,6 +71,8 @@ impl Wanted {
     pub fn sum<'a>(all: impl IntoIterator<Item = &'a Wanted>) -> Self {
         let mut sum = Wanted::default();
         for wanted in all {
+            sum.counted_everywhere |= wanted.counted_everywhere;
+            sum.counted.extend(&wanted.counted);
             if let Some(asked) = &wanted.everywhere {
                 let everywhere = sum.everywhere.get_or_insert(Asked::NOTHING);
                 *everywhere = both(everywhere, asked);
@@ -79,6 +92,16 @@ impl Wanted {
             Some(asked) => both(&everywhere, asked),
             None => everywhere,
         }
+    }
+
+    /// Whether packets and bytes of a port's connections are to be counted.
+    pub fn counts(&self, port: PortId) -> bool {
+        self.counted_everywhere || self.counted.contains(&port)
+    }
+
+    /// Whether those of any port are.
+    pub fn counts_anywhere(&self) -> bool {
+        self.counted_everywhere || !self.counted.is_empty()
     }
 
     /// The same, and the openings of connections whose ends are wanted: how long they have lived is known by them.

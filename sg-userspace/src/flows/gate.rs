@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use sg_common::{
     layout::flow::FlowKey,
+    layout::hit::HitKey,
     layout::port::{ADDRESS_KEY_BITS, AddressKey, Port, flags},
     layout::settings::Settings,
     memory::Memory,
@@ -123,7 +124,8 @@ impl Judge {
             // Some packets need no address of the port.
             source::check(&self.memory, &context, &opening).map_err(Refusal::Dropped)?;
         }
-        match permission::ask(&self.memory, &context, &opening) {
+        let mut hit = HitKey::NONE;
+        match permission::ask(&self.memory, &context, &opening, &mut hit) {
             Some(_) => Ok(()),
             None => Err(Refusal::Dropped(DropReason::NoRule)),
         }

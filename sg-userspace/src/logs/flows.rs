@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use sg_common::hook::Direction;
+
 use super::{
     ports::Ports,
     scope::Scope,
@@ -10,7 +12,8 @@ use super::{
 };
 use crate::{
     error::Result,
-    view::{EventAction, EventLine, FlowRecord, Span},
+    events::{Accounted, Hub},
+    view::{EventAction, EventLine, FlowRecord, Span, Tally},
 };
 
 /// How often what passes is read within a window. What the kernel has counted of a connection that is over is there for
@@ -21,6 +24,7 @@ const READ: Duration = Duration::from_secs(5);
 /// The windows of a flow log, one after the other.
 pub struct Flows {
     interval: Duration,
+    hub: Arc<Hub>,
     ports: Arc<Ports>,
     scope: Arc<Scope>,
     /// When the window began.
@@ -32,10 +36,11 @@ pub struct Flows {
 
 impl Flows {
     /// The first window begins now.
-    pub fn begin(interval: u32, ports: Arc<Ports>, scope: Arc<Scope>) -> Self {
+    pub fn begin(interval: u32, hub: Arc<Hub>, ports: Arc<Ports>, scope: Arc<Scope>) -> Self {
         let now = Instant::now();
         let mut flows = Self {
             interval: Duration::from_secs(interval.into()),
+            hub,
             ports,
             scope,
             since: (now, seconds(SystemTime::now())),
@@ -102,7 +107,7 @@ impl Flows {
 
     /// Reads what was counted. What cannot be read now is in the next reading.
     fn read(&mut self) {
-        match counted() {
+        match counted(&self.hub) {
             Ok(now) => {
                 let among = self.scope.ports();
                 self.window.count(&self.read.1, &now, among.as_ref());
@@ -116,9 +121,18 @@ impl Flows {
     }
 }
 
-/// What was counted so far.
-fn counted() -> Result<Reading> {
-    Ok(Reading::new())
+/// What was counted so far, also for others.
+fn counted(hub: &Hub) -> Result<Reading> {
+    let mut reading = Reading::new();
+    for Accounted { port, key, account } in hub.accounts()? {
+        let tally = |direction: Direction| Tally {
+            packets: account.packets[direction as usize],
+            bytes: account.bytes[direction as usize],
+        };
+        let counted = Direction::ALL.map(tally);
+        reading.entry(port).or_default().insert(key, counted);
+    }
+    Ok(reading)
 }
 
 fn seconds(moment: SystemTime) -> i64 {

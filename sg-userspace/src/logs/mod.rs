@@ -157,8 +157,13 @@ impl Logs {
         let composer = match log.form {
             Form::Neutron | Form::Json => Composer::Lines(Backlog::default()),
             Form::FlowLog => {
-                let (ports, scope) = (self.ports.clone(), scope.clone());
-                Composer::Flows(Box::new(Flows::begin(log.interval, ports, scope)))
+                let (hub, ports) = (self.hub.clone(), self.ports.clone());
+                Composer::Flows(Box::new(Flows::begin(
+                    log.interval,
+                    hub,
+                    ports,
+                    scope.clone(),
+                )))
             }
         };
         self.ledger.begin(&log.to.name());

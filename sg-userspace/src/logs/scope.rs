@@ -16,17 +16,19 @@ use crate::{
 ///
 /// None of a log that was read from a settings file.
 pub fn wanted(log: &Log, inventory: &Inventory) -> crate::error::Result<Wanted> {
+    let is_flow_log = log.form == Form::FlowLog;
     let actions = match log.what {
         // What passes is counted, not told.
-        What::All if log.form == Form::FlowLog => vec![EventAction::Drop],
-        What::Accept if log.form == Form::FlowLog => return Ok(Wanted::default()),
-        What::All => vec![EventAction::Accept, EventAction::Drop],
+        What::All if is_flow_log => vec![EventAction::Drop],
+        What::Accept if is_flow_log => Vec::new(),
+        What::All => vec![EventAction::Accept, EventAction::Drop, EventAction::Audit],
         What::Accept => vec![EventAction::Accept],
         What::Drop => vec![EventAction::Drop],
     };
     let mut request = EventsRequest {
         rate: Some(log.rate),
         burst: Some(log.burst),
+        counts: is_flow_log && log.what != What::Drop,
         ..EventsRequest::default()
     };
     match ports(log, inventory) {

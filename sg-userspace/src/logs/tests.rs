@@ -11,7 +11,7 @@ use sg_common::layout::events::{Action, Event};
 use sg_common::reason::{DropReason, verdict_counter};
 
 use super::*;
-use crate::events::{Lost, Source, Wanted};
+use crate::events::{Accounted, Lost, Source, Wanted};
 use crate::model;
 use crate::settings::Wanted as Settings;
 
@@ -30,6 +30,10 @@ impl Source for Kernel {
     }
 
     fn lost(&self) -> Result<Vec<Lost>> {
+        Ok(Vec::new())
+    }
+
+    fn accounts(&self) -> Result<Vec<Accounted>> {
         Ok(Vec::new())
     }
 }

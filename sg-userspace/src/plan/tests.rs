@@ -4,6 +4,8 @@ mod hazards;
 mod parts;
 mod writes;
 
+use bytemuck::Zeroable;
+use sg_common::layout::hit::HitKey;
 use sg_common::layout::port::{AddressKey, Port, PortKey, flags, policy_index};
 use sg_common::memory::Memory;
 use sg_common::packet::Opening;
@@ -89,7 +91,8 @@ fn entry(tables: &Memory, (key, uuid): (PortKey, [u8; 16])) -> Option<&Port> {
 fn permits(tables: &Memory, port: (PortKey, [u8; 16]), opening: &Opening) -> bool {
     entry(tables, port).is_some_and(|port| {
         let index = policy_index(opening.hook.direction(), opening.family());
-        port.has(flags::UNFILTERED) || policy::permits(tables, port.policies[index], opening)
+        port.has(flags::UNFILTERED)
+            || policy::permits(tables, port.policies[index], opening, &mut HitKey::zeroed())
     })
 }
 

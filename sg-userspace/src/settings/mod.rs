@@ -4,6 +4,7 @@
 //! Names and defaults are those of nf_conntrack's sysctls
 //! (`Documentation/networking/nf_conntrack-sysctl.rst`) wherever it has the same.
 
+mod audit;
 mod ethertypes;
 mod file;
 mod from_vm;
@@ -24,6 +25,7 @@ use startup::restarts;
 
 use crate::view::SettingView;
 
+pub use self::audit::{Audit, doc_of_audit};
 pub use self::file::{Changes, File};
 pub use self::from_vm::{FromVm, Wishes, doc_of_from_vm};
 pub use self::key::{Key, LONGEST_TIMEOUT};
@@ -43,6 +45,8 @@ pub struct Wanted {
     pub from_vm: Wishes,
     /// What the daemon is to log of packets.
     pub logs: Vec<Log>,
+    /// Where what no rule permits passes.
+    pub audit: Audit,
     /// Whether the timeouts are those of the node's own nf_conntrack.
     system_timeouts: bool,
     /// What a daemon is to be started with.
@@ -58,6 +62,7 @@ impl Default for Wanted {
             quota: Quota::DEFAULT,
             from_vm: Wishes::default(),
             logs: Vec::new(),
+            audit: Audit::default(),
             system_timeouts: false,
             startup: Startup::new(),
             notes: Vec::new(),
@@ -96,6 +101,7 @@ pub fn views(
     settings: &Settings,
     default: &Settings,
     from_vm: &Wishes,
+    audit: &Audit,
     logs: &[Log],
 ) -> Vec<SettingView> {
     let (node, ports) = from_vm.views();
@@ -105,9 +111,6 @@ pub fn views(
         value: key.value(settings),
         default: key.value(default),
     });
-    [node, logs::view(logs)]
-        .into_iter()
-        .chain(keys)
-        .chain(ports)
-        .collect()
+    let own = [node, audit.view(), logs::view(logs)].into_iter();
+    own.chain(keys).chain(ports).collect()
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::audit::{self, Audit};
 use super::from_vm::{self, FromVm, PORTS};
 use super::logs::KEY as LOG;
 use super::startup::{START_KEYS, StartKey};
@@ -96,6 +97,10 @@ impl Reader<'_> {
                     wish.ok_or_else(|| self.refused(value, FromVm::VALUES))?;
             }
             _ if name == LOG => return self.logs(value),
+            _ if name == audit::KEY => {
+                let ids = Audit::of(&json(read));
+                self.wanted.audit = ids.ok_or_else(|| self.refused(value, audit::VALUES))?;
+            }
             DeValue::Table(ports) if name == PORTS => self.ports(ports),
             DeValue::Table(table) if is_section(name) => self.table(name, table),
             DeValue::String(word) if name == TIMEOUTS && word == SYSTEM => {
@@ -227,9 +232,9 @@ fn allowed(section: &str) -> String {
     let names: Vec<_> = names.map(|(_, name)| name).collect();
     match section {
         "" => {
-            let (names, own) = (names.join(", "), from_vm::KEY);
+            let (names, own, audit) = (names.join(", "), from_vm::KEY, audit::KEY);
             format!(
-                "write one of {names}, {own}, [daemon], [socket], [tables], [tcp], [{TIMEOUTS}], \
+                "write one of {names}, {own}, {audit}, [daemon], [socket], [tables], [tcp], [{TIMEOUTS}], \
                  [{PORTS}.ID] or [[{LOG}]]"
             )
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{Key, StartKey, from_vm, logs};
+use super::{Key, StartKey, audit, from_vm, logs};
 use crate::view::SettingView;
 
 /// Prints settings with what they are for. Read again it comes to the same settings.
@@ -17,8 +17,10 @@ pub fn to_toml(settings: &[SettingView]) -> String {
             section = of;
         }
         let doc = Key::find(&setting.key).map(|key| key.doc);
-        let doc = doc.or(from_vm::doc(&setting.key));
-        let doc = doc.or(logs::doc(&setting.key));
+        let doc = doc
+            .or(from_vm::doc(&setting.key))
+            .or(audit::doc(&setting.key))
+            .or(logs::doc(&setting.key));
         let option = StartKey::find(&setting.key).map(|key| key.option);
         let option = option.map(|option| format!("As `sgd run --{option}`"));
         let doc = doc.map_or(option.unwrap_or_default(), Into::into);

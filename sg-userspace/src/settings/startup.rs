@@ -42,6 +42,7 @@ pub const START_KEYS: &[StartKey] = &[
     key("daemon.inventory", "inventory", Kind::Path),
     key("daemon.transactions", "transactions", Kind::Flag),
     key("daemon.state", "state", Kind::Path),
+    key("daemon.usage", "usage", Kind::Path),
     key("daemon.bpffs", "bpffs", Kind::Path),
     key(
         "daemon.attach",

@@ -6,8 +6,8 @@ use serde_json::Value;
 use sg_common::layout::settings::{Settings, ethertypes, switch, ticks};
 
 use super::{
-    File, FromVm, KEYS, Key, LONGEST_TIMEOUT, Wanted, Wishes, key::Kind, parse::parse, system,
-    to_toml, views,
+    Audit, File, FromVm, KEYS, Key, LONGEST_TIMEOUT, Wanted, Wishes, key::Kind, parse::parse,
+    system, to_toml, views,
 };
 use crate::{exit::Exit, model::PortId};
 
@@ -33,7 +33,13 @@ fn refusal(text: &str) -> String {
 }
 
 fn printed(settings: &Settings) -> String {
-    to_toml(&views(settings, &default(), &Wishes::default(), &[]))
+    to_toml(&views(
+        settings,
+        &default(),
+        &Wishes::default(),
+        &Audit::default(),
+        &[],
+    ))
 }
 
 #[test]
@@ -103,7 +109,13 @@ fn a_port_may_be_filtered_elsewhere_than_the_others_and_what_is_printed_says_so(
     let id: PortId = port.parse().unwrap();
     assert_eq!(wanted.from_vm.of(Some(id)), FromVm::Tc);
     assert_eq!(wanted.from_vm.of(None), FromVm::Xdp);
-    let text = to_toml(&views(&default(), &default(), &wanted.from_vm, &[]));
+    let text = to_toml(&views(
+        &default(),
+        &default(),
+        &wanted.from_vm,
+        &wanted.audit,
+        &[],
+    ));
     assert_eq!(parse(&text).unwrap().from_vm, wanted.from_vm, "{text}");
     assert!(
         text.contains("Default: \"auto\"\nfrom_vm = \"xdp\"\n"),

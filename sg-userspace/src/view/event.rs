@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::count::Count;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sg_common::{
@@ -22,6 +23,10 @@ pub struct EventsRequest {
     /// First comes the last refused packet that was told of each of these ports, whoever had asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub last: bool,
+    /// Packets and bytes of each connection of these ports are counted as long as somebody wants that, and told
+    /// with its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts: bool,
     /// How many events a second of one port and action in the long run, from 1 to 1,000,000; 100 if not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<u32>,
@@ -54,11 +59,14 @@ pub enum EventAction {
     /// The end of each connection
     #[serde(rename = "END", alias = "end")]
     End,
+    /// What no rule permits, and passes because the port is in audit
+    #[serde(rename = "AUDIT", alias = "audit")]
+    Audit,
 }
 
 impl EventAction {
     /// All that can be asked for.
-    pub const ALL: [Self; 3] = [Self::Accept, Self::Drop, Self::End];
+    pub const ALL: [Self; 4] = [Self::Accept, Self::Drop, Self::End, Self::Audit];
 
     /// Its name in answers.
     pub const fn as_str(self) -> &'static str {
@@ -66,6 +74,7 @@ impl EventAction {
             Self::Accept => "ACCEPT",
             Self::Drop => "DROP",
             Self::End => "END",
+            Self::Audit => "AUDIT",
         }
     }
 
@@ -75,8 +84,8 @@ impl EventAction {
         let drops = DropReason::ALL.iter();
         let ends = Ending::ALL.iter();
         match self {
-            Self::Accept => accepts()
-                .filter(|(verdict, _)| Action::of(verdict) == Some(Action::Accept))
+            Self::Accept | Self::Audit => accepts()
+                .filter(|(verdict, _)| Action::of(verdict) == Some(self.into()))
                 .map(|(_, accept)| (accept.as_str(), accept.describe()))
                 .collect(),
             Self::Drop => drops
@@ -95,6 +104,7 @@ impl From<EventAction> for Action {
             EventAction::Accept => Action::Accept,
             EventAction::Drop => Action::Drop,
             EventAction::End => Action::End,
+            EventAction::Audit => Action::Audit,
         }
     }
 }
@@ -105,6 +115,7 @@ impl From<Action> for EventAction {
             Action::Accept => EventAction::Accept,
             Action::Drop => EventAction::Drop,
             Action::End => EventAction::End,
+            Action::Audit => EventAction::Audit,
         }
     }
 }
@@ -131,7 +142,7 @@ pub struct PacketView {
     pub ifindex: u32,
     /// `ingress` is towards the VM, `egress` from it.
     pub direction: String,
-    /// `ACCEPT`, `DROP` or `END`.
+    /// `ACCEPT`, `DROP`, `END` or `AUDIT`.
     pub action: Option<EventAction>,
     /// Why, as the counters name it; of an end how it ended: `closed`, `reset`, `timed_out`, `revoked`, `gave_way`.
     pub reason: String,
@@ -168,6 +179,9 @@ pub struct PacketView {
     /// How long it has lived until its entry was removed, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lived_ms: Option<u64>,
+    /// Packets and bytes of a connection that has ended, if they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<CountedView>,
     /// Bytes of the frame, of a packet.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub length: u32,
@@ -183,6 +197,16 @@ impl PacketView {
         let mut known = reasons.filter(|(name, _)| *name == self.reason);
         known.next().map_or(&self.reason, |(_, sentence)| sentence)
     }
+}
+
+/// Packets and bytes of a connection, with Ethernet headers, since it was opened or they are counted. A GSO
+/// super-packet counts once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CountedView {
+    /// What the VM was sent.
+    pub ingress: Count,
+    /// What it has sent.
+    pub egress: Count,
 }
 
 fn is_zero(number: &u32) -> bool {

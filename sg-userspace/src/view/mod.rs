@@ -16,6 +16,7 @@ mod setting;
 mod state;
 mod transaction;
 mod trouble;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -26,7 +27,9 @@ pub use adopt::{AdoptReport, AdoptRequest, AdoptedPort, StrangeFlow};
 pub use count::{Count, Counters, PortCounters};
 pub use diff::{CutBy, DiffView, PortChange, PortDiff};
 pub use error::{ErrorView, InForce};
-pub use event::{EventAction, EventLine, EventsRequest, LostView, LostWhy, PacketView};
+pub use event::{
+    CountedView, EventAction, EventLine, EventsRequest, LostView, LostWhy, PacketView,
+};
 pub use explain::{Differs, ExplainRequest, ExplainView, FrameView, NearRule, Step};
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
 pub use flow_log::{FlowRecord, FlowTuple, Recorded, Span, Tally};
@@ -36,6 +39,7 @@ pub use setting::{SettingView, SettingsView};
 pub use state::{PortState, PortTally};
 pub use transaction::{Objects, PortOutcome, TransactionReport, TransactionsView};
 pub use trouble::TroubleView;
+pub use usage::{PortUsage, RuleUsage, UsageView};
 
 use crate::model::Fault;
 

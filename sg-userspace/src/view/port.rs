@@ -103,4 +103,8 @@ pub struct RuleView {
     pub text: String,
     /// Live connections it permitted.
     pub flows: u64,
+    /// When it, or one of several rules of which it is one, has permitted a new connection last since that is
+    /// counted (RFC 3339, UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_hit: Option<String>,
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum PortState {
     /// Its security groups are applied to every frame.
     Enforcing,
+    /// As enforcing, but what no rule permits passes, and is counted and told: the operator has put it in audit.
+    Audit,
     /// Everything passes, because the inventory says so: port security is off, or the port is trusted.
     Unfiltered,
     /// Nothing passes: something about the port cannot be understood, or it has left the inventory and
@@ -30,8 +32,9 @@ pub enum PortState {
 
 impl PortState {
     /// Every state, from the best to what is not here.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Enforcing,
+        Self::Audit,
         Self::Unfiltered,
         Self::Closed,
         Self::Pending,
@@ -45,6 +48,7 @@ impl PortState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Enforcing => "enforcing",
+            Self::Audit => "audit",
             Self::Unfiltered => "unfiltered",
             Self::Closed => "closed",
             Self::Pending => "pending",
@@ -55,7 +59,7 @@ impl PortState {
         }
     }
 
-    /// Whether frames may pass that the inventory does not permit.
+    /// Whether frames may pass that neither the inventory nor the operator's settings permit.
     pub const fn is_leaky(self) -> bool {
         matches!(self, Self::Outdated | Self::Bypassed | Self::Open)
     }
@@ -66,6 +70,9 @@ impl PortState {
 pub struct PortTally {
     /// [`PortState::Enforcing`].
     pub enforcing: usize,
+    /// [`PortState::Audit`].
+    #[serde(default)]
+    pub audit: usize,
     /// [`PortState::Unfiltered`].
     pub unfiltered: usize,
     /// [`PortState::Closed`].
@@ -88,7 +95,7 @@ impl PortTally {
         *self.entry(state)
     }
 
-    /// Whether frames may pass somewhere that the inventory does not permit.
+    /// Whether frames may pass somewhere that neither the inventory nor the operator's settings permit.
     pub fn is_leaky(self) -> bool {
         let mut leaky = PortState::ALL.into_iter().filter(|state| state.is_leaky());
         leaky.any(|state| self.of(state) > 0)
@@ -97,6 +104,7 @@ impl PortTally {
     fn entry(&mut self, state: PortState) -> &mut usize {
         match state {
             PortState::Enforcing => &mut self.enforcing,
+            PortState::Audit => &mut self.audit,
             PortState::Unfiltered => &mut self.unfiltered,
             PortState::Closed => &mut self.closed,
             PortState::Pending => &mut self.pending,

@@ -3,6 +3,7 @@
 mod arp;
 mod builtin;
 mod connection;
+mod counted;
 mod ethertype;
 mod events;
 mod fragment;

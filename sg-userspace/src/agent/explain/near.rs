@@ -1,7 +1,12 @@
 //! What would have to be otherwise for a packet that no rule permits: the rules that come nearest, and the one
 //! that is missing.
 
-use sg_common::{hook::Hook, packet::Opening, reason::DropReason, wire::addr::to_ip};
+use sg_common::{
+    hook::Hook,
+    packet::Opening,
+    reason::{Accept, DropReason},
+    wire::addr::to_ip,
+};
 
 use super::Walk;
 use crate::{
@@ -58,7 +63,7 @@ impl Agent {
 /// The packet that the rules were asked about and did not permit.
 fn refused(walk: &Walk) -> Option<&Opening> {
     match walk.verdict {
-        Err(DropReason::NoRule) => Some(&walk.scratch.opening),
+        Err(DropReason::NoRule) | Ok(Accept::Audit) => Some(&walk.scratch.opening),
         Err(DropReason::Revoked) => Some(&walk.scratch.original),
         _ => None,
     }

@@ -17,7 +17,7 @@ pub(super) async fn take(
     State(daemon): State<Daemon>,
     body: Bytes,
 ) -> Result<Json<TransactionReport>> {
-    let Daemon { shared, source } = daemon;
+    let Daemon { shared, source, .. } = daemon;
     let report = shared.change(|change| async move {
         let Source::Transactions(journal) = source else {
             return change.transaction(body, |_| Ok(())).await;

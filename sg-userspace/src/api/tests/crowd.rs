@@ -26,7 +26,13 @@ fn daemon() -> Daemon {
     let (listener, socket) = bind(&daemon.directory.path().join("few.sock"), None).unwrap();
     let (agent, _) = agent();
     let source = Source::Inventory(Store::new(&daemon.directory.path().join("few.json")));
-    let router = router(Shared::new(agent), source);
+    let (table, shared) = (agent.hit_table(), Shared::new(agent));
+    let keeper = Keeper::open(
+        shared.clone(),
+        table,
+        daemon.directory.path().join("few.usage"),
+    );
+    let router = router(shared, source, keeper);
     tokio::spawn(serve_within(FEW, listener, router));
     Daemon {
         _socket: socket,

@@ -2,11 +2,14 @@
 
 use clap::CommandFactory;
 use clap_mangen::roff::{Roff, bold, roman};
+use serde_json::Value;
 use sg_common::layout::capacity;
 
 use super::super::sgd::Sgd;
 use super::beneath::{argument, default};
-use crate::settings::{KEYS, Key, LOG_KEYS, START_KEYS, StartKey, Wanted, doc_of_from_vm};
+use crate::settings::{
+    KEYS, Key, LOG_KEYS, START_KEYS, StartKey, Wanted, doc_of_audit, doc_of_from_vm,
+};
 
 /// `sgd.toml(5)`.
 pub fn page() -> String {
@@ -39,6 +42,8 @@ pub fn page() -> String {
     let settings = Wanted::default().settings(capacity::FLOWS4);
     let (name, doc, values) = doc_of_from_vm();
     entry(&mut page, name, doc, values, Some("auto".into()));
+    let (name, doc, values) = doc_of_audit();
+    entry(&mut page, name, doc, values, Some(Value::Array(Vec::new())));
     for key in KEYS {
         let default = Some(key.value(&settings));
         entry(&mut page, key.name, key.doc, &Key::values(key), default);
@@ -84,7 +89,7 @@ fn section(page: &mut Roff, name: &str) {
     page.control("SH", [name]);
 }
 
-fn entry(page: &mut Roff, name: &str, doc: &str, values: &str, default: Option<serde_json::Value>) {
+fn entry(page: &mut Roff, name: &str, doc: &str, values: &str, default: Option<Value>) {
     page.control("TP", []);
     page.text([bold(name)]);
     let default = default.map(|value| format!(" Default: {value}."));

@@ -180,7 +180,7 @@ impl EventFilter {
 }
 
 /// What is shown if nothing is named.
-const DEFAULT: [EventAction; 2] = [EventAction::Accept, EventAction::Drop];
+const DEFAULT: [EventAction; 3] = [EventAction::Accept, EventAction::Drop, EventAction::Audit];
 
 fn reasons() -> Vec<&'static str> {
     let reasons = EventAction::ALL.into_iter().flat_map(EventAction::reasons);

@@ -19,7 +19,7 @@ pub fn line(line: &Line) -> Option<String> {
 
 fn record(packet: &PacketView) -> Option<FlowRecord> {
     let passed = match packet.action? {
-        EventAction::Accept => true,
+        EventAction::Accept | EventAction::Audit => true,
         EventAction::Drop => false,
         EventAction::End => return None,
     };

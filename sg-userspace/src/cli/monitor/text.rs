@@ -94,6 +94,7 @@ impl LostView {
             EventAction::Accept => "openings of connections",
             EventAction::Drop => "refused packets",
             EventAction::End => "ends of connections",
+            EventAction::Audit => "packets that no rule permits",
         };
         format!("{} {what} were not told", self.lost)
     }

@@ -4,6 +4,7 @@ use crate::{
     cli::{
         table::{dash, table},
         troubles,
+        unused::short,
     },
     view::{Count, HookView, LinkView, Outcome, PortDetail, ProgramView, RuleView, StageView},
 };
@@ -105,15 +106,17 @@ fn line(number: usize, stage: &StageView) -> [String; 5] {
     ]
 }
 
-/// Rules are not counted one by one; the connections they hold are.
+/// The connections that a rule holds, and when it was used last.
 fn rule(rule: &RuleView) -> [String; 5] {
     let RuleView {
         security_group,
         text,
         flows,
+        last_hit,
         ..
     } = rule;
-    let what = format!("  {text} ({security_group}, {flows} flows)");
+    let last = last_hit.as_deref().map_or("never".into(), short);
+    let what = format!("  {text} ({security_group}, {flows} flows, last hit {last})");
     [
         String::new(),
         String::new(),

@@ -1,13 +1,14 @@
 //! The tables say what the rules say.
 
-use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+use sg_common::layout::hit::HitKey;
 use sg_common::layout::policy::PREFIX_KEY_BITS;
 use sg_common::layout::port::policy_index;
 use sg_common::memory::{Memory, mask};
 use sg_common::stage::policy;
 
-use crate::compile::{Compiled, Limits, Rows, Table, compile};
-use crate::evaluate::evaluate;
+use crate::compile::{Compilation, Compiled, Limits, Rows, Table, compile};
+use crate::evaluate::{evaluate, permits};
 use crate::model::Security;
 use crate::testing::{local, scenes};
 
@@ -36,16 +37,24 @@ proptest! {
     #[test]
     fn the_tables_answer_as_the_rules_do(scene in scenes(60)) {
         let inventory = scene.one;
-        let compiled = compiled(&inventory);
-        let tables = memory(&compiled.image.rows);
+        let ports = inventory.ports.values();
+        let places = ports.filter_map(|port| Some((port.id, local(port)?)));
+        let compilation = Compilation::new(&inventory, &places.collect(), &Limits::default());
+        let image = compilation.image();
+        let tables = memory(&image.rows);
         for port in inventory.ports.values().filter(|port| port.security == Security::Filtered) {
             let Some(key) = local(port) else { continue };
             for opening in &scene.openings {
                 let index = policy_index(opening.hook.direction(), opening.family());
-                let policy = compiled.image.ports[&key].policies[index];
+                let policy = image.ports[&key].policies[index];
                 let rule = evaluate(&inventory, port, opening);
-                let permitted = policy::permits(&tables, policy, opening);
+                let mut hit = HitKey { protocol: opening.key.protocol(), ..HitKey::NONE };
+                let permitted = policy::permits(&tables, policy, opening, &mut hit);
                 prop_assert_eq!(permitted, rule.is_some(), "{:?} {:?}", opening, rule);
+                // Behind the row that was hit stands a rule that permits this, and it is not another's.
+                let behind = compilation.behind(&inventory, port, &hit);
+                let mut permit = behind.iter().filter(|rule| permits(&inventory, rule, opening));
+                prop_assert!(!permitted || permit.next().is_some(), "{:?} {:?} {:?}", opening, hit, behind);
             }
         }
     }

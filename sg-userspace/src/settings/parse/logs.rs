@@ -77,7 +77,13 @@ mod tests {
 
     fn printed(wanted: &Wanted) -> String {
         let settings = wanted.settings(1);
-        to_toml(&views(&settings, &settings, &wanted.from_vm, &wanted.logs))
+        to_toml(&views(
+            &settings,
+            &settings,
+            &wanted.from_vm,
+            &wanted.audit,
+            &wanted.logs,
+        ))
     }
 
     #[test]

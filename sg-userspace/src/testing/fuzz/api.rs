@@ -9,7 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::agent::{
-    Shared,
+    Keeper, Shared,
     tests::{LINK, agent, inventory},
 };
 use crate::api::{Source, router};
@@ -31,7 +31,9 @@ fn routes() -> Router {
     agent.settle().unwrap();
     // Nothing can be kept there.
     let source = Source::Inventory(Store::new("/proc/sg/inventory.json".as_ref()));
-    router(Shared::new(agent), source)
+    let (table, shared) = (agent.hit_table(), Shared::new(agent));
+    let keeper = Keeper::open(shared.clone(), table, "/proc/sg/usage.json".into());
+    router(shared, source, keeper)
 }
 
 fn check(input: &[u8]) {

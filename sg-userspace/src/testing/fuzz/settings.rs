@@ -18,11 +18,13 @@ fn check(text: &[u8]) {
                 &settings,
                 &Settings::DEFAULT,
                 &wanted.from_vm,
+                &wanted.audit,
                 &wanted.logs,
             ));
             let again = Wanted::parse(&printed).unwrap_or_else(|e| panic!("{e}: {printed}"));
             assert_eq!(again.settings(ROOM), settings, "{printed}");
             assert_eq!(again.from_vm, wanted.from_vm, "{printed}");
+            assert_eq!(again.audit, wanted.audit, "{printed}");
         }
         Err(malformed) => {
             let lines = text.split('\n').count();

@@ -78,8 +78,8 @@ fn what_is_asked_for_is_what_was_named_or_what_the_reasons_are_of() {
         let actions = typed(words).actions().map_err(|error| error.to_string());
         actions.map(|actions| actions.into_iter().collect::<Vec<_>>())
     };
-    use EventAction::{Accept, Drop};
-    assert_eq!(asked(""), Ok(vec![Accept, Drop]));
+    use EventAction::{Accept, Audit, Drop};
+    assert_eq!(asked(""), Ok(vec![Accept, Drop, Audit]));
     assert_eq!(asked("--action DROP"), Ok(vec![Drop]));
     assert_eq!(asked("--reason no_rule"), Ok(vec![Drop]));
     assert_eq!(asked("--reason no_rule,new"), Ok(vec![Accept, Drop]));
