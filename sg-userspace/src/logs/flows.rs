@@ -7,12 +7,13 @@ use sg_common::hook::Direction;
 
 use super::{
     ports::Ports,
-    scope::Scope,
+    scope::{Scope, counts},
     window::{Reading, Window},
 };
 use crate::{
     error::Result,
     events::{Accounted, Hub},
+    settings::Log,
     view::{EventAction, EventLine, FlowRecord, Span, Tally},
 };
 
@@ -24,6 +25,8 @@ const READ: Duration = Duration::from_secs(5);
 /// The windows of a flow log, one after the other.
 pub struct Flows {
     interval: Duration,
+    /// Whether what passes is in it.
+    counts: bool,
     hub: Arc<Hub>,
     ports: Arc<Ports>,
     scope: Arc<Scope>,
@@ -36,10 +39,11 @@ pub struct Flows {
 
 impl Flows {
     /// The first window begins now.
-    pub fn begin(interval: u32, hub: Arc<Hub>, ports: Arc<Ports>, scope: Arc<Scope>) -> Self {
+    pub fn begin(log: &Log, hub: Arc<Hub>, ports: Arc<Ports>, scope: Arc<Scope>) -> Self {
         let now = Instant::now();
         let mut flows = Self {
-            interval: Duration::from_secs(interval.into()),
+            interval: Duration::from_secs(log.interval.into()),
+            counts: counts(log),
             hub,
             ports,
             scope,
@@ -107,6 +111,9 @@ impl Flows {
 
     /// Reads what was counted. What cannot be read now is in the next reading.
     fn read(&mut self) {
+        if !self.counts {
+            return;
+        }
         match counted(&self.hub) {
             Ok(now) => {
                 let among = self.scope.ports();

@@ -158,12 +158,7 @@ impl Logs {
             Form::Neutron | Form::Json => Composer::Lines(Backlog::default()),
             Form::FlowLog => {
                 let (hub, ports) = (self.hub.clone(), self.ports.clone());
-                Composer::Flows(Box::new(Flows::begin(
-                    log.interval,
-                    hub,
-                    ports,
-                    scope.clone(),
-                )))
+                Composer::Flows(Box::new(Flows::begin(log, hub, ports, scope.clone())))
             }
         };
         self.ledger.begin(&log.to.name());

@@ -28,7 +28,7 @@ pub fn wanted(log: &Log, inventory: &Inventory) -> crate::error::Result<Wanted> 
     let mut request = EventsRequest {
         rate: Some(log.rate),
         burst: Some(log.burst),
-        counts: is_flow_log && log.what != What::Drop,
+        counts: counts(log),
         ..EventsRequest::default()
     };
     match ports(log, inventory) {
@@ -42,6 +42,11 @@ pub fn wanted(log: &Log, inventory: &Inventory) -> crate::error::Result<Wanted> 
         }
     }
     Wanted::parse(&request)
+}
+
+/// Whether packets and bytes of connections are to be counted for a log.
+pub fn counts(log: &Log) -> bool {
+    log.form == Form::FlowLog && log.what != What::Drop
 }
 
 /// The ports that a log names, also those that are not here yet; `None` if it is of every port.
