@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::Mutex,
     time::{self, MissedTickBehavior},
 };
@@ -27,6 +27,7 @@ use crate::{
     error::{Error, Result},
     events::Hub,
     host,
+    logs::Logs,
     model::{self, Step},
     netlink::Links,
     service::Service,
@@ -51,6 +52,8 @@ const EVENTS: Duration = Duration::from_secs(1);
 /// What keeps the daemon from starting. Once it is ready, errors are logged and tried again.
 pub async fn run(args: &RunArgs) -> Result<()> {
     let mut service = Service::of_this_process();
+    // From the beginning: unless it is watched it ends the process.
+    let mut hangup = watch(SignalKind::hangup())?;
     let settings = File::new(args.config.as_deref());
     // Watched from before it is read, so that no change falls in between.
     let mut settings_changes = settings.changes();
@@ -89,7 +92,9 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     if let Some(ring) = ring {
         pass_on_events(ring, hub.clone())?;
     }
+    let logs = Logs::new(hub.clone());
     let mut agent = Agent::new(Box::new(kernel), Box::new(policy), about);
+    agent.log_to(logs.clone());
     agent.set(wanted)?;
     agent.adopt_at_first(args.adopt == AdoptMode::First);
     // Interfaces that were filtered before would be taken for gone as long as none is known.
@@ -151,6 +156,10 @@ pub async fn run(args: &RunArgs) -> Result<()> {
                 Ok(())
             }
             _ = check.tick() => shared.check().await,
+            _ = hangup.recv() => {
+                logs.reopen();
+                Ok(())
+            }
             () = service.due() => {
                 service.alive(tally(&shared.agent().await.tally()));
                 Ok(())
@@ -160,6 +169,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     }
     service.stopping();
     server.abort();
+    logs.end();
     keeper.gather().await;
     shared.agent().await.leave();
     tracing::info!("stopped; the filters stay in place");
@@ -369,14 +379,15 @@ async fn pass_on(mut log: KernelLog) {
     }
 }
 
+fn watch(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(|source| Error::System {
+        action: "watching for signals",
+        source,
+    })
+}
+
 /// Ends with the first signal that asks for an end.
 fn ended() -> Result<impl Future<Output = ()>> {
-    let watch = |kind| {
-        signal(kind).map_err(|source| Error::System {
-            action: "watching for signals",
-            source,
-        })
-    };
     let (mut terminate, mut interrupt) = (
         watch(SignalKind::terminate())?,
         watch(SignalKind::interrupt())?,

@@ -2,6 +2,7 @@
 
 mod bpffs;
 pub mod clock;
+pub mod zone;
 
 use std::{
     fs, io,

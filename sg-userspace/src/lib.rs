@@ -15,6 +15,7 @@ pub mod events;
 pub mod exit;
 pub mod flows;
 pub mod host;
+pub mod logs;
 pub mod memory;
 pub mod metrics;
 pub mod model;

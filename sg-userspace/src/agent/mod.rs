@@ -16,6 +16,7 @@ mod enforce;
 mod explain;
 mod flows;
 mod interfaces;
+mod logs;
 mod lookup;
 mod modes;
 mod notes;
@@ -71,6 +72,7 @@ pub use work::{Done, Work};
 use crate::{
     compile::Limits,
     error::{Error, Result},
+    logs::Logs,
     metrics,
     model::{self, Fault, Inventory, Malformed, Parsed, Port, Told, Touched},
     netlink::LinkEvent,
@@ -97,6 +99,7 @@ pub struct Agent {
     places: Places,
     enforced: Enforced,
     operator: Operator,
+    logs: Option<Arc<Logs>>,
     /// What the kernel said when it was last asked.
     seen: Seen,
     put_back: PutBack,
@@ -215,6 +218,7 @@ impl Agent {
             places: Places::default(),
             enforced: Enforced::default(),
             operator: Operator::default(),
+            logs: None,
             seen: Seen::default(),
             put_back: PutBack::default(),
             contests: Contests::default(),
@@ -263,6 +267,7 @@ impl Agent {
         let before = std::mem::replace(&mut self.desired, desired);
         self.failures.document = None;
         self.due.touched.extend(touched);
+        self.tell_logs();
         self.reconcile()?;
         Ok(before.inventory)
     }

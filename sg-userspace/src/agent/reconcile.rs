@@ -76,6 +76,9 @@ impl Agent {
                 self.failures.enforce = None;
                 self.applies.observe(enforced.took.as_secs_f64());
                 self.enforced = enforced;
+                if let Some(logs) = &self.logs {
+                    logs.ports_are_here(self.enforced.places.keys().copied());
+                }
                 self.pause.reset();
                 Ok(self.enforced.changes)
             }

@@ -66,11 +66,14 @@ impl Agent {
         let sampler = self.sampler()?;
         let applies = self.applies.clone();
         let programs = self.datapath.program_times();
+        let logs = self.logs.as_ref();
+        let logs = logs.map(|logs| logs.totals()).unwrap_or_default();
         Ok(move || {
             Ok(Sample {
                 status,
                 ports: sampler.read()?.ports,
                 events,
+                logs,
                 applies,
                 programs,
             })

@@ -7,7 +7,7 @@ use super::{Agent, Occasion};
 use crate::{
     error::Result,
     model::{GroupId, Port, PortId},
-    settings::{Audit, Wanted, Wishes, views},
+    settings::{Audit, Log, Wanted, Wishes, views},
     view::{SettingView, SettingsView},
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Operator {
     error: Option<String>,
     /// Where what VMs send is to be judged.
     pub(super) from_vm: Wishes,
+    /// What is to be logged of packets.
+    logs: Vec<Log>,
     /// Where what no rule permits passes.
     pub(super) audit: Audit,
 }
@@ -59,6 +61,12 @@ impl Agent {
         let old = self.datapath.settings()?;
         let moved = self.operator.from_vm != wanted.from_vm;
         self.operator.from_vm = wanted.from_vm;
+        let relogs = self.operator.logs != wanted.logs;
+        self.operator.logs = wanted.logs;
+        // Also one that could not begin, each time the file is read.
+        if let Some(logs) = &self.logs {
+            logs.set(&self.operator.logs, &self.desired.inventory);
+        }
         if old != new {
             self.datapath.set_settings(&new)?;
             self.due.judge |= old.switches != new.switches;
@@ -69,7 +77,7 @@ impl Agent {
             self.due.enforce = true;
             self.tell_audit();
         }
-        if old != new || moved || audited {
+        if old != new || moved || audited || relogs {
             for setting in self.views(&new).iter().filter(|set| set.is_changed()) {
                 tracing::info!("set {} = {}", setting.key, setting.value);
             }
@@ -142,6 +150,7 @@ impl Agent {
             &default,
             &self.operator.from_vm,
             &self.operator.audit,
+            &self.operator.logs,
         )
     }
 }

@@ -29,6 +29,7 @@ impl Agent {
         }
         self.desired.told = Some(Arc::new(told));
         self.settle_told();
+        self.tell_logs();
         self.due.anew = true;
         for fault in &self.desired.faults {
             tracing::warn!("{fault}");
@@ -65,6 +66,7 @@ impl Agent {
             tracing::warn!("{fault}");
         }
         self.settle_told();
+        self.tell_logs();
         let ports = named
             .ports
             .iter()

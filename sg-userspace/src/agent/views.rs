@@ -81,7 +81,8 @@ impl Agent {
     fn failed(&self) -> Vec<String> {
         let failed = self.failures.links.iter().chain(&self.seen.errors);
         let pins = self.failures.pins.as_deref().map(unpinned);
-        failed.cloned().chain(pins).collect()
+        let logs = self.logs.iter().flat_map(|logs| logs.troubles());
+        failed.cloned().chain(pins).chain(logs).collect()
     }
 
     /// What is wrong at interfaces.

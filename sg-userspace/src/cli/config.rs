@@ -69,7 +69,13 @@ fn show(file: &File) -> Result<Exit> {
     let wanted = file.read()?;
     let settings = |wanted: &Wanted| wanted.settings(capacity::FLOWS4);
     let default = settings(&Wanted::default());
-    let mut all = views(&settings(&wanted), &default, &wanted.from_vm, &wanted.audit);
+    let mut all = views(
+        &settings(&wanted),
+        &default,
+        &wanted.from_vm,
+        &wanted.audit,
+        &wanted.logs,
+    );
     // Single ports stand at the end, in sections of their own.
     let ports = all.iter().position(|set| set.key.starts_with("ports."));
     let at = ports.unwrap_or(all.len());

@@ -1,26 +1,11 @@
 //! What was told of a packet, in words.
 
-use jiff::{Timestamp, tz::TimeZone};
-
+pub use crate::host::zone::{local_time, time_in};
 use crate::{
     model::protocol,
     packet::from_hex,
     view::{EventAction, PacketView},
 };
-
-/// A moment by the clock of this place; as it is, if it is none.
-pub fn local_time(time: &str) -> String {
-    time_in(time, TimeZone::system())
-}
-
-/// A moment by the clock of a place.
-pub fn time_in(time: &str, zone: TimeZone) -> String {
-    let Ok(moment) = time.parse::<Timestamp>() else {
-        return time.to_owned();
-    };
-    let moment = moment.to_zoned_datetime(zone);
-    moment.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
-}
 
 /// The protocol of IP, or else what the frame carries.
 pub fn protocol_of(packet: &PacketView) -> String {

@@ -41,7 +41,13 @@ fn read(path: PathBuf) -> Result<SettingsView> {
     Ok(SettingsView {
         path,
         last_error: None,
-        settings: views(&settings, &default, &wanted.from_vm, &wanted.audit),
+        settings: views(
+            &settings,
+            &default,
+            &wanted.from_vm,
+            &wanted.audit,
+            &wanted.logs,
+        ),
         notes: wanted.notes,
     })
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aya::Ebpf;
-use aya::maps::MapError;
+use aya::maps::{Map, MapError};
 use sg_common::layout::hit::{HitKey, Hits};
 use sg_common::layout::maps::name;
 use uuid::Uuid;
@@ -21,6 +21,8 @@ pub struct KernelHits(Mutex<Inner>);
 
 struct Inner {
     map: OwnedFd,
+    /// Programs that are loaded later name the map by this descriptor.
+    _held: Map,
     owners: BTreeMap<u32, PortId>,
     /// What was taken out already: of former owners of slots.
     taken: Vec<Hit>,
@@ -31,12 +33,13 @@ impl KernelHits {
     pub fn open(object: &mut Ebpf) -> Result<Self> {
         let map = object.open_map(name::HITS)?;
         let fd = match &map {
-            aya::maps::Map::HashMap(data) => data.fd().as_fd().try_clone_to_owned(),
+            Map::HashMap(data) => data.fd().as_fd().try_clone_to_owned(),
             _ => return Err(Error::NoMap { name: name::HITS }),
         };
-        let map = fd.map_err(|error| Error::map("open", name::HITS)(MapError::IoError(error)))?;
+        let fd = fd.map_err(|error| Error::map("open", name::HITS)(MapError::IoError(error)))?;
         Ok(KernelHits(Mutex::new(Inner {
-            map,
+            map: fd,
+            _held: map,
             owners: BTreeMap::new(),
             taken: Vec::new(),
         })))

@@ -75,6 +75,12 @@ pub struct Subscription {
     pub lines: mpsc::Receiver<Bytes>,
 }
 
+/// What somebody asked for, to be changed or ended by another.
+pub struct Ask {
+    hub: Arc<Hub>,
+    id: u64,
+}
+
 impl Hub {
     /// A hub that nobody asks of.
     pub fn new(source: Arc<dyn Source>) -> Arc<Self> {
@@ -203,8 +209,36 @@ impl Hub {
         }
     }
 
+    fn change(&self, id: u64, wanted: Wanted) -> Result<()> {
+        let mut inner = self.lock();
+        let subscriber = inner.subscribers.get(&id);
+        if subscriber.is_none_or(|subscriber| subscriber.wanted == wanted) {
+            return Ok(());
+        }
+        // What was lost until now was lost of what was wanted until now.
+        inner.collect(&*self.source);
+        let Some(subscriber) = inner.subscribers.get_mut(&id) else {
+            return Ok(());
+        };
+        let former = std::mem::replace(&mut subscriber.wanted, wanted);
+        let asked = self.source.want(&inner.wanted().with_openings());
+        if asked.is_err() {
+            if let Some(subscriber) = inner.subscribers.get_mut(&id) {
+                subscriber.wanted = former;
+            }
+            // A part of it may be asked for.
+            self.ask(&inner);
+        }
+        asked
+    }
+
     fn end(&self, id: u64) {
         let mut inner = self.lock();
+        if !inner.subscribers.contains_key(&id) {
+            return;
+        }
+        // Who reads on is told of this too.
+        inner.collect(&*self.source);
         inner.subscribers.remove(&id);
         if !inner.wanted().is_anywhere(Action::End) {
             inner.openings.clear();
@@ -222,6 +256,32 @@ impl Hub {
     /// What is shared is whole at every moment, whoever has panicked.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Subscription {
+    /// What it asked for, for who may change that while another reads.
+    pub fn ask(&self) -> Ask {
+        Ask {
+            hub: self.hub.clone(),
+            id: self.id,
+        }
+    }
+}
+
+impl Ask {
+    /// From now on this is wanted. What was told until now is still to be read.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel side refuses; then it is as before.
+    pub fn change(&self, wanted: Wanted) -> Result<()> {
+        self.hub.change(self.id, wanted)
+    }
+
+    /// Nothing is wanted any more: what was told is read to its end.
+    pub fn end(&self) {
+        self.hub.end(self.id);
     }
 }
 

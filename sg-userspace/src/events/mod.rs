@@ -7,9 +7,9 @@ mod hub;
 mod totals;
 mod wanted;
 
-pub use describe::{Clock, describe, time};
+pub use describe::{Clock, describe, has_ports, time};
 pub use ended::describe_end;
-pub use hub::{Hub, Subscription};
+pub use hub::{Ask, Hub, Subscription};
 pub use totals::EventTotals;
 pub use wanted::Wanted;
 

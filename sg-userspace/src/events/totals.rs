@@ -33,7 +33,8 @@ impl Counts {
     pub fn lose(&self, why: LostWhy, count: u64) {
         let lost = match why {
             LostWhy::Rate => &self.over_rate,
-            LostWhy::Reader => &self.unread,
+            // The last is said by a reader of what it was given.
+            LostWhy::Reader | LostWhy::Log => &self.unread,
         };
         lost.fetch_add(count, Relaxed);
     }

@@ -50,7 +50,7 @@ impl Wanted {
             actions => Some(asked(actions, rate, burst)),
         };
         let wanted = Wanted {
-            counted_everywhere: request.counts && everywhere.is_some(),
+            counted_everywhere: request.counts && (everywhere.is_some() || ports.is_empty()),
             counted: match request.counts {
                 true => ports.keys().copied().collect(),
                 false => BTreeSet::new(),
@@ -58,7 +58,7 @@ impl Wanted {
             everywhere,
             ports,
         };
-        match wanted.is_nothing() {
+        match wanted.is_nothing() && !wanted.counts_anywhere() {
             true => Err(Error::Usage(
                 "nothing is asked for; name ports in `ports`, or actions for all of them in `all`"
                     .into(),

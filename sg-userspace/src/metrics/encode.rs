@@ -141,6 +141,7 @@ impl Sample {
         family(encoder, "event_readers", readers, None, Gauge, |metrics| {
             metrics.alone(events.readers)
         })?;
+        self.encode_logs(encoder)?;
         let age = "Since expired connections were last looked for";
         family(
             encoder,
@@ -158,6 +159,22 @@ impl Sample {
             MetricType::Histogram,
         )?;
         self.applies.encode(applies)
+    }
+
+    fn encode_logs(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let help = "Lines that were written to a log";
+        family(encoder, "log_lines", help, None, Counter, |metrics| {
+            let mut logs = self.logs.iter();
+            logs.try_for_each(|(to, log)| metrics.add([("to", to)], log.written))
+        })?;
+        let help = "What is missing in a log: more than its rate, more than its thread could take, or not written";
+        family(encoder, "log_lost_lines", help, None, Counter, |metrics| {
+            let lost = self.logs.iter();
+            let mut lost = lost.flat_map(|(to, log)| log.lost.iter().map(move |lost| (to, lost)));
+            lost.try_for_each(|(to, (why, count))| {
+                metrics.add([("to", to), ("why", why.as_str())], *count)
+            })
+        })
     }
 
     fn encode_tables(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {

@@ -3,11 +3,14 @@
 mod encode;
 mod programs;
 
+use std::collections::BTreeMap;
+
 use prometheus_client::{encoding::text, metrics::histogram::Histogram, registry::Registry};
 
 pub use programs::ProgramTime;
 
 use crate::events::EventTotals;
+use crate::logs::LogTotals;
 use crate::view::{PortSample, StatusView};
 
 /// What begins every name.
@@ -27,6 +30,8 @@ pub struct Sample {
     pub applies: Histogram,
     /// What was told one by one.
     pub events: EventTotals,
+    /// How the logs are doing, by where they go.
+    pub logs: BTreeMap<String, LogTotals>,
     /// What the kernel counts of its programs, if it does.
     pub programs: Vec<ProgramTime>,
 }

@@ -2,8 +2,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::view::{
-    AssuredView, Count, Counters, InventoryView, PortCounters, PortState, PortTally, SettingsView,
-    SweepView, TableView,
+    AssuredView, Count, Counters, InventoryView, LostWhy, PortCounters, PortState, PortTally,
+    SettingsView, SweepView, TableView,
 };
 
 fn status() -> StatusView {
@@ -87,6 +87,14 @@ fn sample() -> Sample {
             unread: 1,
             readers: 1,
         },
+        logs: BTreeMap::from([(
+            "/var/log/sgd/drops.log".into(),
+            LogTotals {
+                written: 11,
+                lost: BTreeMap::from([(LostWhy::Log, 3)]),
+                failure: None,
+            },
+        )]),
         programs: vec![ProgramTime {
             name: "from_vm".into(),
             runs: 5,
@@ -114,6 +122,8 @@ fn a_sample_is_text_that_prometheus_reads() {
         "sg_events_lost_total{why=\"rate\"} 2",
         "sg_events_lost_total{why=\"reader\"} 1",
         "sg_event_readers 1",
+        "sg_log_lines_total{to=\"/var/log/sgd/drops.log\"} 11",
+        "sg_log_lost_lines_total{to=\"/var/log/sgd/drops.log\",why=\"log\"} 3",
         "sg_apply_seconds_count 1",
         "sg_apply_seconds_bucket{le=\"0.005\"} 1",
         "sg_program_runs_total{program=\"from_vm\"} 5",

@@ -38,6 +38,8 @@ pub struct Port {
     pub security: Security,
     /// `device_owner`.
     pub device_owner: String,
+    /// `project_id`; may be empty.
+    pub project: String,
 }
 
 /// An allowed address pair: a source the VM may use besides its fixed IPs.
@@ -111,6 +113,13 @@ pub(super) fn parse(
         groups: groups(fields)?,
         security: security(fields.flag("port_security_enabled")?, &device_owner),
         device_owner,
+        // Only what is logged names it.
+        project: fields
+            .text("project_id")
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+            .to_owned(),
     })
 }
 
@@ -135,6 +144,7 @@ pub(super) fn parse_trusted(
         groups: Vec::new(),
         security: Security::Trusted,
         device_owner: String::new(),
+        project: String::new(),
     })
 }
 

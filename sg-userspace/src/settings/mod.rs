@@ -10,6 +10,7 @@ mod file;
 mod from_vm;
 mod key;
 mod keys;
+mod logs;
 mod parse;
 mod print;
 mod quota;
@@ -29,6 +30,7 @@ pub use self::file::{Changes, File};
 pub use self::from_vm::{FromVm, Wishes, doc_of_from_vm};
 pub use self::key::{Key, LONGEST_TIMEOUT};
 pub use self::keys::KEYS;
+pub use self::logs::{Form, LOG_KEYS, Log, LogKey, Target, What};
 pub use self::parse::{Malformed, Mistake};
 pub use self::print::to_toml;
 pub use self::quota::Quota;
@@ -41,6 +43,8 @@ pub struct Wanted {
     quota: Quota,
     /// Where what VMs send is to be judged.
     pub from_vm: Wishes,
+    /// What the daemon is to log of packets.
+    pub logs: Vec<Log>,
     /// Where what no rule permits passes.
     pub audit: Audit,
     /// Whether the timeouts are those of the node's own nf_conntrack.
@@ -57,6 +61,7 @@ impl Default for Wanted {
             settings: Settings::DEFAULT,
             quota: Quota::DEFAULT,
             from_vm: Wishes::default(),
+            logs: Vec::new(),
             audit: Audit::default(),
             system_timeouts: false,
             startup: Startup::new(),
@@ -97,6 +102,7 @@ pub fn views(
     default: &Settings,
     from_vm: &Wishes,
     audit: &Audit,
+    logs: &[Log],
 ) -> Vec<SettingView> {
     let (node, ports) = from_vm.views();
     let keys = KEYS.iter();
@@ -105,6 +111,6 @@ pub fn views(
         value: key.value(settings),
         default: key.value(default),
     });
-    let own = [node, audit.view()].into_iter();
+    let own = [node, audit.view(), logs::view(logs)].into_iter();
     own.chain(keys).chain(ports).collect()
 }

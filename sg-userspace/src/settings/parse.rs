@@ -1,11 +1,14 @@
 //! Reading a settings file.
 
+mod logs;
+
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::audit::{self, Audit};
 use super::from_vm::{self, FromVm, PORTS};
+use super::logs::KEY as LOG;
 use super::startup::{START_KEYS, StartKey};
 use super::{KEYS, Key, Wanted};
 use crate::model::PortId;
@@ -93,6 +96,7 @@ impl Reader<'_> {
                 self.wanted.from_vm.node =
                     wish.ok_or_else(|| self.refused(value, FromVm::VALUES))?;
             }
+            _ if name == LOG => return self.logs(value),
             _ if name == audit::KEY => {
                 let ids = Audit::of(&json(read));
                 self.wanted.audit = ids.ok_or_else(|| self.refused(value, audit::VALUES))?;
@@ -230,8 +234,8 @@ fn allowed(section: &str) -> String {
         "" => {
             let (names, own, audit) = (names.join(", "), from_vm::KEY, audit::KEY);
             format!(
-                "write one of {names}, {own}, {audit}, [daemon], [socket], [tables], [tcp], [{TIMEOUTS}] or \
-                 [{PORTS}.ID]"
+                "write one of {names}, {own}, {audit}, [daemon], [socket], [tables], [tcp], [{TIMEOUTS}], \
+                 [{PORTS}.ID] or [[{LOG}]]"
             )
         }
         section => format!("[{section}] has {}", names.join(", ")),

@@ -38,6 +38,7 @@ fn printed(settings: &Settings) -> String {
         &default(),
         &Wishes::default(),
         &Audit::default(),
+        &[],
     ))
 }
 
@@ -113,6 +114,7 @@ fn a_port_may_be_filtered_elsewhere_than_the_others_and_what_is_printed_says_so(
         &default(),
         &wanted.from_vm,
         &wanted.audit,
+        &[],
     ));
     assert_eq!(parse(&text).unwrap().from_vm, wanted.from_vm, "{text}");
     assert!(

@@ -254,6 +254,7 @@ fn port(world: &'static World) -> impl Strategy<Value = Port> {
                 .collect(),
             security,
             device_owner: String::new(),
+            project: String::new(),
         }
     })
 }

@@ -238,4 +238,17 @@ pub enum LostWhy {
     Rate,
     /// The reader of the answer was too slow.
     Reader,
+    /// The log could not be written.
+    Log,
+}
+
+impl LostWhy {
+    /// Its name in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Reader => "reader",
+            Self::Log => "log",
+        }
+    }
 }

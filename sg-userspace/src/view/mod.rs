@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod explain;
 mod flow;
+mod flow_log;
 mod hook;
 mod port;
 mod sample;
@@ -32,6 +33,7 @@ pub use event::{
 };
 pub use explain::{Differs, ExplainRequest, ExplainView, FrameView, NearRule, Step};
 pub use flow::{DeleteRequest, FlowView, ImportReport, RefusedFlow, Way};
+pub use flow_log::{FlowRecord, FlowTuple, Recorded, Span, Tally};
 pub use hook::{HookView, LinkView, ProgramView};
 pub use port::{Outcome, PortDetail, PortView, RuleView, StageView};
 pub use sample::{AssuredView, GroupName, PortSample, SampleView};

@@ -48,6 +48,7 @@ const USERSPACE: &[&str] = &[
     "settings",
     // What the kernel tells as it happens.
     "events",
+    "logs",
     // What Prometheus is told.
     "metrics", // What to do on which event, and what it is done to.
     "agent",

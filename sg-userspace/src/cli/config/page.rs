@@ -7,7 +7,9 @@ use sg_common::layout::capacity;
 
 use super::super::sgd::Sgd;
 use super::beneath::{argument, default};
-use crate::settings::{KEYS, Key, START_KEYS, StartKey, Wanted, doc_of_audit, doc_of_from_vm};
+use crate::settings::{
+    KEYS, Key, LOG_KEYS, START_KEYS, StartKey, Wanted, doc_of_audit, doc_of_from_vm,
+};
 
 /// `sgd.toml(5)`.
 pub fn page() -> String {
@@ -46,6 +48,14 @@ pub fn page() -> String {
         let default = Some(key.value(&settings));
         entry(&mut page, key.name, key.doc, &Key::values(key), default);
     }
+    section(&mut page, "LOGS");
+    for paragraph in LOGS {
+        page.control("PP", []);
+        page.text([roman(*paragraph)]);
+    }
+    for key in LOG_KEYS {
+        entry(&mut page, key.name, key.doc, key.values, key.default());
+    }
     section(&mut page, "SEE ALSO");
     page.text([roman(
         "sgd(1), sgd-run(1), sgd-config(1), sgctl-settings(1)",
@@ -63,6 +73,16 @@ const DESCRIPTION: &[&str] = &[
      file changes.",
     "A section [ports.ID], with the id of a port, has from_vm of that port alone. timeouts = \"system\" in \
      the place of the section takes the timeouts of the node's nf_conntrack.",
+];
+
+const LOGS: &[&str] = &[
+    "Each table [[log]] is a log of accepted and refused packets that the daemon writes itself. They are \
+     followed when the file changes, and stand at its end: what comes after a table belongs to it.",
+    "A file is opened to append, with mode 0640 if it is made, and never through a symbolic link in its last \
+     place; it is opened anew when it was moved away or removed, and at SIGHUP. What cannot be written keeps \
+     nothing waiting: it is counted, told by `sgctl status`, and is a line as soon as the log can be written \
+     again. The service may write below /var/log/sgd; another directory takes ReadWritePaths= in a drop-in of \
+     the unit.",
 ];
 
 fn section(page: &mut Roff, name: &str) {
@@ -88,7 +108,8 @@ mod tests {
     fn the_page_has_every_key_with_its_values_and_its_default() {
         let page = page();
         let names = KEYS.iter().map(|key| key.name);
-        for name in names.chain(START_KEYS.iter().map(|key| key.name)) {
+        let names = names.chain(START_KEYS.iter().map(|key| key.name));
+        for name in names.chain(LOG_KEYS.iter().map(|key| key.name)) {
             assert!(page.contains(&format!("\\fB{name}\\fR")), "{name}");
         }
         assert!(page.contains("Default: \"/run/sgd/sgd.sock\"."), "{page}");

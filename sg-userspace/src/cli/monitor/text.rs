@@ -104,6 +104,7 @@ impl LostView {
         match self.why {
             LostWhy::Rate => "there were more than --rate and --burst let through",
             LostWhy::Reader => "they were read too slowly",
+            LostWhy::Log => "the log could not be written",
         }
     }
 }

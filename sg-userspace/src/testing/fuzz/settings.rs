@@ -19,6 +19,7 @@ fn check(text: &[u8]) {
                 &Settings::DEFAULT,
                 &wanted.from_vm,
                 &wanted.audit,
+                &wanted.logs,
             ));
             let again = Wanted::parse(&printed).unwrap_or_else(|e| panic!("{e}: {printed}"));
             assert_eq!(again.settings(ROOM), settings, "{printed}");
