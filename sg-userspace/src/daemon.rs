@@ -111,6 +111,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     });
     let hits = agent.hit_table();
     let shared = Shared::new(agent);
+    hub.know(Arc::new(shared.clone()));
     let metrics = api::Metrics::new(shared.clone(), hub.clone());
     let keeper = Keeper::open(shared.clone(), hits, args.source.usage.clone());
     let router = api::router(shared.clone(), desired.source(), keeper.clone())
@@ -118,7 +119,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         .merge(metrics.clone().routes());
     let server = tokio::spawn(api::serve(listener, router));
     if let Some((listener, has_page)) = told {
-        let page = has_page.then(|| api::Page::new(shared.clone(), hub));
+        let page = has_page.then(|| api::Page::new(shared.clone(), keeper.clone(), hub));
         tokio::spawn(api::serve_open(listener, metrics, page));
     }
     match first {

@@ -43,6 +43,11 @@ impl Shared {
         self.agent.lock().await
     }
 
+    /// The agent, if nobody has it.
+    pub fn try_agent(&self) -> Option<MutexGuard<'_, Agent>> {
+        self.agent.try_lock().ok()
+    }
+
     /// Takes note of what happened to interfaces, or that this is not known.
     pub async fn tell(&self, news: Result<Vec<LinkEvent>>) -> Result<()> {
         let mut agent = self.agent().await;

@@ -28,7 +28,7 @@ use super::{
     server::{Asked, Named, port_detail, status_of},
 };
 use crate::{
-    agent::{Shared, beside},
+    agent::{Keeper, Shared, beside},
     error::{Error, Result},
     events::Hub,
     host,
@@ -58,6 +58,7 @@ const SCRIPT: &str = concat!(
 #[derive(Clone)]
 pub struct Page {
     shared: Shared,
+    keeper: Keeper,
     hub: Arc<Hub>,
     last: Fresh,
     readers: Arc<Semaphore>,
@@ -65,10 +66,11 @@ pub struct Page {
 }
 
 impl Page {
-    /// Of this agent, and of what is told one by one.
-    pub fn new(shared: Shared, hub: Arc<Hub>) -> Self {
+    /// Of this agent, of what its rules have permitted, and of what is told one by one.
+    pub fn new(shared: Shared, keeper: Keeper, hub: Arc<Hub>) -> Self {
         Self {
             shared,
+            keeper,
             hub,
             last: Fresh::default(),
             readers: Arc::new(Semaphore::new(READERS)),
@@ -125,7 +127,8 @@ async fn ports_of(State(page): State<Page>) -> Response {
 async fn port_of(State(page): State<Page>, named: Named) -> Response {
     let detail = async {
         let Path(port) = named?;
-        page.answer(port_detail(&page.shared, &port)).await
+        let detail = port_detail(&page.shared, &page.keeper, &port);
+        page.answer(detail).await
     };
     shown(detail.await)
 }

@@ -251,20 +251,25 @@ async fn ports(State(daemon): State<Daemon>) -> Json<Vec<PortView>> {
 
 async fn port(State(daemon): State<Daemon>, named: Named) -> Result<Json<PortDetail>> {
     let Path(port) = named?;
-    let mut detail = port_detail(&daemon.shared, &port).await?;
-    daemon.keeper.mark(&mut detail).await?;
-    Ok(Json(detail))
+    let detail = port_detail(&daemon.shared, &daemon.keeper, &port).await;
+    detail.map(Json)
 }
 
 /// A port with its filter. Its connections are read beside the agent.
-pub(super) async fn port_detail(shared: &Shared, port: &str) -> Result<PortDetail> {
+pub(super) async fn port_detail(
+    shared: &Shared,
+    keeper: &Keeper,
+    port: &str,
+) -> Result<PortDetail> {
     let filter = FlowFilter {
         port: Some(port.to_owned()),
         ..FlowFilter::default()
     };
     let reader = shared.agent().await.flows(filter)?;
     let flows = beside(move || reader.all()).await?;
-    shared.agent().await.port(port, &flows)
+    let mut detail = shared.agent().await.port(port, &flows)?;
+    keeper.mark(&mut detail).await?;
+    Ok(detail)
 }
 
 async fn groups(State(daemon): State<Daemon>) -> Json<Vec<GroupView>> {

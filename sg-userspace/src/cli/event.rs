@@ -4,7 +4,7 @@ pub use crate::host::zone::{local_time, time_in};
 use crate::{
     model::protocol,
     packet::from_hex,
-    view::{EventAction, PacketView},
+    view::{Count, EventAction, PacketView},
 };
 
 /// The protocol of IP, or else what the frame carries.
@@ -48,6 +48,19 @@ pub fn packet_text(packet: &PacketView) -> String {
             words.push(format!("after {:.1} s", lived as f64 / 1000.0));
         }
         _ => words.push(format!("{} bytes", packet.length)),
+    }
+    match &packet.rules[..] {
+        [] => {}
+        [rule] => words.push(format!("by rule {rule}")),
+        rules => words.push(format!("by one of {} rules", rules.len())),
+    }
+    if let Some(counted) = packet.counted {
+        let of = |count: Count| format!("{} packets, {} bytes", count.packets, count.bytes);
+        words.push(format!(
+            "in {}, out {}",
+            of(counted.ingress),
+            of(counted.egress)
+        ));
     }
     words.join(" ")
 }

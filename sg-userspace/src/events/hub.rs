@@ -1,7 +1,7 @@
 //! Those who asked, and what each of them gets.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use hyper::body::Bytes;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::describe::{Clock, describe, time};
 use super::ended::{Openings, describe_end};
 use super::totals::{Counts, EventTotals};
-use super::{Accounted, Lost, Source, Wanted};
+use super::{Accounted, Lost, Rules, Source, Wanted};
 use crate::error::Result;
 use crate::host::clock::boottime;
 use crate::model::PortId;
@@ -33,6 +33,7 @@ const KEPT: usize = 1024;
 /// Takes what the kernel tells, and gives it to those who asked.
 pub struct Hub {
     source: Arc<dyn Source>,
+    rules: OnceLock<Arc<dyn Rules>>,
     inner: Mutex<Inner>,
     /// Somebody has subscribed.
     woken: Condvar,
@@ -86,9 +87,16 @@ impl Hub {
     pub fn new(source: Arc<dyn Source>) -> Arc<Self> {
         Arc::new(Hub {
             source,
+            rules: OnceLock::new(),
             inner: Mutex::default(),
             woken: Condvar::new(),
         })
+    }
+
+    /// From now on it is told of packets which rules have permitted them.
+    pub fn know(&self, rules: Arc<dyn Rules>) {
+        // It is known once, at the start.
+        let _ = self.rules.set(rules);
     }
 
     /// Begins to tell somebody what is wanted, from the `last` refused packet on that is kept of each port, or
@@ -189,16 +197,32 @@ impl Hub {
             }
             Action::End => event.ended().and_then(|ended| inner.openings.take(ended)),
         };
-        let clock = inner.read_clock();
-        for subscriber in inner.subscribers.values_mut() {
+        let Inner {
+            subscribers, clock, ..
+        } = &mut *inner;
+        for subscriber in subscribers.values_mut() {
             if event.time < subscriber.since || !subscriber.has_budget(port, action, event.time) {
                 continue;
             }
-            let line = line.get_or_insert_with(|| line_of(event, opened, clock));
+            let line = line.get_or_insert_with(|| {
+                let now = *clock.insert(Clock::after(*clock));
+                line_of(event, opened, now).map(|line| self.with_rules(line, port, event))
+            });
             if let Some(line) = line {
                 subscriber.give(port, action, line);
             }
         }
+    }
+
+    /// Says which rules have permitted a packet, if that is known at this moment.
+    fn with_rules(&self, mut line: EventLine, port: PortId, event: &Event) -> EventLine {
+        if let (EventLine::Packet(packet), Some(Action::Accept)) = (&mut line, event.action())
+            && let Some(rules) = self.rules.get()
+        {
+            let rules = rules.behind(port, &event.hit).into_iter();
+            packet.rules = rules.map(|rule| rule.to_string()).collect();
+        }
+        line
     }
 
     /// Tells what was lost, if that was not asked a moment ago.

@@ -16,9 +16,10 @@ pub use wanted::Wanted;
 use sg_common::layout::account::Account;
 use sg_common::layout::events::Action;
 use sg_common::layout::flow::FlowKey;
+use sg_common::layout::hit::HitKey;
 
 use crate::error::Result;
-use crate::model::PortId;
+use crate::model::{PortId, RuleId};
 
 /// What tells: the kernel side.
 pub trait Source: Send + Sync {
@@ -31,6 +32,12 @@ pub trait Source: Send + Sync {
     /// Packets and bytes by connection, of the ports of which they are wanted. To be asked now and then: only
     /// then what is over makes room.
     fn accounts(&self) -> Result<Vec<Accounted>>;
+}
+
+/// What knows which rules are in force.
+pub trait Rules: Send + Sync {
+    /// Those that may have permitted what a row was hit for; none if it cannot be told at this moment.
+    fn behind(&self, port: PortId, row: &HitKey) -> Vec<RuleId>;
 }
 
 /// Packets and bytes of a connection.

@@ -146,6 +146,10 @@ pub struct PacketView {
     pub action: Option<EventAction>,
     /// Why, as the counters name it; of an end how it ended: `closed`, `reset`, `timed_out`, `revoked`, `gave_way`.
     pub reason: String,
+    /// The rule that has permitted it; several, of which one has, if the kernel cannot tell them apart; none if that
+    /// cannot be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// VLAN id, if the frame has a tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,

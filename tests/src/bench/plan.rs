@@ -74,12 +74,13 @@ pub const PASSING: [Who; 6] = [
 ];
 
 /// Everybody who refuses what the VM writes; the first is the reference. Only what is written to a tap meets XDP.
-pub const REFUSING: [Who; 7] = [
+pub const REFUSING: [Who; 8] = [
     Who::Drop,
     Who::Base,
     Who::Ours,
     Who::Xdp,
     Who::Guard,
+    Who::Told,
     Who::Neutron,
     Who::Sets,
 ];

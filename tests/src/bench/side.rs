@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sg_common::hook::Hook;
 use tempfile::TempDir;
 
 use super::empty;
 use super::kernel::{Link, Program};
 use super::rules::{self, Size};
+use crate::events::Listener;
 use crate::inventory::Port;
 use crate::netns::Netns;
 use crate::node::Node;
@@ -52,6 +53,8 @@ pub enum Who {
     Xdp,
     /// This build at tc, with a guard at XDP.
     Guard,
+    /// This build at tc, with somebody who is told of a thousand refused packets a second.
+    Told,
     /// Neutron's iptables, as its own code writes them.
     Neutron,
     /// nftables with sets and verdict maps.
@@ -86,6 +89,8 @@ pub struct Side<W> {
     swap: Option<Swap>,
     /// The port's wire.
     pub wire: W,
+    /// Whoever is told.
+    _listener: Option<Listener>,
     foundation: Foundation,
 }
 
@@ -117,7 +122,7 @@ impl Who {
     /// port has beyond its share is never established.
     fn settings(self) -> &'static str {
         match self {
-            Self::Ours => "assured_per_port = \"unlimited\"\nfrom_vm = \"tc\"\n",
+            Self::Ours | Self::Told => "assured_per_port = \"unlimited\"\nfrom_vm = \"tc\"\n",
             Self::Xdp => "assured_per_port = \"unlimited\"\nfrom_vm = \"xdp\"\n",
             Self::Guard => "assured_per_port = \"unlimited\"\nfrom_vm = \"guard\"\n",
             _ => "assured_per_port = \"unlimited\"\n",
@@ -141,6 +146,7 @@ impl fmt::Display for Who {
             Self::Ours => "ours, tc",
             Self::Xdp => "ours, xdp",
             Self::Guard => "ours, guard",
+            Self::Told => "ours, told",
             Self::Neutron => "Neutron's iptables",
             Self::Sets => "nftables' sets",
         })
@@ -155,6 +161,7 @@ impl<W: Wiring> Side<W> {
     #[must_use]
     pub fn new(who: Who, size: Size, workshop: &Workshop) -> Self {
         let inventory = rules::inventory(size);
+        let mut listener = None;
         let (foundation, wire) = match who {
             Who::Nobody | Who::Empty | Who::Drop => {
                 let netns = Netns::new("bare");
@@ -163,7 +170,7 @@ impl<W: Wiring> Side<W> {
                 others(&netns, size);
                 (Foundation::Bare(netns), wire)
             }
-            Who::Base | Who::Ours | Who::Xdp | Who::Guard => {
+            Who::Base | Who::Ours | Who::Xdp | Who::Guard | Who::Told => {
                 let node = Node::new(if who == Who::Base { "base" } else { "ours" });
                 let mut node = match (who, &workshop.base) {
                     (Who::Base, Some(programs)) => node.with_programs(programs),
@@ -186,6 +193,8 @@ impl<W: Wiring> Side<W> {
                     options.extend(room.iter().map(String::as_str));
                 }
                 node.start_with(&options);
+                let told = json!({"all": ["drop"], "rate": 1000, "burst": 25});
+                listener = (who == Who::Told).then(|| Listener::start(&node, &told));
                 (Foundation::Filtered(Box::new(node)), wire)
             }
             Who::Neutron => {
@@ -221,6 +230,7 @@ impl<W: Wiring> Side<W> {
             swap: None,
             wire,
             foundation,
+            _listener: listener,
         };
         side.swap = side.swap();
         side

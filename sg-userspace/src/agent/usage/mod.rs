@@ -8,12 +8,12 @@ mod keeper;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sg_common::layout::hit::Hits;
+use sg_common::layout::hit::{HitKey, Hits};
 
-use super::{Agent, Hit};
+use super::{Agent, Hit, Shared};
 use crate::{
     compile::{covers, every_way},
-    events::Clock,
+    events::{Clock, Rules},
     model::{Inventory, Port, PortId, Rule, RuleId},
 };
 
@@ -43,6 +43,23 @@ impl Agent {
             })
         });
         Some(granted.collect())
+    }
+}
+
+impl Rules for Shared {
+    /// Without waiting for the agent: who is told must not wait either.
+    fn behind(&self, port: PortId, row: &HitKey) -> Vec<RuleId> {
+        let Some(agent) = self.try_agent() else {
+            return Vec::new();
+        };
+        let hits = Hits { count: 0, last: 0 };
+        let row = *row;
+        let granted = agent.attribute(&[Hit { port, row, hits }]);
+        let rules = granted
+            .into_iter()
+            .flatten()
+            .flat_map(|granted| granted.rules);
+        rules.collect()
     }
 }
 

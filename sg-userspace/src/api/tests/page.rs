@@ -32,9 +32,11 @@ fn served() -> Served {
     let read = crate::agent::Read::new(&document, &agent.inventory().unwrap());
     agent.take(read.unwrap()).unwrap();
     agent.settle().unwrap();
+    let table = agent.hit_table();
     let (shared, hub) = (Shared::new(agent), Hub::new(Arc::new(Quiet)));
+    let keeper = Keeper::open(shared.clone(), table, "/proc/sg/usage.json".into());
     let metrics = Metrics::new(shared.clone(), hub.clone());
-    let page = Page::new(shared, hub.clone());
+    let page = Page::new(shared, keeper, hub.clone());
     Served {
         router: tcp::routes(metrics, Some(page), PORT),
         hub,

@@ -27,7 +27,7 @@ pub struct EventFilter {
     /// Of the ports that a security group has now, by its id or name; may be given several times
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
-    /// Of these kinds (default: accept,drop)
+    /// Of these kinds (default: accept,drop,audit)
     #[arg(
         long = "action",
         value_delimiter = ',',
@@ -68,6 +68,9 @@ pub struct EventFilter {
     /// To a port number
     #[arg(long, value_name = "NUMBER")]
     dport: Option<u16>,
+    /// Count packets and bytes of each connection from now on, and show them with its end (--action end)
+    #[arg(long)]
+    counts: bool,
 }
 
 impl EventFilter {
@@ -80,9 +83,15 @@ impl EventFilter {
     pub async fn request(&self, client: &Client) -> Result<EventsRequest> {
         let actions: Vec<_> = self.actions()?.into_iter().collect();
         self.check_numbers()?;
+        if self.counts && !actions.contains(&EventAction::End) {
+            return Err(Error::Usage(
+                "--counts: they are shown with the ends of connections; add --action end".into(),
+            ));
+        }
         if self.ports.is_empty() && self.groups.is_empty() {
             return Ok(EventsRequest {
                 all: actions,
+                counts: self.counts,
                 ..EventsRequest::default()
             });
         }
@@ -107,6 +116,7 @@ impl EventFilter {
         let ports: BTreeMap<_, _> = ids.into_iter().map(|id| (id, actions.clone())).collect();
         Ok(EventsRequest {
             ports,
+            counts: self.counts,
             ..EventsRequest::default()
         })
     }

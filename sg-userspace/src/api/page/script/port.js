@@ -35,13 +35,17 @@ function makeChain(stages) {
       stem.setAttribute("points", `${10 - top},0 ${10 + top},0 ${10 + bottom},10 ${10 - bottom},10`);
       say(count, plural(stage.count.packets, "packet", "packets"));
       (stage.rules ?? []).forEach((rule, at) => {
-        say(held[at], rule.flows ? `, ${plural(rule.flows, "connection", "connections")}` : "");
+        const flows = rule.flows ? `, ${plural(rule.flows, "connection", "connections")}` : "";
+        say(held[at], `${flows}, last hit ${rule.last_hit ? day.format(new Date(rule.last_hit)) : "never"}`);
       });
     });
   };
   update(stages);
   return { element: make("ol", { class: "chain" }, parts.map((part) => part.element)), parts, update };
 }
+
+// The locale whose dates are those of ISO 8601.
+const day = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short" });
 
 const shape = (detail) => JSON.stringify(Object.keys(WAYS).map((way) =>
   detail[way].map((stage) => [stage.stage, stage.text, stage.values, stage.rules?.map((rule) => [rule.id, rule.text])])));
