@@ -54,9 +54,9 @@ fn in_audit_what_no_rule_permits_passes_and_is_counted_and_without_it_falls_agai
     set(&site_, "", "enforcing");
     assert_eq!(site_.ask(443), Silence);
     assert_eq!(site_.ask(80), Answered);
-    let revoked = site_.count("ingress", "revoked");
+    let revoked = site_.count("egress", "revoked");
     assert!(pair.is_cut(), "no rule permits it");
-    assert!(site_.count("ingress", "revoked") > revoked);
+    assert!(site_.count("egress", "revoked") > revoked);
 }
 
 #[test]

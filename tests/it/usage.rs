@@ -120,7 +120,7 @@ fn a_rule_that_comes_is_not_called_unused_since_a_time_in_which_it_was_not_there
     }
     let refused = site_.node.sgctl("unused --group NOBODY");
     assert!(
-        refused.expect(6).stderr.contains("NOBODY"),
+        refused.expect(7).stderr.contains("NOBODY"),
         "{}",
         refused.stderr
     );

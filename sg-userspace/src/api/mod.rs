@@ -18,6 +18,7 @@
 //! | `POST /v1/adoptions` | [`AdoptReport`](crate::view::AdoptReport) of an [`AdoptRequest`](crate::view::AdoptRequest) |
 //! | `GET /v1/counters?port={port}` | list of [`PortCounters`](crate::view::PortCounters) |
 //! | `GET /v1/sample` | [`SampleView`](crate::view::SampleView) |
+//! | `GET /v1/usage?port=&group=` | [`UsageView`](crate::view::UsageView) |
 //! | `POST /v1/events` | lines of [`EventLine`](crate::view::EventLine) that an [`EventsRequest`](crate::view::EventsRequest) asks for, until their reader goes |
 //! | `GET /metrics` | text for Prometheus, see [`crate::metrics`] |
 //! | `POST /v1/diff` | [`DiffView`](crate::view::DiffView) of an inventory |

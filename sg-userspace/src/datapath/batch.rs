@@ -70,8 +70,13 @@ impl<'a, K: Pod, V: Pod> Walk<'a, K, V> {
         let mut next = 0_u32;
         let from = self.cursor.as_ref();
         let (keys, values) = (&mut self.page.keys, &mut self.page.values);
+        let call = Call {
+            command: self.command,
+            map: self.map,
+            count: PAGE,
+        };
         // SAFETY: there is room for `PAGE` keys and values of the map's sizes, and its cursor is a bucket number.
-        let count = unsafe { look_up(self.command, self.map, from, &mut next, keys, values, PAGE) };
+        let count = unsafe { call.look_up(from, &mut next, keys, values) };
         let (count, is_last) = count?;
         self.ended = is_last;
         self.cursor = Some(next);
@@ -96,66 +101,69 @@ pub fn of_cpus<V: Pod>(
     // The kernel begins behind the one that it is given.
     let before = first.checked_sub(1);
     let mut next = 0;
-    // SAFETY: there is room for `count` indexes, and for as many values of each CPU; the cursor is an index.
-    let read = unsafe {
-        look_up(
-            bpf_cmd::BPF_MAP_LOOKUP_BATCH,
-            array,
-            before.as_ref(),
-            &mut next,
-            &mut keys,
-            &mut values,
-            count,
-        )
+    let call = Call {
+        command: bpf_cmd::BPF_MAP_LOOKUP_BATCH,
+        map: array,
+        count,
     };
+    // SAFETY: there is room for `count` indexes, and for as many values of each CPU; the cursor is an index.
+    let read = unsafe { call.look_up(before.as_ref(), &mut next, &mut keys, &mut values) };
     match read? {
         (read, _) if read == count => Ok(values),
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 
-/// One system call, a look-up of a batch or one that removes it: entries behind a cursor, and the cursor behind them. Returns how many, and whether these are the last.
-///
-/// # Safety
-///
-/// In `keys` and `values` there must be room for `count` entries as the kernel copies them, and the map's cursor must
-/// be a number of 32 bits.
-unsafe fn look_up<K: Pod, V: Pod>(
+/// One system call, a look-up of a batch or one that removes it.
+struct Call<'a> {
     command: bpf_cmd,
-    map: BorrowedFd<'_>,
-    from: Option<&u32>,
-    next: &mut u32,
-    keys: &mut [K],
-    values: &mut [V],
+    map: BorrowedFd<'a>,
+    /// Entries at most.
     count: usize,
-) -> io::Result<(usize, bool)> {
-    // SAFETY: all zeros is a value of this union of integers, and what the kernel wants unused
-    // fields to be.
-    let mut attr: bpf_attr = unsafe { MaybeUninit::zeroed().assume_init() };
-    attr.batch.in_batch = from.map_or(0, |cursor| &raw const *cursor as u64);
-    attr.batch.out_batch = &raw mut *next as u64;
-    attr.batch.keys = keys.as_mut_ptr() as u64;
-    attr.batch.values = values.as_mut_ptr() as u64;
-    attr.batch.count = count as u32;
-    attr.batch.map_fd = map.as_raw_fd() as u32;
-    // SAFETY: every address is that of a live value, which is as long as the kernel takes it to be: the caller
-    // promises it.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command as libc::c_long,
-            &raw mut attr,
-            size_of::<bpf_attr>(),
-        )
-    };
-    if done < 0 {
-        let error = io::Error::last_os_error();
-        // The last entries are told by this error.
-        if error.raw_os_error() != Some(libc::ENOENT) {
-            return Err(error);
+}
+
+impl Call<'_> {
+    /// Entries behind a cursor, and the cursor behind them. Returns how many, and whether these are the last.
+    ///
+    /// # Safety
+    ///
+    /// In `keys` and `values` there must be room for `count` entries as the kernel copies them, and the map's cursor
+    /// must be a number of 32 bits.
+    unsafe fn look_up<K: Pod, V: Pod>(
+        &self,
+        from: Option<&u32>,
+        next: &mut u32,
+        keys: &mut [K],
+        values: &mut [V],
+    ) -> io::Result<(usize, bool)> {
+        // SAFETY: all zeros is a value of this union of integers, and what the kernel wants unused
+        // fields to be.
+        let mut attr: bpf_attr = unsafe { MaybeUninit::zeroed().assume_init() };
+        attr.batch.in_batch = from.map_or(0, |cursor| &raw const *cursor as u64);
+        attr.batch.out_batch = &raw mut *next as u64;
+        attr.batch.keys = keys.as_mut_ptr() as u64;
+        attr.batch.values = values.as_mut_ptr() as u64;
+        attr.batch.count = self.count as u32;
+        attr.batch.map_fd = self.map.as_raw_fd() as u32;
+        // SAFETY: every address is that of a live value, which is as long as the kernel takes it to be: the caller
+        // promises it.
+        let done = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                self.command as libc::c_long,
+                &raw mut attr,
+                size_of::<bpf_attr>(),
+            )
+        };
+        if done < 0 {
+            let error = io::Error::last_os_error();
+            // The last entries are told by this error.
+            if error.raw_os_error() != Some(libc::ENOENT) {
+                return Err(error);
+            }
         }
+        // SAFETY: the kernel has written how many entries it copied.
+        let copied = unsafe { attr.batch.count } as usize;
+        Ok((copied.min(self.count), done < 0))
     }
-    // SAFETY: the kernel has written how many entries it copied.
-    let copied = unsafe { attr.batch.count } as usize;
-    Ok((copied.min(count), done < 0))
 }

@@ -191,7 +191,7 @@ mod tests {
             "line 3: daemon.bpffs: 'here' is not a value of it; write an absolute path, \"/…\"",
             "line 4: daemon.attach: 'tc' is not a value of it; write \"auto\" or \"tcx\" or \"clsact\"",
             "line 5: daemon.port: there is no such key (its value is 1); [daemon] has inventory, \
-             transactions, state, bpffs, attach, sweep, adopt, log",
+             transactions, state, usage, bpffs, attach, sweep, adopt, log",
             "line 7: socket.group: '' is not a value of it; write the name of a group of users",
             "line 9: tables.max_ports: 0 is not a value of it; write a number from 1 to 67108864",
             "line 10: tables.max_flows: 99999999999 is not a value of it; write a number from 1 to \

@@ -50,8 +50,8 @@ fn a_port_is_shown_as_a_packet_meets_it() {
         20  0        0      accept   DHCP and DHCPv6 client
         21  0        0      accept   other ICMPv6
         22  0        0      accept   rules of the security groups
-                                       IPv4 any protocol to anyone (WEB_SERVERS, 0 flows)
-                                       IPv6 any protocol to anyone (WEB_SERVERS, 0 flows)
+                                       IPv4 any protocol to anyone (WEB_SERVERS, 0 flows, last hit never)
+                                       IPv6 any protocol to anyone (WEB_SERVERS, 0 flows, last hit never)
         23  0        0      drop     packets that fit no connection
         24  0        0      drop     everything else
 
@@ -70,10 +70,10 @@ fn a_port_is_shown_as_a_packet_meets_it() {
         11  0        0      accept   ICMPv6 that IPv6 needs: MLD queries, neighbor discovery, router advertisements
         12  0        0      accept   answers of DHCP and DHCPv6 servers
         13  2        120    accept   rules of the security groups
-                                       IPv4 tcp 80 from anyone (WEB_SERVERS, 0 flows)
-                                       IPv4 tcp 443 from anyone (WEB_SERVERS, 0 flows)
-                                       IPv4 icmp from 10.0.0.0/8 (WEB_SERVERS, 0 flows)
-                                       IPv4 any protocol from group WEB_SERVERS (WEB_SERVERS, 0 flows)
+                                       IPv4 tcp 80 from anyone (WEB_SERVERS, 0 flows, last hit never)
+                                       IPv4 tcp 443 from anyone (WEB_SERVERS, 0 flows, last hit never)
+                                       IPv4 icmp from 10.0.0.0/8 (WEB_SERVERS, 0 flows, last hit never)
+                                       IPv4 any protocol from group WEB_SERVERS (WEB_SERVERS, 0 flows, last hit never)
         14  0        0      drop     packets that fit no connection
         15  3        180    drop     everything else
     "#]].assert_eq(&text);
