@@ -121,7 +121,7 @@ where
     match is_opening {
         true => {
             let Scratch { opening, hit, .. } = scratch;
-            permission::require(tables, context, opening, hit).map(drop)
+            permission::require_from_vm(tables, context, opening, hit).map(drop)
         }
         false => Ok(()),
     }

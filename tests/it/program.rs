@@ -36,8 +36,8 @@ const BUDGETS: [(&str, [u32; SINCE.len()]); 11] = [
     ("whole_from_vm", [700_000, 700_000]),
     ("whole_from_vm_xdp", [700_000, 500_000]),
     ("whole_to_vm", [700_000, 500_000]),
-    ("sweep_start", [50_000, 50_000]),
-    ("sweep_step", [50_000, 50_000]),
+    ("sweep_start", [60_000, 60_000]),
+    ("sweep_step", [60_000, 60_000]),
     ("adopt", [10_000, 10_000]),
     ("dismiss", [10_000, 10_000]),
 ];

@@ -42,7 +42,7 @@ pub fn refuse(opening: &Opening) -> Result<(), DropReason> {
 #[inline(always)]
 pub fn permit<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -> Option<Accept> {
     match opening.hook {
-        Hook::FromVm => from_vm(opening, context.settings.has(switch::ICMPV6_RULES)),
+        Hook::FromVm => from_vm(context, opening),
         Hook::ToVm => match opening.key.protocol() {
             protocol::UDP | protocol::ICMPV6 => to_vm(tables, context, opening),
             _ => None,
@@ -54,7 +54,8 @@ pub fn permit<T: Tables>(tables: &T, context: &Context<'_>, opening: &Opening) -
 /// the rest, what IPv6 does not work without (Open vSwitch's driver: `ICMPV6_ALLOWED_EGRESS_TYPES` and
 /// `ICMPV6_RESTRICTED_EGRESS_TYPES` of `neutron/agent/firewall.py`, which leave out the reports).
 #[inline(always)]
-fn from_vm(opening: &Opening, asks_rules: bool) -> Option<Accept> {
+pub fn from_vm(context: &Context<'_>, opening: &Opening) -> Option<Accept> {
+    let asks_rules = context.settings.has(switch::ICMPV6_RULES);
     match opening.family() {
         Family::V4 if opening.is_udp(68, 67) => Some(Accept::Dhcp),
         Family::V6 if opening.is_udp(546, 547) => Some(Accept::Dhcp),

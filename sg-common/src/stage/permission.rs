@@ -40,6 +40,21 @@ pub fn unordered<T: Tables>(
     }
 }
 
+/// As [`require`], of what a VM sends. No built-in looks into a table for that, which leaves the guard the stack
+/// that it has not.
+#[inline(always)]
+pub fn require_from_vm<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    opening: &Opening,
+    hit: &mut HitKey,
+) -> Verdict {
+    match builtin::from_vm(context, opening) {
+        Some(accept) => Ok(accept),
+        None => by_rules(tables, context, opening, hit).ok_or(DropReason::NoRule),
+    }
+}
+
 /// As [`ask`]; what nothing permits is dropped.
 #[inline(always)]
 pub fn require<T: Tables>(
@@ -70,13 +85,41 @@ pub fn ask<T: Tables>(
         tables.note(Note::PermittedByBuiltin);
         return Some(accept);
     }
+    let accept = by_rules(tables, context, opening, hit);
+    if accept.is_none() {
+        tables.note(Note::NotPermitted);
+    }
+    accept
+}
+
+/// The policy's answer, and what audit makes of it.
+#[inline(always)]
+fn by_rules<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    opening: &Opening,
+    hit: &mut HitKey,
+) -> Option<Accept> {
+    match rules(tables, context, opening, hit) {
+        true => Some(Accept::New),
+        false => context.has(flags::AUDIT).then_some(Accept::Audit),
+    }
+}
+
+/// Asks the policy alone; a subprogram of its own like [`ask`].
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn rules<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    opening: &Opening,
+    hit: &mut HitKey,
+) -> bool {
     // In range by construction; `get` says so to the verifier.
     let index = policy_index(opening.hook.direction(), opening.family());
-    let policy = *context.port.policies.get(index)?;
+    let Some(policy) = context.port.policies.get(index) else {
+        return false;
+    };
+    let policy = *policy;
     (hit.slot, hit.protocol) = (context.slot, opening.key.protocol());
-    if tag_is(&context.port.key, &context.key) && policy::permits(tables, policy, opening, hit) {
-        return Some(Accept::New);
-    }
-    tables.note(Note::NotPermitted);
-    context.has(flags::AUDIT).then_some(Accept::Audit)
+    tag_is(&context.port.key, &context.key) && policy::permits(tables, policy, opening, hit)
 }

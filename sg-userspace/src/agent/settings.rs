@@ -77,6 +77,11 @@ impl Agent {
             self.due.enforce = true;
             self.tell_audit();
         }
+        if audited && self.operator.audit.is_empty() {
+            tracing::info!(
+                "set audit = []: what only audit has permitted is cut at its next packet"
+            );
+        }
         if old != new || moved || audited || relogs {
             for setting in self.views(&new).iter().filter(|set| set.is_changed()) {
                 tracing::info!("set {} = {}", setting.key, setting.value);

@@ -230,8 +230,16 @@ fn walk(view: &ExplainView) -> String {
     if let Some(remedy) = &view.remedy {
         text.push_str(&format!("to permit it: {remedy}\n"));
     }
-    if view.verdict == Outcome::Accept && view.told.is_some() {
-        text.push_str("it would pass now: what has refused it is no more\n");
+    let told = view.told.as_ref().and_then(|told| told.action);
+    match (view.verdict, told) {
+        (Outcome::Accept, Some(EventAction::Audit)) if view.remedy.is_none() => text.push_str(
+            "it is of the connection that audit has let in: with another source port `sgctl explain` \
+             names the rule that is missing\n",
+        ),
+        (Outcome::Accept, Some(EventAction::Drop)) => {
+            text.push_str("it would pass now: what has refused it is no more\n");
+        }
+        _ => {}
     }
     for hint in &view.hints {
         text.push_str(&format!("hint: {hint}\n"));

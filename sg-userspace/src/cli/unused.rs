@@ -18,7 +18,9 @@ use crate::{
 ///
 /// The kernel counts what permits the first packet of each connection, and `sgd` finds the rules behind it. A rule
 /// is listed if nothing that it permits was counted since the given moment, at any port of this node that has its
-/// group; where several rules permit the same, all of them count as used, and the list of rules says so. Rules that
+/// group. Where the kernel cannot tell which of several rules it was, all of them count as used, and the list of rules
+/// says so; what anyone may do is asked before what groups and CIDRs may, so that a packet which rules for both permit
+/// counts for the first. Rules that
 /// are counted for a shorter time are not known yet, and listed apart. Other nodes have to be asked for themselves.
 ///
 /// A rule that is listed may still hold connections: they were opened before, and are cut when it goes, unless

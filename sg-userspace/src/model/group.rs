@@ -1,5 +1,7 @@
 //! Security groups.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::api;
@@ -94,20 +96,38 @@ fn content(
     api::GROUP.check(fields)?;
     let stateful = fields.flag("stateful")?.unwrap_or(true);
     let values = fields.list("security_group_rules")?;
+    // Those without an id, by what they say: each has the same one wherever it stands.
+    let mut unnamed = HashMap::<String, usize>::new();
     let rules = values.iter().enumerate();
     let rules = rules
-        .filter_map(|(place, value)| rule(place, value, object, faults))
+        .filter_map(|(place, value)| {
+            let id = match value.get("id") {
+                Some(_) => RuleId::numbered(&object.id, "", place),
+                None => {
+                    let content = value.to_string();
+                    let same = unnamed.entry(content.clone()).or_default();
+                    *same += 1;
+                    RuleId::numbered(&object.id, &content, *same)
+                }
+            };
+            rule(place, value, id, object, faults)
+        })
         .collect();
     Ok((stateful || values.is_empty(), rules))
 }
 
-fn rule(place: usize, value: &Value, group: &Object, faults: &mut Vec<Fault>) -> Option<Rule> {
+fn rule(
+    place: usize,
+    value: &Value,
+    unnamed: RuleId,
+    group: &Object,
+    faults: &mut Vec<Fault>,
+) -> Option<Rule> {
     let named = value.get("id").and_then(Value::as_str).map(str::to_owned);
     let object = rule_object(
         group,
         named.unwrap_or_else(|| format!("number {}", place + 1)),
     );
-    let unnamed = RuleId::numbered(&group.id, place);
     let rule = super::fields_of(value, "security_group_rules")
         .and_then(|fields| rule::parse(fields, unnamed));
     match rule {

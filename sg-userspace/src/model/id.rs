@@ -44,10 +44,10 @@ identifiers! {
 }
 
 impl RuleId {
-    /// The id of a rule that has none: made of its group and its place there.
-    pub(super) fn numbered(group: &str, place: usize) -> Self {
+    /// The id of a rule that has none: made of its group, of what it says, and how many say the same before it.
+    pub(super) fn numbered(group: &str, content: &str, place: usize) -> Self {
         let mut hasher = SipHasher13::new();
-        (group, place).hash(&mut hasher);
+        (group, content, place).hash(&mut hasher);
         Self(Uuid::from_u128(hasher.finish128().as_u128()))
     }
 }

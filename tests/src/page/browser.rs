@@ -45,8 +45,11 @@ impl<'a> Browser<'a> {
     /// When it does not start.
     pub fn start(node: &'a Node) -> Result<Self> {
         let directory = node.directory();
-        let mut driver = Command::new("chromedriver");
-        driver.arg("--port=9515").env("HOME", directory);
+        // Chromium outlives its driver, but not the namespace of its processes.
+        let mut driver = Command::new("unshare");
+        driver.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+        driver.args(["chromedriver", "--port=9515"]);
+        driver.env("HOME", directory);
         driver.stdout(Stdio::null()).stderr(Stdio::null());
         let driver = Daemon::start(node.netns(), driver);
         let profile = directory.join("profile");
@@ -243,7 +246,6 @@ impl<'a> Browser<'a> {
 
 impl Drop for Browser<'_> {
     fn drop(&mut self) {
-        // Its processes end with the session; that of the driver does not take them along.
         let _ = self.send(&format!("DELETE /session/{}", self.session), &Value::Null);
     }
 }

@@ -208,3 +208,23 @@ fn an_address_group_that_cannot_be_read_is_empty_or_left_out() {
             .all(|group| group.addresses.is_empty())
     );
 }
+
+#[test]
+fn a_rule_without_an_id_has_the_same_one_wherever_it_stands_and_of_two_that_say_the_same_each_has_one()
+ {
+    let unnamed = |port: u16| json!({"direction": "ingress", "protocol": "tcp", "port_range_min": port, "port_range_max": port});
+    let ids = |rules: &[Value]| -> Vec<_> {
+        let inventory = read(&document(&[port()], &[group(rules)], &[])).inventory;
+        let group = inventory.groups.values().next().unwrap();
+        group.rules.iter().map(|rule| rule.id).collect()
+    };
+    let both = ids(&[unnamed(80), unnamed(443)]);
+    assert_ne!(both[0], both[1]);
+    assert_eq!(
+        ids(&[unnamed(443)]),
+        [both[1]],
+        "another one before it has gone"
+    );
+    let twice = ids(&[unnamed(80), unnamed(80)]);
+    assert_ne!(twice[0], twice[1]);
+}
