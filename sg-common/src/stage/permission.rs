@@ -51,7 +51,10 @@ pub fn require_from_vm<T: Tables>(
 ) -> Verdict {
     match builtin::from_vm(context, opening) {
         Some(accept) => Ok(accept),
-        None => by_rules(tables, context, opening, hit).ok_or(DropReason::NoRule),
+        None => {
+            let permitted = policy_permits(tables, context, opening, hit);
+            by_rules(context, permitted).ok_or(DropReason::NoRule)
+        }
     }
 }
 
@@ -85,7 +88,7 @@ pub fn ask<T: Tables>(
         tables.note(Note::PermittedByBuiltin);
         return Some(accept);
     }
-    let accept = by_rules(tables, context, opening, hit);
+    let accept = by_rules(context, rules(tables, context, opening, hit));
     if accept.is_none() {
         tables.note(Note::NotPermitted);
     }
@@ -94,13 +97,8 @@ pub fn ask<T: Tables>(
 
 /// The policy's answer, and what audit makes of it.
 #[inline(always)]
-fn by_rules<T: Tables>(
-    tables: &T,
-    context: &Context<'_>,
-    opening: &Opening,
-    hit: &mut HitKey,
-) -> Option<Accept> {
-    match rules(tables, context, opening, hit) {
+fn by_rules(context: &Context<'_>, permitted: bool) -> Option<Accept> {
+    match permitted {
         true => Some(Accept::New),
         false => context.has(flags::AUDIT).then_some(Accept::Audit),
     }
@@ -109,6 +107,17 @@ fn by_rules<T: Tables>(
 /// Asks the policy alone; a subprogram of its own like [`ask`].
 #[cfg_attr(target_arch = "bpf", inline(never))]
 fn rules<T: Tables>(
+    tables: &T,
+    context: &Context<'_>,
+    opening: &Opening,
+    hit: &mut HitKey,
+) -> bool {
+    policy_permits(tables, context, opening, hit)
+}
+
+/// Whether the policy of the packet's direction and family permits it.
+#[inline(always)]
+fn policy_permits<T: Tables>(
     tables: &T,
     context: &Context<'_>,
     opening: &Opening,
