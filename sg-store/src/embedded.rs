@@ -16,6 +16,9 @@ use crate::{Error, Result};
 /// When each key was written last, and its value.
 const ENTRIES: TableDefinition<'_, &str, (Revision, &[u8])> = TableDefinition::new("entries");
 
+/// The number of the store, under the only key.
+const NUMBER: TableDefinition<'_, (), u64> = TableDefinition::new("number");
+
 /// The newest revision, under the only key.
 const NEWEST: TableDefinition<'_, (), Revision> = TableDefinition::new("newest");
 
@@ -114,6 +117,19 @@ pub struct Watch {
 }
 
 impl Watch {
+    pub(crate) fn upto(&self) -> Revision {
+        self.seen
+    }
+
+    /// Follows more ranges, from the changes on that come next.
+    pub(crate) fn follow(&mut self, ranges: Vec<Range>) {
+        self.ranges.extend(ranges);
+    }
+
+    pub(crate) fn forget(&mut self, ranges: &[Range]) {
+        self.ranges.retain(|range| !ranges.contains(range));
+    }
+
     pub(crate) async fn next(&mut self) -> Result<Batch> {
         loop {
             let batch = match self.told.recv().await {
@@ -145,6 +161,13 @@ fn make_tables(file: &Database) -> std::result::Result<(), redb::Error> {
     let writing = file.begin_write()?;
     writing.open_table(ENTRIES)?;
     writing.open_table(NEWEST)?;
+    {
+        let mut number = writing.open_table(NUMBER)?;
+        let is_new = number.get(())?.is_none();
+        if is_new {
+            number.insert((), fastrand::u64(1..))?;
+        }
+    }
     writing.commit()?;
     Ok(())
 }
@@ -160,6 +183,8 @@ fn read(file: &Database, ranges: &[Range]) -> std::result::Result<Snapshot, redb
         .open_table(NEWEST)?
         .get(())?
         .map_or(0, |newest| newest.value());
+    let store = reading.open_table(NUMBER)?.get(())?;
+    let store = store.map_or(0, |number| number.value());
     let table = reading.open_table(ENTRIES)?;
     let mut entries = Vec::new();
     for range in ranges {
@@ -182,7 +207,11 @@ fn read(file: &Database, ranges: &[Range]) -> std::result::Result<Snapshot, redb
     }
     entries.sort_by(|a: &Entry, b| a.key.cmp(&b.key));
     entries.dedup_by(|a, b| a.key == b.key);
-    Ok(Snapshot { revision, entries })
+    Ok(Snapshot {
+        store,
+        revision,
+        entries,
+    })
 }
 
 fn commit(

@@ -36,6 +36,8 @@ impl Range {
 /// All that lay in some ranges at one revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
+    /// Which store it is of, as a number: etcd's of its cluster, or that of a file.
+    pub store: u64,
     /// The revision.
     pub revision: Revision,
     /// In the order of keys, each once.
@@ -97,6 +99,14 @@ impl Change {
         match self {
             Self::Put(entry) => &entry.key,
             Self::Delete { key, .. } => key,
+        }
+    }
+
+    /// When.
+    pub fn revision(&self) -> Revision {
+        match self {
+            Self::Put(entry) => entry.revision,
+            Self::Delete { revision, .. } => *revision,
         }
     }
 }

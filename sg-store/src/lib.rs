@@ -3,42 +3,41 @@
 //!
 //! A reader takes all that it wants at one revision, and then follows the changes behind it. A writer says what
 //! has to be as it has read it; if it is not, nothing is written. Which store it is, etcd or a file of this
-//! node, makes no difference to either.
+//! node, makes no difference to either. What a node wants of it, and what it tells its filter, is a [`Follower`].
 
 mod embedded;
+mod error;
+mod etcd;
+mod follower;
 mod keys;
 mod kv;
+mod layout;
+mod mirror;
+mod order;
+mod ordered;
+mod telling;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::path::Path;
 
 pub use embedded::Embedded;
+pub use error::{Error, Result};
+pub use etcd::{Etcd, EtcdOptions, Lease, Traffic};
+pub use follower::Follower;
 pub use keys::{BadKey, Key, Kind, PREFIX};
 pub use kv::{Batch, Change, Condition, Entry, Outcome, Range, Revision, Snapshot, Write};
-
-/// A store could not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file of an embedded store.
-    #[error("the store {path}: {source}")]
-    File {
-        /// Where it is.
-        path: std::path::PathBuf,
-        /// What its library said.
-        source: Box<redb::Error>,
-    },
-    /// What is asked for lies further back than the store, or the follower, remembers: all has to be read anew.
-    #[error("the changes behind revision {0} are no longer told")]
-    Compacted(Revision),
-}
-
-/// The result of asking a store.
-pub type Result<T> = std::result::Result<T, Error>;
+pub use layout::{Identity, LAYOUT, Layout, Position};
+pub use mirror::Mirror;
+pub use telling::{Members, Telling, session_of};
 
 /// A store of one kind or another.
 #[derive(Clone, Debug)]
 pub enum Store {
     /// A file of this node's.
     Embedded(Embedded),
+    /// A cluster.
+    Etcd(Etcd),
 }
 
 impl Store {
@@ -51,6 +50,15 @@ impl Store {
         Embedded::open(path).map(Self::Embedded)
     }
 
+    /// A store in an etcd cluster. Nobody is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Options`] for what makes no sense.
+    pub fn etcd(options: EtcdOptions) -> Result<Self> {
+        Etcd::new(options).map(Self::Etcd)
+    }
+
     /// All that lies in some ranges, as of one revision: `at`, or the newest.
     ///
     /// # Errors
@@ -59,6 +67,15 @@ impl Store {
     pub async fn read(&self, ranges: &[Range], at: Option<Revision>) -> Result<Snapshot> {
         match self {
             Self::Embedded(store) => store.read(ranges, at).await,
+            Self::Etcd(store) => store.read(ranges, at).await,
+        }
+    }
+
+    /// The keys of some ranges as of one revision, without their values.
+    pub(crate) async fn list(&self, ranges: &[Range], at: Revision) -> Result<Vec<Entry>> {
+        match self {
+            Self::Embedded(store) => Ok(store.read(ranges, Some(at)).await?.entries),
+            Self::Etcd(store) => store.list(ranges, at).await,
         }
     }
 
@@ -66,10 +83,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The store cannot be written to. It may not be known then whether it was.
+    /// The store cannot be written to; with [`Error::Unknown`] it is not known whether it was.
     pub async fn commit(&self, conditions: Vec<Condition>, writes: Vec<Write>) -> Result<Outcome> {
         match self {
             Self::Embedded(store) => store.commit(conditions, writes).await,
+            Self::Etcd(store) => store.commit(conditions, writes).await,
         }
     }
 
@@ -79,17 +97,48 @@ impl Store {
     ///
     /// The store cannot be read; [`Error::Compacted`] if it does not tell these changes any more.
     pub async fn watch(&self, ranges: Vec<Range>, behind: Revision) -> Result<Watch> {
-        match self {
-            Self::Embedded(store) => store.watch(ranges, behind).map(Watch::Embedded),
+        Ok(Watch(match self {
+            Self::Embedded(store) => Of::Embedded(store.watch(ranges, behind)?),
+            Self::Etcd(store) => Of::Etcd(Box::new(store.watch(ranges, behind).await?)),
+        }))
+    }
+
+    /// Which layout the store has; says that it has ours, if nobody has said anything. For writers, before they
+    /// write anything else.
+    ///
+    /// # Errors
+    ///
+    /// It has another layout; it cannot be read, or written to.
+    pub async fn prepare(&self) -> Result<Layout> {
+        let range = [Range::Key(LAYOUT.into())];
+        loop {
+            let found = self.read(&range, None).await?;
+            if let Some(entry) = found.entries.first() {
+                return Layout::read(Some(&entry.value));
+            }
+            let nobody = Condition {
+                key: LAYOUT.into(),
+                revision: 0,
+            };
+            let ours = Write::Put {
+                key: LAYOUT.into(),
+                value: Layout::default().value(),
+            };
+            // Who has written it meanwhile is read.
+            self.commit(vec![nobody], vec![ours]).await?;
         }
     }
 }
 
 /// Changes as they are made.
 #[derive(Debug)]
-pub enum Watch {
-    /// Of a file of this node's.
+pub struct Watch(Of);
+
+/// Of what a watch is.
+#[derive(Debug)]
+enum Of {
     Embedded(embedded::Watch),
+    Etcd(Box<etcd::Watch>),
 }
 
 impl Watch {
@@ -100,8 +149,47 @@ impl Watch {
     ///
     /// Nothing follows any more; whoever wants to go on reads all anew and compares.
     pub async fn next(&mut self) -> Result<Batch> {
-        match self {
-            Self::Embedded(watch) => watch.next().await,
+        match &mut self.0 {
+            Of::Embedded(watch) => watch.next().await,
+            Of::Etcd(watch) => watch.next().await,
+        }
+    }
+
+    /// Up to here all changes were handed out.
+    pub(crate) fn upto(&self) -> Revision {
+        match &self.0 {
+            Of::Embedded(watch) => watch.upto(),
+            Of::Etcd(watch) => watch.upto(),
+        }
+    }
+
+    /// Follows more ranges behind a revision: that of the changes that came last, or where the watch began.
+    ///
+    /// # Errors
+    ///
+    /// Nothing follows any more.
+    pub async fn follow(&mut self, ranges: Vec<Range>, behind: Revision) -> Result<()> {
+        match &mut self.0 {
+            Of::Embedded(watch) => {
+                watch.follow(ranges);
+                Ok(())
+            }
+            Of::Etcd(watch) => watch.follow(ranges, behind).await,
+        }
+    }
+
+    /// Follows ranges no more.
+    ///
+    /// # Errors
+    ///
+    /// Nothing follows any more.
+    pub async fn forget(&mut self, ranges: &[Range]) -> Result<()> {
+        match &mut self.0 {
+            Of::Embedded(watch) => {
+                watch.forget(ranges);
+                Ok(())
+            }
+            Of::Etcd(watch) => watch.forget(ranges).await,
         }
     }
 }

@@ -1,0 +1,99 @@
+//! What etcd's errors mean.
+
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
+
+use etcd_client::Error as Etcd;
+
+use crate::{Error, Revision};
+
+// Codes of gRPC.
+const INVALID_ARGUMENT: i32 = 3;
+const NOT_FOUND: i32 = 5;
+const PERMISSION_DENIED: i32 = 7;
+const RESOURCE_EXHAUSTED: i32 = 8;
+const FAILED_PRECONDITION: i32 = 9;
+const OUT_OF_RANGE: i32 = 11;
+const UNAVAILABLE: i32 = 14;
+const UNAUTHENTICATED: i32 = 16;
+
+/// An error of a request about a revision, if it was about one.
+pub(super) fn of(error: Etcd, urls: &str, at: Option<Revision>) -> Error {
+    let urls = urls.to_owned();
+    let what = text(&error);
+    if is_about_certificates(&error) {
+        return Error::Refused { urls, what };
+    }
+    let Etcd::GRpcStatus(status) = &error else {
+        return Error::Unreachable { urls, what };
+    };
+    match status.code() as i32 {
+        UNAUTHENTICATED | PERMISSION_DENIED => Error::Refused { urls, what },
+        // A wrong password, none where one is wanted, one where there are no users.
+        INVALID_ARGUMENT | FAILED_PRECONDITION
+            if ["authentication", "user name", "password"]
+                .iter()
+                .any(|word| what.contains(word)) =>
+        {
+            Error::Refused { urls, what }
+        }
+        OUT_OF_RANGE => Error::Compacted(at.unwrap_or_default()),
+        UNAVAILABLE if what.contains("no leader") => Error::NoLeader,
+        INVALID_ARGUMENT | NOT_FOUND | FAILED_PRECONDITION | RESOURCE_EXHAUSTED => {
+            Error::Impossible { urls, what }
+        }
+        _ => Error::Unreachable { urls, what },
+    }
+}
+
+/// Whether a request surely never reached the member.
+pub(super) fn is_unsent(error: &Etcd) -> bool {
+    io_errors(error).any(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// Whether a member has hung up when it was asked.
+pub(super) fn is_hung_up(error: &Etcd) -> bool {
+    let kinds = [
+        ErrorKind::BrokenPipe,
+        ErrorKind::ConnectionReset,
+        ErrorKind::UnexpectedEof,
+    ];
+    let says = text(error);
+    io_errors(error).any(|error| kinds.contains(&error.kind()))
+        || ["broken pipe", "connection closed", "connection reset"]
+            .iter()
+            .any(|words| says.contains(words))
+}
+
+/// Whether a commit is larger than the store takes.
+pub(super) fn is_too_large(error: &Etcd) -> bool {
+    matches!(error, Etcd::GRpcStatus(status) if status.message().contains("too many operations"))
+}
+
+/// What TLS finds wrong, rustls wraps so.
+fn is_about_certificates(error: &Etcd) -> bool {
+    io_errors(error).any(|error| error.kind() == ErrorKind::InvalidData)
+}
+
+/// The innermost cause, which says the most.
+fn text(error: &Etcd) -> String {
+    let cause = causes(error).last().map(ToString::to_string);
+    match error {
+        Etcd::GRpcStatus(status) => cause.unwrap_or_else(|| status.message().to_owned()),
+        error => cause.unwrap_or_else(|| error.to_string()),
+    }
+}
+
+fn io_errors(error: &Etcd) -> impl Iterator<Item = &io::Error> {
+    causes(error).filter_map(|cause| cause.downcast_ref())
+}
+
+fn causes(error: &Etcd) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let first: Option<&(dyn std::error::Error + 'static)> = match error {
+        Etcd::GRpcStatus(status) => status.source(),
+        Etcd::TransportError(error) => error.source(),
+        Etcd::IoError(error) => Some(error),
+        _ => None,
+    };
+    std::iter::successors(first, |&cause| cause.source())
+}

@@ -1,0 +1,285 @@
+//! A store in an etcd cluster.
+
+mod connection;
+mod failure;
+mod lease;
+mod options;
+mod traffic;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, Txn, TxnOp, TxnOpResponse};
+use tokio::time::timeout;
+
+use crate::kv::{Condition, Entry, Outcome, Range, Revision, Snapshot, Write};
+use crate::ordered::Ordered;
+use crate::{Error, Result};
+use connection::{Connection, Connections};
+pub use lease::Lease;
+pub use options::EtcdOptions;
+pub use traffic::Traffic;
+pub(crate) use wire::Stream;
+
+/// How many entries are asked for at once.
+const PAGE: i64 = 1000;
+
+/// How many ranges are.
+const RANGES: usize = 64;
+
+/// The store. Its clones are the same store, and share a connection.
+#[derive(Clone, Debug)]
+pub struct Etcd(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    connections: Connections,
+    timeout: Duration,
+    traffic: Arc<Traffic>,
+}
+
+/// What a store tells as it is changed.
+pub(crate) type Watch = Ordered<Stream>;
+
+impl Etcd {
+    /// A cluster that is reached so. Nobody is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Options`] for what makes no sense.
+    pub fn new(options: EtcdOptions) -> Result<Self> {
+        Ok(Self(Arc::new(Inner {
+            timeout: options.timeout(),
+            connections: Connections::new(options)?,
+            traffic: Arc::default(),
+        })))
+    }
+
+    /// What was heard of the cluster.
+    pub fn traffic(&self) -> &Traffic {
+        &self.0.traffic
+    }
+
+    pub(crate) async fn read(&self, ranges: &[Range], at: Option<Revision>) -> Result<Snapshot> {
+        let mut found = Snapshot {
+            store: 0,
+            revision: at.unwrap_or_default(),
+            entries: Vec::new(),
+        };
+        for ranges in ranges.chunks(RANGES) {
+            self.read_some(ranges, false, &mut found).await?;
+        }
+        found.entries.sort_by(|a, b| a.key.cmp(&b.key));
+        found.entries.dedup_by(|a, b| a.key == b.key);
+        Ok(found)
+    }
+
+    /// As [`Etcd::read`], without the values.
+    pub(crate) async fn list(&self, ranges: &[Range], at: Revision) -> Result<Vec<Entry>> {
+        let mut found = Snapshot {
+            store: 0,
+            revision: at,
+            entries: Vec::new(),
+        };
+        for ranges in ranges.chunks(RANGES) {
+            self.read_some(ranges, true, &mut found).await?;
+        }
+        Ok(found.entries)
+    }
+
+    /// Adds what lies in some ranges, as of the revision of the snapshot; 0 is the newest, which it gets.
+    async fn read_some(
+        &self,
+        ranges: &[Range],
+        only_keys: bool,
+        found: &mut Snapshot,
+    ) -> Result<()> {
+        let mut rest: Vec<(Range, Option<Vec<u8>>)> =
+            ranges.iter().map(|range| (range.clone(), None)).collect();
+        while !rest.is_empty() {
+            let gets: Vec<TxnOp> = rest
+                .iter()
+                .map(|(range, from)| get(range, from.as_deref(), only_keys, found.revision))
+                .collect();
+            let at = (found.revision != 0).then_some(found.revision);
+            let answer = self
+                .ask(at, |mut connection: Connection| {
+                    let txn = Txn::new().and_then(gets.clone());
+                    async move { connection.kv.txn(txn).await }
+                })
+                .await?;
+            let header = answer.header();
+            found.store = header.map_or(found.store, |header| header.cluster_id());
+            if found.revision == 0 {
+                found.revision = header.map_or(0, |header| header.revision().cast_unsigned());
+            }
+            let mut more = Vec::new();
+            for ((range, _), answer) in rest.into_iter().zip(answer.op_responses()) {
+                let TxnOpResponse::Get(mut answer) = answer else {
+                    continue;
+                };
+                let is_cut = answer.more();
+                let entries = answer.take_kvs().into_iter().map(entry);
+                found.entries.extend(entries);
+                if let (true, Some(last)) = (is_cut, found.entries.last()) {
+                    let mut behind = last.key.clone().into_bytes();
+                    behind.push(0);
+                    more.push((range, Some(behind)));
+                }
+            }
+            rest = more;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn commit(
+        &self,
+        conditions: Vec<Condition>,
+        writes: Vec<Write>,
+    ) -> Result<Outcome> {
+        let counts = (conditions.len(), writes.len());
+        let compares = conditions.into_iter().map(|condition| {
+            let revision = condition.revision.cast_signed();
+            Compare::mod_revision(condition.key, CompareOp::Equal, revision)
+        });
+        let operations = writes.into_iter().map(|write| match write {
+            Write::Put { key, value } => TxnOp::put(key, value, None),
+            Write::Delete { key } => TxnOp::delete(key, None),
+        });
+        let txn = Txn::new()
+            .when(compares.collect::<Vec<_>>())
+            .and_then(operations.collect::<Vec<_>>());
+        let inner = &self.0;
+        for _ in 0..inner.connections.members() {
+            let mut connection = inner.connections.open(inner.timeout).await?;
+            let number = connection.number;
+            let made = timeout(inner.timeout, connection.kv.txn(txn.clone())).await;
+            let Ok(made) = made else {
+                inner.connections.leave(number);
+                return Err(Error::Unknown("no answer came in time".into()));
+            };
+            match made {
+                Ok(made) => {
+                    inner.traffic.heard();
+                    let revision = made.header().map_or(0, |header| header.revision());
+                    return Ok(match made.succeeded() {
+                        true => Outcome::Written(revision.cast_unsigned()),
+                        false => Outcome::Conflict,
+                    });
+                }
+                Err(error) if failure::is_unsent(&error) => inner.connections.leave(number),
+                Err(error) if failure::is_too_large(&error) => {
+                    let (conditions, writes) = counts;
+                    return Err(Error::TooMany { conditions, writes });
+                }
+                Err(error) => {
+                    return Err(match failure::of(error, inner.connections.urls(), None) {
+                        Error::Unreachable { what, .. } => {
+                            inner.connections.leave(number);
+                            Error::Unknown(what)
+                        }
+                        // The member that has lost its leader may have passed it on before.
+                        Error::NoLeader => Error::Unknown("the member has lost its leader".into()),
+                        error => error,
+                    });
+                }
+            }
+        }
+        Err(Error::Unreachable {
+            urls: inner.connections.urls().into(),
+            what: "no member takes connections".into(),
+        })
+    }
+
+    pub(crate) async fn watch(&self, ranges: Vec<Range>, behind: Revision) -> Result<Watch> {
+        let inner = &self.0;
+        let connection = inner.connections.open(inner.timeout).await?;
+        let number = connection.number;
+        let has_fences = connection.has_fences;
+        let stream = Stream::new(connection, inner.traffic.clone());
+        let mut watch = Ordered::new(stream, has_fences, behind);
+        let opened = timeout(inner.timeout, watch.follow(ranges, behind)).await;
+        let opened = opened.unwrap_or_else(|_| {
+            Err(Error::Unreachable {
+                urls: inner.connections.urls().into(),
+                what: "no answer came in time".into(),
+            })
+        });
+        if opened.is_err() {
+            inner.connections.leave(number);
+        }
+        opened.map(|()| watch)
+    }
+
+    /// Asks a member, and if that does not answer another one.
+    async fn ask<T, F>(&self, at: Option<Revision>, question: impl Fn(Connection) -> F) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, etcd_client::Error>>,
+    {
+        let inner = &self.0;
+        let urls = inner.connections.urls();
+        let mut last = None;
+        for _ in 0..inner.connections.members() {
+            let connection = inner.connections.open(inner.timeout).await?;
+            let number = connection.number;
+            let answer = timeout(inner.timeout, question(connection)).await;
+            let error = match answer {
+                Ok(Ok(answer)) => {
+                    inner.traffic.heard();
+                    return Ok(answer);
+                }
+                Ok(Err(error)) => failure::of(error, urls, at),
+                Err(_) => Error::Unreachable {
+                    urls: urls.into(),
+                    what: "no answer came in time".into(),
+                },
+            };
+            match error {
+                Error::Unreachable { .. } | Error::NoLeader => inner.connections.leave(number),
+                error => return Err(error),
+            }
+            last = Some(error);
+        }
+        Err(last.unwrap_or(Error::NoLeader))
+    }
+}
+
+fn get(range: &Range, from: Option<&[u8]>, only_keys: bool, revision: Revision) -> TxnOp {
+    let mut options = GetOptions::new()
+        .with_limit(PAGE)
+        .with_revision(revision.cast_signed());
+    if only_keys {
+        options = options.with_keys_only();
+    }
+    match (range, from) {
+        (Range::Key(key), _) => TxnOp::get(key.as_str(), Some(options)),
+        (Range::Prefix(prefix), None) => TxnOp::get(prefix.as_str(), Some(options.with_prefix())),
+        (Range::Prefix(prefix), Some(from)) => {
+            TxnOp::get(from, Some(options.with_range(end_of(prefix))))
+        }
+    }
+}
+
+/// The first key behind all that begin so.
+fn end_of(prefix: &str) -> Vec<u8> {
+    let mut end = prefix.as_bytes().to_vec();
+    while let Some(last) = end.pop() {
+        if last < 0xff {
+            end.push(last + 1);
+            return end;
+        }
+    }
+    // All that there are.
+    vec![0]
+}
+
+fn entry(kv: KeyValue) -> Entry {
+    let revision = kv.mod_revision().cast_unsigned();
+    let (key, value) = kv.into_key_value();
+    Entry {
+        key: String::from_utf8_lossy(&key).into_owned(),
+        value,
+        revision,
+    }
+}

@@ -1,0 +1,168 @@
+//! Which layout the keys of a store have, and which store it is.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, Revision};
+
+/// The key that says which layout the others have. It is outside them all, so that each version finds it.
+pub const LAYOUT: &str = "/sg/layout";
+
+/// The layout that this program knows.
+const KNOWN: u32 = 1;
+
+/// The value of [`LAYOUT`]; written by the first writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// The number of the layout.
+    pub layout: u32,
+    /// How often an operator has said that this store is to be followed though it is another, or has gone back.
+    #[serde(default = "first")]
+    pub generation: u32,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self {
+            layout: KNOWN,
+            generation: first(),
+        }
+    }
+}
+
+impl Layout {
+    /// Reads the value of the key, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoLayout`]; [`Error::Layout`] for one that this program does not know.
+    pub fn read(value: Option<&[u8]>) -> Result<Self> {
+        let value = value.ok_or(Error::NoLayout)?;
+        let refused = |advice| Error::Layout {
+            found: String::from_utf8_lossy(value).chars().take(80).collect(),
+            known: KNOWN,
+            advice,
+        };
+        let layout: Self = serde_json::from_slice(value)
+            .map_err(|_| refused("write {\"layout\": 1, \"generation\": 1} if the keys are so"))?;
+        match layout.layout.cmp(&KNOWN) {
+            std::cmp::Ordering::Less => Err(refused("let a newer writer write the store anew")),
+            std::cmp::Ordering::Equal => Ok(layout),
+            std::cmp::Ordering::Greater => Err(refused("install a newer version here")),
+        }
+    }
+
+    /// As it is written.
+    pub fn value(self) -> Vec<u8> {
+        format!(
+            "{{\"layout\": {}, \"generation\": {}}}",
+            self.layout, self.generation
+        )
+        .into_bytes()
+    }
+}
+
+/// A store, told from others, and from itself before an operator has put it in the place of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// etcd's number of its cluster; that of a file, which it was given when it was made.
+    pub store: u64,
+    /// That of its layout.
+    pub generation: u32,
+}
+
+/// How far a store was followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Which store.
+    pub identity: Identity,
+    /// Up to here.
+    pub revision: Revision,
+}
+
+impl Position {
+    /// Whether what was followed up to here goes on at another position. A store in the place of another, or one
+    /// restored from a backup, has forgotten what was told: what it does not have would be taken away everywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherStore`], unless its generation is higher: then an operator has said so.
+    pub fn goes_on_at(self, next: Self) -> Result<()> {
+        let (known, found) = (self.identity, next.identity);
+        if found.generation > known.generation {
+            return Ok(());
+        }
+        let what = if found.store != known.store {
+            format!("this is the store {found}, and {known} was followed before")
+        } else if found.generation < known.generation {
+            format!("this is the store {found}, and it was {known} before")
+        } else if next.revision < self.revision {
+            format!(
+                "the store {found} is at revision {}, and was at {} before: it was restored from a backup",
+                next.revision, self.revision
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::OtherStore { what })
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}, generation {}", self.store, self.generation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(store: u64, generation: u32, revision: Revision) -> Position {
+        Position {
+            identity: Identity { store, generation },
+            revision,
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_another_or_has_gone_back_is_refused_until_an_operator_says_so() {
+        let known = at(7, 1, 100);
+        for fits in [at(7, 1, 100), at(7, 1, 101), at(8, 2, 3), at(7, 2, 3)] {
+            known.goes_on_at(fits).unwrap();
+        }
+        for (other, says) in [
+            (at(8, 1, 200), "0000000000000008"),
+            (at(7, 1, 99), "restored from a backup"),
+            (at(7, 0, 200), "generation 0"),
+        ] {
+            let error = known.goes_on_at(other).unwrap_err();
+            assert!(error.is_refusal());
+            let error = error.to_string();
+            assert!(
+                error.contains(says) && error.contains("generation"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_layout_that_is_not_known_is_named_with_what_to_do() {
+        assert_eq!(
+            Layout::read(Some(&Layout::default().value())).unwrap(),
+            Layout::default()
+        );
+        let old_form = Layout::read(Some(b"{\"layout\": 1}")).unwrap();
+        assert_eq!(old_form, Layout::default());
+        let advice = |value: &[u8]| Layout::read(Some(value)).unwrap_err().to_string();
+        assert!(advice(b"{\"layout\": 2}").contains("install a newer version here"));
+        assert!(advice(b"{\"layout\": 0}").contains("a newer writer"));
+        assert!(advice(b"one").contains("is one, and"));
+        assert!(matches!(Layout::read(None), Err(Error::NoLayout)));
+    }
+}
