@@ -1,43 +1,38 @@
 //! What `sgd` does: `run` feeds events to the agent, `detach` takes everything off.
 
-use std::{
-    future::{self, Future},
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{future::Future, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
-    sync::Mutex,
+    sync::Notify,
     time::{self, MissedTickBehavior},
 };
 
 use crate::{
-    agent::{About, Agent, Change, GATHERED_EVERY, Keeper, Read, Shared},
+    agent::{About, Agent, Change, GATHERED_EVERY, Gatherer, Shared},
     api,
     cli::{
-        AdoptMode, AttachMode, DetachArgs, PageMode, PrepareArgs, Progress, RunArgs, SourceArgs,
-        SweepMode, tally,
+        AdoptMode, AttachMode, DetachArgs, PageMode, PrepareArgs, Progress, RunArgs, SweepMode,
+        tally,
     },
     datapath::{self, EventRing, Kernel, KernelLog, Sizes, Sweeper, Way},
     error::{Error, Result},
     events::Hub,
     host,
     logs::Logs,
-    model::{self, Step},
     netlink::Links,
     service::Service,
     settings::File,
-    store::{Journal, Store, Watch},
+    source::Source,
 };
 
 /// How often the filters are looked after: for so long an interface is open at most when somebody takes
 /// its filter off. What has failed is tried again in the same rounds, if nothing happens before.
 const CHECK: Duration = Duration::from_secs(5);
+
+/// How long leaving the source of what is enforced may take.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// How often the kernel's log is read: what is in it is rare and not urgent.
 const KERNEL_LOG: Duration = Duration::from_secs(1);
@@ -59,7 +54,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let mut settings_changes = settings.changes();
     let wanted = settings.read()?;
     let started = wanted.startup.clone();
-    let (mut desired, kept) = Desired::read(&args.source)?;
+    let (mut source, kept) = Source::open(&args.source).await?;
     host::check_capabilities()?;
     host::check_preemption()?;
     host::raise_open_files(args.sizes.limits().ports);
@@ -75,7 +70,9 @@ pub async fn run(args: &RunArgs) -> Result<()> {
 
     let about = About {
         bpffs: args.bpffs.clone(),
-        inventory: desired.path().into(),
+        inventory: source.path().into(),
+        source: source.kind(),
+        host: source.host(),
         settings: settings.path().into(),
     };
     let (mut kernel, policy, log) = Kernel::open(&args.bpffs, way(args.attach), sizes(args))?;
@@ -105,21 +102,22 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         }
     };
     // What the kernel refuses is logged by the agent, shown by `sgctl status` and tried again.
-    let first = agent.burst(known).and_then(|()| match kept {
-        Kept::Document(document) => take(&mut agent, &document),
-        Kept::Steps(steps) => agent.recall(steps).and_then(|()| agent.settle().map(drop)),
-    });
+    let first = agent
+        .burst(known)
+        .and_then(|()| source.recall(&mut agent, kept));
     let hits = agent.hit_table();
     let shared = Shared::new(agent);
+    // Whoever is answered finds what the store has told in force.
+    source.begin(&shared).await;
     hub.know(Arc::new(shared.clone()));
     let metrics = api::Metrics::new(shared.clone(), hub.clone());
-    let keeper = Keeper::open(shared.clone(), hits, args.source.usage.clone());
-    let router = api::router(shared.clone(), desired.source(), keeper.clone())
+    let gatherer = Gatherer::open(shared.clone(), hits, args.source.usage.clone());
+    let router = api::router(shared.clone(), source.door(), gatherer.clone())
         .merge(api::event_routes(hub.clone()))
         .merge(metrics.clone().routes());
     let server = tokio::spawn(api::serve(listener, router));
     if let Some((listener, has_page)) = told {
-        let page = has_page.then(|| api::Page::new(shared.clone(), keeper.clone(), hub));
+        let page = has_page.then(|| api::Page::new(shared.clone(), gatherer.clone(), hub));
         tokio::spawn(api::serve_open(listener, metrics, page));
     }
     match first {
@@ -134,7 +132,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let mut end = std::pin::pin!(ended()?);
     let due = shared.clone();
     tokio::spawn(async move { due.settle_when_due().await });
-    let gathering = keeper.clone();
+    let gathering = gatherer.clone();
     tokio::spawn(async move {
         let mut gather = every(GATHERED_EVERY);
         loop {
@@ -142,15 +140,13 @@ pub async fn run(args: &RunArgs) -> Result<()> {
             gathering.gather().await;
         }
     });
+    let leave = Arc::new(Notify::new());
+    let following = tokio::spawn(source.follow(shared.clone(), leave.clone()));
     let mut check = every(CHECK);
     loop {
         let done = tokio::select! {
             () = &mut end => break,
             news = links.next() => shared.tell(news).await,
-            document = desired.changed() => {
-                made(shared.clone(), |change| async move { change.file(document).await });
-                Ok(())
-            }
             () = settings_changes.changed() => {
                 let read = settings.read().map(|wanted| wanted.since(&started));
                 made(shared.clone(), |change| async move { change.settings(read).await });
@@ -170,8 +166,11 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     }
     service.stopping();
     server.abort();
+    leave.notify_one();
+    // A store may not answer.
+    let _ = time::timeout(LEAVING, following).await;
     logs.end();
-    keeper.gather().await;
+    gatherer.gather().await;
     shared.agent().await.leave();
     tracing::info!("stopped; the filters stay in place");
     Ok(())
@@ -197,71 +196,6 @@ async fn bind_metrics(address: SocketAddr, page: PageMode) -> Result<(TcpListene
         (false, PageMode::Off) => {}
     }
     Ok((listener, has_page))
-}
-
-/// Where it is said what is to be enforced.
-enum Desired {
-    /// In a file, which is followed.
-    Inventory(Store, Watch),
-    /// By transactions, which are kept in a file.
-    Transactions(PathBuf, Arc<Mutex<Journal>>),
-}
-
-/// What was said before the start.
-enum Kept {
-    Document(Vec<u8>),
-    Steps(Vec<Step>),
-}
-
-impl Desired {
-    /// Reads what there is. What cannot be read changes nothing, the programs included.
-    fn read(args: &SourceArgs) -> Result<(Self, Kept)> {
-        let Some(inventory) = &args.inventory else {
-            let (journal, steps) = Journal::open(&args.state)?;
-            let desired = Self::Transactions(args.state.clone(), Arc::new(Mutex::new(journal)));
-            return Ok((desired, Kept::Steps(steps)));
-        };
-        let store = Store::new(inventory);
-        let watch = store.watch()?;
-        let document = store.read()?;
-        model::parse(&document)?;
-        Ok((Self::Inventory(store, watch), Kept::Document(document)))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Inventory(store, _) => store.path(),
-            Self::Transactions(path, _) => path,
-        }
-    }
-
-    fn source(&self) -> api::Source {
-        match self {
-            Self::Inventory(store, _) => api::Source::Inventory(store.clone()),
-            Self::Transactions(_, journal) => api::Source::Transactions(journal.clone()),
-        }
-    }
-
-    /// The file's content when it has changed; never, where no file is followed.
-    async fn changed(&mut self) -> Result<Vec<u8>> {
-        match self {
-            Self::Inventory(store, watch) => {
-                watch.changed().await;
-                store.read()
-            }
-            Self::Transactions(..) => future::pending().await,
-        }
-    }
-}
-
-/// Takes the first document, and says in the log what became of it.
-fn take(agent: &mut Agent, document: &[u8]) -> Result<()> {
-    let in_force = agent.inventory()?;
-    let read = Read::new(document, &in_force)?;
-    agent.take(read)?;
-    let changes = agent.settle()?;
-    agent.apply_report(changes);
-    Ok(())
 }
 
 /// Has a change made, when its turn has come; nobody waits for it.

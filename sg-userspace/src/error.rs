@@ -140,6 +140,9 @@ pub enum Error {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// The store that is to be followed.
+    #[error("{0}")]
+    Store(#[from] sg_store::Error),
     /// The system refused something that is not about one file.
     #[error("{action}: {source}")]
     System {
@@ -177,6 +180,7 @@ impl Error {
             | Self::NoPortsOfGroup(_)
             | Self::NoDrop { .. } => Exit::NotFound,
             Self::Usage(_) => Exit::Usage,
+            Self::Store(error) if error.is_refusal() => Exit::Store,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::Host(_) | Self::Listen { .. } => Exit::Host,
             Self::PortPending(_)
@@ -185,6 +189,7 @@ impl Error {
             | Self::OtherSource(_)
             | Self::File { .. }
             | Self::State { .. }
+            | Self::Store(_)
             | Self::System { .. }
             | Self::Datapath(_) => Exit::Failure,
             Self::Answered { exit, .. } => *exit,

@@ -26,13 +26,15 @@ pub enum Exit {
     NotFound = 7,
     /// Answered or done, but some port leaks: it is open, bypassed or outdated.
     Leaky = 8,
+    /// The store that is to be followed does not let us in, is none, or has another layout.
+    Store = 9,
     /// `sgctl explain`: the packet would be dropped.
     Dropped = 10,
 }
 
 impl Exit {
     /// Every code, in the order of the numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ok,
         Self::Failure,
         Self::Usage,
@@ -42,6 +44,7 @@ impl Exit {
         Self::Host,
         Self::NotFound,
         Self::Leaky,
+        Self::Store,
         Self::Dropped,
     ];
 
@@ -63,6 +66,7 @@ impl Exit {
             Self::Leaky => {
                 "done, but a port is open, bypassed or outdated (status, list ports, apply)"
             }
+            Self::Store => "the store to follow refuses, or has another layout",
             Self::Dropped => "explain: the packet is dropped",
         }
     }

@@ -19,12 +19,14 @@ pub mod logs;
 pub mod memory;
 pub mod metrics;
 pub mod model;
+pub mod named;
 pub mod netlink;
 pub mod packet;
 pub mod plain;
 pub mod plan;
 mod service;
 pub mod settings;
+pub mod source;
 pub mod store;
 #[cfg(test)]
 mod testing;

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use xshell::cmd;
 
 use crate::{
+    debian,
     environment::isolated,
     toolchain::{self, Core, TARGET, Toolchain},
     workspace::Workspace,
@@ -31,7 +32,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     eprintln!("{}", workspace.short(&workspace.kernel_object()).display());
     if !options.object_only {
         programs(workspace, options.release)?;
-        for program in ["sgd", "sgctl"] {
+        for program in ["sgd", "sgctl", "sgapi"] {
             let path = workspace.bin_dir(options.release).join(program);
             eprintln!("{}", workspace.short(&path).display());
         }
@@ -54,9 +55,21 @@ pub fn all(workspace: &Workspace, release: bool) -> Result<()> {
 /// As [`run`].
 pub fn packaged(workspace: &Workspace, release: bool) -> Result<()> {
     object(workspace)?;
-    let mut arguments = vec!["--package", "sg-userspace", "--bins"];
+    let mut arguments = vec!["--package", "sg-userspace", "--package", "sg-api", "--bins"];
     arguments.extend(release.then_some("--release"));
     compile(workspace, &arguments)
+}
+
+/// Builds one program of a package, optimised, and what it embeds.
+///
+/// # Errors
+/// As [`run`].
+pub fn optimised(workspace: &Workspace, package: &str, program: &str) -> Result<()> {
+    object(workspace)?;
+    compile(
+        workspace,
+        &["--package", package, "--bin", program, "--release"],
+    )
 }
 
 /// Builds the kernel object and puts it where the host's crates embed it from.
@@ -146,6 +159,8 @@ fn programs(workspace: &Workspace, release: bool) -> Result<()> {
         "--package",
         "sg-userspace",
         "--package",
+        "sg-api",
+        "--package",
         "sg-tests",
         "--bins",
     ];
@@ -154,6 +169,7 @@ fn programs(workspace: &Workspace, release: bool) -> Result<()> {
 }
 
 fn compile(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    debian::ensure_protoc(workspace)?;
     let shell = workspace.shell()?;
     let (cargo, target) = (workspace.cargo(), &workspace.target);
     cmd!(shell, "{cargo} build {arguments...}")

@@ -106,7 +106,7 @@ pub struct Program {
 }
 
 /// What the demo and the kernel tests run besides our own programs.
-pub const PROGRAMS: [Program; 5] = [
+pub const PROGRAMS: [Program; 6] = [
     Program {
         name: "bpftool",
         package: "bpftool",
@@ -114,6 +114,11 @@ pub const PROGRAMS: [Program; 5] = [
     Program {
         name: "conntrack",
         package: "conntrack",
+    },
+    // The store that nodes follow.
+    Program {
+        name: "etcd",
+        package: "etcd-server",
     },
     // A clock on the wall that jumps.
     Program {
@@ -129,6 +134,36 @@ pub const PROGRAMS: [Program; 5] = [
         package: "iptables",
     },
 ];
+
+/// What the crates of the host are built with: etcd's client is made from the description of its protocol.
+pub const PROTOC: [Program; 2] = [
+    Program {
+        name: "protoc",
+        package: "protobuf-compiler",
+    },
+    // Debian has what it comes with in a package of its own.
+    Program {
+        name: "/usr/include/google/protobuf/descriptor.proto",
+        package: "libprotobuf-dev",
+    },
+];
+
+/// Installs what of [`PROTOC`] is not there. A compiler from elsewhere has its files beside it.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn ensure_protoc(workspace: &Workspace) -> Result<()> {
+    ensure(workspace, needed_protoc())
+}
+
+/// What of [`PROTOC`] is looked for on this machine.
+pub fn needed_protoc() -> &'static [Program] {
+    let own = env::var_os("PROTOC").map(PathBuf::from);
+    match own.or_else(|| find_program(PROTOC[0].name)) {
+        Some(protoc) if !protoc.starts_with("/usr/bin") => &[],
+        _ => &PROTOC,
+    }
+}
 
 /// Installs the programs of [`PROGRAMS`] that are not there.
 ///

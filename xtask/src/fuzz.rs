@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
-use crate::workspace::Workspace;
+use crate::{debian, workspace::Workspace};
 
 /// Where the targets are, a file each.
 const TARGETS: &str = "sg-userspace/src/testing/fuzz";
@@ -37,6 +37,7 @@ pub struct Options {
 /// # Errors
 /// When there is no such target, or an input was found that a property does not hold for, which is shown.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    debian::ensure_protoc(workspace)?;
     let targets = targets(&workspace.root.join(TARGETS))?;
     let chosen: Vec<_> = match &options.target {
         None => targets,

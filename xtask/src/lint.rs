@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use xshell::cmd;
 
-use crate::{tidy, workspace::Workspace};
+use crate::{debian, tidy, workspace::Workspace};
 
 /// Runs all three; the first that complains ends it.
 ///
@@ -13,6 +13,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     let shell = workspace.shell()?;
     let (cargo, target) = (workspace.cargo(), &workspace.target);
     tidy::run(workspace)?;
+    debian::ensure_protoc(workspace)?;
     cmd!(shell, "{cargo} fmt --all --check")
         .quiet()
         .run()

@@ -1,5 +1,5 @@
 //! Everything a person runs: `cargo xtask
-//! build|load|demo|bench|test|fuzz|parity|guests|kernels|soak|prometheus|page|neutron|dist|package-test|lint|deny|doctor`.
+//! build|load|demo|fleet|bench|test|fuzz|parity|guests|kernels|soak|prometheus|page|neutron|openstack|dist|package-test|lint|deny|doctor`.
 //!
 //! This crate runs cargo and knows none of the others. Each verb is one file; what several need is
 //! `workspace` (where things are), `toolchain` (what builds kernel programs) and `host` (what this
@@ -8,11 +8,13 @@
 mod bench;
 mod build;
 mod debian;
+mod demo;
 mod deny;
 mod dist;
 mod doctor;
 mod driver;
 mod environment;
+mod fleet;
 mod fuzz;
 mod guests;
 mod host;
@@ -21,11 +23,13 @@ mod lint;
 mod load;
 mod modules;
 mod neutron;
+mod openstack;
 mod package;
 mod package_test;
 mod page;
 mod parity;
 mod prometheus;
+mod python;
 mod show;
 mod soak;
 mod test;
@@ -53,7 +57,9 @@ enum Verb {
     /// Build, then run `sgd run` with the arguments after `--`.
     Load(load::Options),
     /// Show security groups being enforced on a real tap, in namespaces of its own (root).
-    Demo(show::Options),
+    Demo(demo::Options),
+    /// Have many nodes follow one etcd, by simulation, and disturb them.
+    Fleet(fleet::Options),
     /// Measure what the filter costs, beside other filters and an older build in the same run (root).
     Bench(bench::Options),
     /// Run every layer of the tests, or the host's layers alone with `--host`.
@@ -74,6 +80,8 @@ enum Verb {
     Page(show::Options),
     /// Test Neutron's firewall driver, `sg-neutron`, in an environment that has Neutron.
     Neutron(driver::Options),
+    /// Compare our API with a real Neutron's, driven by OpenStack's own clients.
+    Openstack(openstack::Options),
     /// Build what is installed elsewhere into `target/dist`: the Debian package, the wheel of `sg-neutron`.
     Dist(dist::Options),
     /// Install, start, upgrade, kill and remove the Debian package on bare Debian systems (root).
@@ -108,7 +116,8 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     let done = match verb {
         Verb::Build(options) => build::run(&workspace, &options),
         Verb::Load(options) => load::run(&workspace, &options),
-        Verb::Demo(options) => show::run(&workspace, "demo", &options),
+        Verb::Demo(options) => demo::run(&workspace, options),
+        Verb::Fleet(options) => fleet::run(&workspace, &options),
         // Its code says more than whether it ran.
         Verb::Bench(options) => return bench::run(&workspace, &options),
         Verb::Test(options) => test::run(&workspace, &options),
@@ -120,6 +129,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Prometheus => prometheus::run(&workspace),
         Verb::Page(options) => page::run(&workspace, &options),
         Verb::Neutron(options) => driver::run(&workspace, &options),
+        Verb::Openstack(options) => openstack::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::PackageTest(options) => package_test::run(&workspace, &options),
         Verb::Lint => lint::run(&workspace),

@@ -1,5 +1,7 @@
 //! Run a program of the tests crate: `cargo xtask demo`, and what `bench`, `guests` and `parity` run.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 use xshell::cmd;
 
@@ -19,6 +21,19 @@ pub struct Options {
 /// Without root, on a kernel that cannot run the filter, when something does not build, or when the
 /// program ends with an error.
 pub fn run(workspace: &Workspace, program: &str, options: &Options) -> Result<()> {
+    run_in(workspace, program, &options.arguments, &[])
+}
+
+/// The same, with these paths in its environment.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_in(
+    workspace: &Workspace,
+    program: &str,
+    arguments: &[String],
+    environment: &[(&str, PathBuf)],
+) -> Result<()> {
     ensure!(
         host::is_root(),
         "the {program} makes network namespaces and loads programs into the kernel: run it as root"
@@ -29,8 +44,8 @@ pub fn run(workspace: &Workspace, program: &str, options: &Options) -> Result<()
     let shell = workspace.shell()?;
     let bin = workspace.bin_dir(false);
     let path = bin.join(program);
-    let arguments = &options.arguments;
     cmd!(shell, "{path} {arguments...}")
+        .envs(environment.iter().cloned())
         .env("SG_BIN_DIR", bin)
         .env("SG_EBPF_OBJECT", workspace.kernel_object())
         .env("PATH", debian::search_path()?)

@@ -23,7 +23,7 @@ struct Layer {
     selection: &'static [&'static str],
 }
 
-const HOST: [Layer; 3] = [
+const HOST: [Layer; 5] = [
     Layer {
         name: "filter",
         what: "the filter as ordinary code, as the kernel has it",
@@ -35,17 +35,41 @@ const HOST: [Layer; 3] = [
         selection: &["--package", "sg-common", "--features", "memory"],
     },
     Layer {
+        name: "store",
+        what: "what a fleet's state is kept in, and what follows it",
+        selection: &["--package", "sg-store", "--lib"],
+    },
+    Layer {
+        name: "api",
+        what: "the API in front of a store, against what Neutron answered",
+        selection: &["--package", "sg-api"],
+    },
+    Layer {
         name: "userspace",
         what: "model, compiler, plan, daemon, command line, build tool, house rules",
         selection: &["--package", "sg-userspace", "--package", "xtask"],
     },
 ];
 
-const KERNEL: [Layer; 1] = [Layer {
-    name: "kernel",
-    what: "the real object: BPF_PROG_TEST_RUN tables, and taps in namespaces",
-    selection: &["--package", "sg-tests"],
-}];
+const KERNEL: [Layer; 2] = [
+    Layer {
+        name: "etcd",
+        what: "the store in real clusters of etcd",
+        selection: &[
+            "--package",
+            "sg-store",
+            "--features",
+            "testing",
+            "--test",
+            "etcd",
+        ],
+    },
+    Layer {
+        name: "kernel",
+        what: "the real object: BPF_PROG_TEST_RUN tables, and taps in namespaces",
+        selection: &["--package", "sg-tests"],
+    },
+];
 
 /// Installs what is missing, builds everything, runs the layers and says which ran.
 ///
@@ -59,6 +83,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         debian::ensure_programs(workspace)?;
         build::all(workspace, false)?;
     }
+    debian::ensure_protoc(workspace)?;
     let mut report = Vec::new();
     let mut failed = Vec::new();
     for layer in HOST.iter().chain(KERNEL.iter().filter(|_| kernel)) {

@@ -1,7 +1,9 @@
 //! The changes that can be asked for. Each is read beside the agent, kept, taken, written beside the agent, and
 //! answered when the kernel enforces it.
 
-use tokio::task;
+use std::sync::Arc;
+
+use tokio::{sync::Mutex, task};
 
 use super::{Adoption, Change, Digest, FlowImport, Read, beside, transact::Basis};
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
     memory,
     model::Step,
     settings::Wanted,
+    store::Journal,
     view::{ApplyReport, TransactionReport},
 };
 
@@ -89,6 +92,39 @@ impl Change {
         let taken = self.enforce(|agent| agent.take_step(step, named));
         let (taken, changes) = taken.await?;
         Ok(self.agent().await.transaction_report(taken, changes))
+    }
+
+    /// The same, which keeps it in a file, and has the file written anew when it has become long.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Change::transaction`].
+    pub async fn kept_transaction(
+        &self,
+        body: impl AsRef<[u8]> + Send + 'static,
+        journal: Arc<Mutex<Journal>>,
+    ) -> Result<TransactionReport> {
+        let kept = journal.clone();
+        let keep = move |step: &_| kept.blocking_lock().append(step);
+        let report = self.transaction(body, keep).await;
+        self.tidy(journal).await;
+        report
+    }
+
+    async fn tidy(&self, journal: Arc<Mutex<Journal>>) {
+        let Ok(basis) = self.basis().await else {
+            return;
+        };
+        let tidied = beside(move || {
+            let mut journal = journal.blocking_lock();
+            match journal.is_long() {
+                true => journal.rewrite(&basis.snapshot()),
+                false => Ok(()),
+            }
+        });
+        if let Err(error) = tidied.await {
+            tracing::error!("{error}; it goes on growing");
+        }
     }
 
     /// What transactions have told.

@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use crate::{
     error::{Error, Result},
-    model::{ClosedPort, GroupId, Interface, Inventory, Mac, Port, PortId, Vlan},
+    model::{ClosedPort, Interface, Inventory, Mac, Port, PortId, Vlan},
 };
 
 /// A port of the inventory.
@@ -96,28 +96,6 @@ pub fn find<'a>(inventory: &'a Inventory, reference: &str) -> Result<AnyPort<'a>
         }
     }
     Err(Error::NoSuchPort(reference.into()))
-}
-
-/// The security group of an id, or else of a name.
-///
-/// # Errors
-///
-/// [`Error::NoSuchGroup`], [`Error::AmbiguousGroup`]
-pub fn group(inventory: &Inventory, reference: &str) -> Result<GroupId> {
-    let by_id = reference.parse().map(GroupId).ok();
-    if let Some(id) = by_id.filter(|id| inventory.groups.contains_key(id)) {
-        return Ok(id);
-    }
-    let groups = inventory.groups.values();
-    let named: Vec<_> = groups.filter(|group| group.name == reference).collect();
-    match named.as_slice() {
-        [] => Err(Error::NoSuchGroup(reference.into())),
-        [group] => Ok(group.id),
-        several => Err(Error::AmbiguousGroup {
-            reference: reference.into(),
-            candidates: several.iter().map(|group| group.id.to_string()).collect(),
-        }),
-    }
 }
 
 impl fmt::Display for AnyPort<'_> {

@@ -65,7 +65,7 @@ use siphasher::sip128::SipHasher24;
 use standing::Standing;
 use trouble::Troubles;
 pub use trouble::{Other, Trouble};
-pub use usage::{EVERY as GATHERED_EVERY, Keeper, Scope, Usage};
+pub use usage::{EVERY as GATHERED_EVERY, Gatherer, Scope, Usage};
 use work::Due;
 pub use work::{Done, Work};
 
@@ -76,7 +76,7 @@ use crate::{
     metrics,
     model::{self, Fault, Inventory, Malformed, Parsed, Port, Told, Touched},
     netlink::LinkEvent,
-    view::ApplyReport,
+    view::{ApplyReport, SourceKind, SourceView},
 };
 
 /// Keeps the kernel as the inventory says.
@@ -100,6 +100,8 @@ pub struct Agent {
     enforced: Enforced,
     operator: Operator,
     logs: Option<Arc<Logs>>,
+    /// How the store that is followed is doing, if one is.
+    store: Option<StoreState>,
     /// What the kernel said when it was last asked.
     seen: Seen,
     put_back: PutBack,
@@ -116,11 +118,18 @@ pub struct Agent {
 pub struct About {
     /// Where maps and links are pinned.
     pub bpffs: PathBuf,
-    /// Where the inventory is.
+    /// Where the inventory is, or what was told is kept.
     pub inventory: PathBuf,
+    /// What says what is to be enforced.
+    pub source: SourceKind,
+    /// The host whose ports a store tells.
+    pub host: Option<String>,
     /// Where the settings are, or would be.
     pub settings: PathBuf,
 }
+
+/// Says how the store that is followed is doing.
+pub type StoreState = Arc<dyn Fn() -> SourceView + Send + Sync>;
 
 /// What should be.
 #[derive(Default)]
@@ -219,6 +228,7 @@ impl Agent {
             enforced: Enforced::default(),
             operator: Operator::default(),
             logs: None,
+            store: None,
             seen: Seen::default(),
             put_back: PutBack::default(),
             contests: Contests::default(),
@@ -367,7 +377,7 @@ impl Agent {
     }
 
     /// All that was left out: what could not be read, and what does not fit.
-    fn faults(&self) -> Vec<Fault> {
+    pub fn faults(&self) -> Vec<Fault> {
         self.desired
             .faults
             .iter()

@@ -2,17 +2,29 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Agent, lookup::AnyPort};
+use super::{Agent, StoreState, lookup::AnyPort};
 use crate::{
     error::{Error, Result},
     model::{Fault, Inventory, Named, PortId, Step, Told, Transaction},
-    view::{Objects, PortOutcome, TransactionReport, TransactionsView},
+    view::{Objects, PortOutcome, SourceKind, TransactionReport, TransactionsView},
 };
 
-const BY_INVENTORY: &str = "this daemon follows an inventory: replace that (`sgctl apply`), or start \
-                            sgd with --transactions";
-const BY_TRANSACTIONS: &str = "this daemon is told by transactions what to enforce: POST /v1/transactions, \
-                               or start sgd with --inventory";
+/// What to do instead, where what is to be enforced comes from somewhere else.
+const fn instead(source: SourceKind) -> &'static str {
+    match source {
+        SourceKind::Inventory => {
+            "this daemon follows an inventory: replace that (`sgctl apply`), or start sgd with --transactions"
+        }
+        SourceKind::Transactions => {
+            "this daemon is told by transactions what to enforce: POST /v1/transactions, or start sgd with \
+             --inventory"
+        }
+        SourceKind::Etcd => {
+            "this daemon follows a store: change what is there (docs/etcd.md), or start sgd with --inventory or \
+             --transactions"
+        }
+    }
+}
 
 impl Agent {
     /// Takes what was kept of former transactions, to go on from there with new ones. Enforced at once,
@@ -22,7 +34,7 @@ impl Agent {
     ///
     /// [`Error::Datapath`] when the kernel refused a part; it is tried again.
     pub fn recall(&mut self, steps: impl IntoIterator<Item = Step>) -> Result<()> {
-        let mut told = Told::default();
+        let mut told = Told::of(self.about.host.clone());
         let inventory = Arc::make_mut(&mut self.desired.inventory);
         for step in steps {
             told.take(inventory, step);
@@ -56,7 +68,7 @@ impl Agent {
     /// [`Error::Datapath`] when it is not known what is attached; it is tried again.
     pub fn take_step(&mut self, step: Step, named: Named) -> Result<Taken> {
         let Some(told) = &mut self.desired.told else {
-            return Err(Error::OtherSource(BY_INVENTORY));
+            return Err(Error::OtherSource(instead(self.about.source)));
         };
         // Neither is copied: who has compared with them has let go of them.
         let told = Arc::make_mut(told);
@@ -130,14 +142,31 @@ impl Agent {
     /// Whether a whole inventory may be taken.
     pub(super) fn check_takes_documents(&self) -> Result<()> {
         match self.desired.told {
-            Some(_) => Err(Error::OtherSource(BY_TRANSACTIONS)),
+            Some(_) => Err(Error::OtherSource(instead(self.about.source))),
             None => Ok(()),
         }
     }
 
+    /// Whether a writer may tell what is to be enforced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherSource`] if that comes from somewhere else.
+    pub fn check_takes_transactions(&self) -> Result<()> {
+        match self.about.source {
+            SourceKind::Transactions => Ok(()),
+            source => Err(Error::OtherSource(instead(source))),
+        }
+    }
+
+    /// From now on the status says how the store that is followed is doing.
+    pub fn follow(&mut self, state: StoreState) {
+        self.store = Some(state);
+    }
+
     fn told(&self) -> Result<&Arc<Told>> {
         let told = self.desired.told.as_ref();
-        told.ok_or(Error::OtherSource(BY_INVENTORY))
+        told.ok_or(Error::OtherSource(instead(self.about.source)))
     }
 
     fn settle_told(&mut self) {

@@ -19,8 +19,8 @@ use crate::{
     model::{Direction, Family, Port, PortId, RuleId, Security},
     view::{
         Counters, GroupView, HookView, InventoryView, LinkView, PortCounters, PortDetail,
-        PortState, PortView, ProgramView, RuleView, StageView, StatusView, SweepView, TableView,
-        TroubleView,
+        PortState, PortView, ProgramView, RuleView, SourceView, StageView, StatusView, SweepView,
+        TableView, TroubleView,
     },
 };
 
@@ -56,6 +56,7 @@ impl Agent {
             version: env!("CARGO_PKG_VERSION").into(),
             bpffs: self.about.bpffs.clone(),
             attach: self.datapath.attach_mode().into(),
+            source: self.source(),
             inventory: InventoryView {
                 path: self.about.inventory.clone(),
                 revision: self.desired.revision,
@@ -75,6 +76,20 @@ impl Agent {
             settings: self.changed_settings()?,
             faults: self.faults(),
         })
+    }
+
+    /// Where what is to be enforced comes from.
+    fn source(&self) -> SourceView {
+        match &self.store {
+            Some(state) => state(),
+            None => SourceView {
+                kind: self.about.source,
+                at: self.about.inventory.display().to_string(),
+                connected: true,
+                revision: self.desired.revision,
+                ..SourceView::default()
+            },
+        }
     }
 
     /// What has failed besides the inventory.

@@ -28,7 +28,7 @@ use super::{
     server::{Asked, Named, port_detail, status_of},
 };
 use crate::{
-    agent::{Keeper, Shared, beside},
+    agent::{Gatherer, Shared, beside},
     error::{Error, Result},
     events::Hub,
     host,
@@ -58,7 +58,7 @@ const SCRIPT: &str = concat!(
 #[derive(Clone)]
 pub struct Page {
     shared: Shared,
-    keeper: Keeper,
+    gatherer: Gatherer,
     hub: Arc<Hub>,
     last: Fresh,
     readers: Arc<Semaphore>,
@@ -67,10 +67,10 @@ pub struct Page {
 
 impl Page {
     /// Of this agent, of what its rules have permitted, and of what is told one by one.
-    pub fn new(shared: Shared, keeper: Keeper, hub: Arc<Hub>) -> Self {
+    pub fn new(shared: Shared, gatherer: Gatherer, hub: Arc<Hub>) -> Self {
         Self {
             shared,
-            keeper,
+            gatherer,
             hub,
             last: Fresh::default(),
             readers: Arc::new(Semaphore::new(READERS)),
@@ -127,7 +127,7 @@ async fn ports_of(State(page): State<Page>) -> Response {
 async fn port_of(State(page): State<Page>, named: Named) -> Response {
     let detail = async {
         let Path(port) = named?;
-        let detail = port_detail(&page.shared, &page.keeper, &port);
+        let detail = port_detail(&page.shared, &page.gatherer, &port);
         page.answer(detail).await
     };
     shown(detail.await)

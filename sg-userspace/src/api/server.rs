@@ -28,7 +28,7 @@ use super::{
     routes::Routes,
 };
 use crate::{
-    agent::{Keeper, Scope, Shared, beside},
+    agent::{Gatherer, Scope, Shared, beside},
     error::{Error, Result},
     flows::{FlowDocument, FlowFilter},
     model::Transaction,
@@ -48,7 +48,7 @@ pub(super) const LARGEST_BODY: usize = 512 << 20;
 struct Daemon {
     shared: Shared,
     source: Source,
-    keeper: Keeper,
+    gatherer: Gatherer,
 }
 
 /// Where what is to be enforced is kept.
@@ -58,10 +58,12 @@ pub enum Source {
     Inventory(Store),
     /// In a file of what transactions have told.
     Transactions(Arc<Mutex<Journal>>),
+    /// In a store that many nodes follow.
+    Etcd,
 }
 
 /// Every route of the interface but that of events.
-pub fn router(shared: Shared, source: Source, keeper: Keeper) -> Router {
+pub fn router(shared: Shared, source: Source, gatherer: Gatherer) -> Router {
     routes()
         .router
         .fallback(unknown)
@@ -69,7 +71,7 @@ pub fn router(shared: Shared, source: Source, keeper: Keeper) -> Router {
         .with_state(Daemon {
             shared,
             source,
-            keeper,
+            gatherer,
         })
 }
 
@@ -220,7 +222,7 @@ async fn inventory(State(daemon): State<Daemon>, body: Bytes) -> Result<Json<App
     let Daemon { shared, source, .. } = daemon;
     let keep = move |document: &[u8]| match source {
         Source::Inventory(store) => store.replace(document),
-        Source::Transactions(_) => Ok(()),
+        Source::Transactions(_) | Source::Etcd => Ok(()),
     };
     let report = shared.change(|change| async move { change.document(body, keep).await });
     report.await.map(Json)
@@ -251,14 +253,14 @@ async fn ports(State(daemon): State<Daemon>) -> Json<Vec<PortView>> {
 
 async fn port(State(daemon): State<Daemon>, named: Named) -> Result<Json<PortDetail>> {
     let Path(port) = named?;
-    let detail = port_detail(&daemon.shared, &daemon.keeper, &port).await;
+    let detail = port_detail(&daemon.shared, &daemon.gatherer, &port).await;
     detail.map(Json)
 }
 
 /// A port with its filter. Its connections are read beside the agent.
 pub(super) async fn port_detail(
     shared: &Shared,
-    keeper: &Keeper,
+    gatherer: &Gatherer,
     port: &str,
 ) -> Result<PortDetail> {
     let filter = FlowFilter {
@@ -268,7 +270,7 @@ pub(super) async fn port_detail(
     let reader = shared.agent().await.flows(filter)?;
     let flows = beside(move || reader.all()).await?;
     let mut detail = shared.agent().await.port(port, &flows)?;
-    keeper.mark(&mut detail).await?;
+    gatherer.mark(&mut detail).await?;
     Ok(detail)
 }
 
@@ -370,6 +372,7 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
         | Error::Listen { .. }
         | Error::File { .. }
         | Error::State { .. }
+        | Error::Store(_)
         | Error::System { .. }
         | Error::Datapath(_)
         | Error::Answered { .. } => StatusCode::INTERNAL_SERVER_ERROR,

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use super::*;
 use crate::{
     agent::{
-        Agent, Keeper, Shared,
+        Agent, Gatherer, Shared,
         double::Double,
         tests::{LINK, WEB1, agent, flow, inventory},
     },
@@ -75,8 +75,8 @@ impl Daemon {
         let source = source(&mut agent, directory.path());
         let table = agent.hit_table();
         let shared = Shared::new(agent);
-        let keeper = Keeper::open(shared.clone(), table, directory.path().join("usage"));
-        let router = router(shared.clone(), source, keeper)
+        let gatherer = Gatherer::open(shared.clone(), table, directory.path().join("usage"));
+        let router = router(shared.clone(), source, gatherer)
             .merge(Metrics::new(shared, Hub::new(Arc::new(Quiet))).routes());
         tokio::spawn(serve(listener, router));
         Self {

@@ -51,7 +51,7 @@ pub enum SgdCommand {
     ///
     /// For udev, when an interface has come: where a daemon runs, or no port of what is stored is at the
     /// interface, nothing is done.
-    Close(CloseArgs),
+    Close(Box<CloseArgs>),
     /// Check the configuration file, or show what it comes to
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -125,12 +125,47 @@ pub struct SourceArgs {
     /// of an inventory
     #[arg(long, conflicts_with = "inventory")]
     pub transactions: bool,
-    /// What transactions have told is kept here, and is in force again at the next start
+    /// Follow a store in an etcd cluster: its members as URLs with commas between them, `http://HOST:2379` or
+    /// `https://HOST:2379`
+    ///
+    /// What it has for this host is enforced, and followed as it changes. What was told last is kept in the file of
+    /// --state, and stays in force as long as the store does not answer.
+    #[arg(long, env = "SGD_ETCD", value_name = "URLS", conflicts_with_all = ["inventory", "transactions"])]
+    pub etcd: Option<String>,
+    /// The host whose ports are this node's in the store, as `binding:host_id` has it [default: the host's name]
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Certificates that sign those of etcd's members, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub etcd_ca: Option<PathBuf>,
+    /// Our certificate for etcd, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub etcd_cert: Option<PathBuf>,
+    /// The key of that certificate, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub etcd_key: Option<PathBuf>,
+    /// The name that the certificates of etcd's members are for, if it is not that of their URLs
+    #[arg(long, value_name = "NAME")]
+    pub etcd_server_name: Option<String>,
+    /// Our user at etcd
+    #[arg(long, value_name = "NAME")]
+    pub etcd_user: Option<String>,
+    /// A file with the password of that user
+    #[arg(long, value_name = "FILE")]
+    pub etcd_password_file: Option<PathBuf>,
+    /// What transactions or a store have told is kept here, and is in force again at the next start
     #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
     pub state: PathBuf,
     /// What rules have permitted is kept here, for `sgctl unused`
     #[arg(long, env = "SGD_USAGE", value_name = "FILE", default_value = DEFAULT_USAGE)]
     pub usage: PathBuf,
+}
+
+impl SourceArgs {
+    /// Whether it is said where it comes from.
+    pub fn is_said(&self) -> bool {
+        self.inventory.is_some() || self.transactions || self.etcd.is_some()
+    }
 }
 
 /// How much the tables hold. Tables of other sizes are made anew at a start, and filters change over to them.
@@ -279,6 +314,7 @@ fn after_help() -> String {
 Example:
   sgd run --inventory /var/lib/sgd/inventory.json
   sgd run --transactions
+  sgd run --etcd https://etcd1:2379,https://etcd2:2379 --etcd-ca /etc/sgd/etcd-ca.pem
   sgd config check";
     format!("{example}\n\n{}", Exit::help())
 }

@@ -4,7 +4,7 @@ use super::{Context, apply::tally, output, table::table, troubles};
 use crate::{
     error::Result,
     exit::Exit,
-    view::{SettingView, SettingsView, StatusView, SweepView, SweptBy},
+    view::{SettingView, SettingsView, SourceKind, SourceView, StatusView, SweepView, SweptBy},
 };
 
 pub async fn run(context: &Context) -> Result<Exit> {
@@ -27,6 +27,7 @@ fn text(status: &StatusView) -> String {
         inventory.revision,
         tally(&status.ports)
     );
+    text.push_str(&source(&status.source));
     if let Some(error) = &inventory.last_error {
         text.push_str(&format!("the newest inventory was not taken: {error}\n"));
     }
@@ -74,6 +75,29 @@ fn text(status: &StatusView) -> String {
         rows,
     ));
     text + &format!("All maps take {}.\n", mebibytes(status.memory))
+}
+
+/// Of a store, where it is and when it was heard; a file and a socket are where the line before says.
+fn source(source: &SourceView) -> String {
+    if source.kind != SourceKind::Etcd {
+        return String::new();
+    }
+    let host = source.host.as_deref().unwrap_or_default();
+    let heard = source
+        .seconds_ago
+        .map_or("not heard yet".into(), |ago| format!("heard {ago} s ago"));
+    let mut text = format!("follows the store {} as host {host}: ", source.at);
+    text.push_str(&match source.connected {
+        true => format!("connected, {heard}\n"),
+        false => format!(
+            "NOT CONNECTED, {heard}; revision {} stays in force\n",
+            source.revision
+        ),
+    });
+    if let Some(error) = &source.error {
+        text.push_str(&format!("{error}\n"));
+    }
+    text
 }
 
 fn sweep(sweep: &SweepView) -> String {
@@ -127,6 +151,30 @@ fn settings(view: &SettingsView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_that_is_not_heard_is_named_with_what_stays_in_force() {
+        let view = |connected, error: Option<&str>| SourceView {
+            kind: SourceKind::Etcd,
+            at: "http://a:2379".into(),
+            host: Some("n1".into()),
+            connected,
+            revision: 42,
+            seconds_ago: Some(7),
+            error: error.map(str::to_owned),
+            ..SourceView::default()
+        };
+        assert_eq!(
+            source(&view(true, None)),
+            "follows the store http://a:2379 as host n1: connected, heard 7 s ago\n"
+        );
+        assert_eq!(
+            source(&view(false, Some("no leader"))),
+            "follows the store http://a:2379 as host n1: NOT CONNECTED, heard 7 s ago; revision 42 stays in \
+             force\nno leader\n"
+        );
+        assert_eq!(source(&SourceView::default()), "");
+    }
 
     #[test]
     fn whoever_removes_expired_connections_is_named_with_what_was_refused() {

@@ -50,6 +50,7 @@ fn the_help_lists_the_exit_codes() {
            6  this host cannot run the daemon (capability, bpffs, kernel, another daemon)
            7  no such port or group, or several that may be meant; nothing was refused (explain)
            8  done, but a port is open, bypassed or outdated (status, list ports, apply)
+           9  the store to follow refuses, or has another layout
           10  explain: the packet is dropped"#]]
     .assert_eq(&Exit::help());
 }

@@ -142,6 +142,7 @@ impl Sample {
             metrics.alone(events.readers)
         })?;
         self.encode_logs(encoder)?;
+        self.encode_source(encoder)?;
         let age = "Since expired connections were last looked for";
         family(
             encoder,
@@ -175,6 +176,44 @@ impl Sample {
                 metrics.add([("to", to), ("why", why.as_str())], *count)
             })
         })
+    }
+
+    fn encode_source(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let source = &self.status.source;
+        let labels = [("source", source.kind.as_str())];
+        let help = "1 if changes of what is to be enforced are heard as they are made";
+        family(encoder, "source_connected", help, None, Gauge, |metrics| {
+            metrics.add(labels, source.connected.into())
+        })?;
+        let help = "The revision that was taken last, as what tells it counts them";
+        family(encoder, "source_revision", help, None, Gauge, |metrics| {
+            metrics.add(labels, source.revision)
+        })?;
+        let help = "Since the store that is followed was heard last";
+        let seconds = Some(&Unit::Seconds);
+        family(encoder, "source_age", help, seconds, Gauge, |metrics| {
+            let mut age = source.seconds_ago.iter();
+            age.try_for_each(|age| metrics.add(labels, *age))
+        })?;
+        let help = "Times that all was read anew from the store, by why it had to be";
+        family(encoder, "source_relists", help, None, Counter, |metrics| {
+            let mut relists = source.relists.iter();
+            relists.try_for_each(|(reason, times)| metrics.add([("reason", reason)], *times))
+        })?;
+        let help = "Changes of keys that the store has told";
+        family(encoder, "source_events", help, None, Counter, |metrics| {
+            metrics.add(labels, source.events)
+        })?;
+        let help = "Keys and values of these changes";
+        let bytes = Some(&Unit::Bytes);
+        family(
+            encoder,
+            "source_received",
+            help,
+            bytes,
+            Counter,
+            |metrics| metrics.add(labels, source.bytes),
+        )
     }
 
     fn encode_tables(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::*;
 use crate::view::{
     AssuredView, Count, Counters, InventoryView, LostWhy, PortCounters, PortState, PortTally,
-    SettingsView, SweepView, TableView,
+    SettingsView, SourceView, SweepView, TableView,
 };
 
 fn status() -> StatusView {
@@ -11,6 +11,7 @@ fn status() -> StatusView {
         version: "0.1.0".into(),
         bpffs: "/sys/fs/bpf/sg".into(),
         attach: "tcx".into(),
+        source: SourceView::default(),
         inventory: InventoryView {
             path: "/i.json".into(),
             revision: 3,

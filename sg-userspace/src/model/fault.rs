@@ -20,9 +20,17 @@ pub struct Fault {
     pub advice: String,
     /// What was left out.
     pub effect: Effect,
+    /// Where it is in the store that is followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 impl Fault {
+    /// The same, of what is at this key of a store.
+    pub(crate) fn at(self, key: Option<String>) -> Self {
+        Self { key, ..self }
+    }
+
     /// Whether anything was left out; a fault that left nothing out is a warning.
     pub fn is_warning(&self) -> bool {
         self.effect == Effect::Kept
@@ -131,6 +139,7 @@ impl Problem {
             problem,
             advice,
             effect,
+            key: None,
         }
     }
 }
@@ -148,7 +157,11 @@ fn shorten(mut text: String) -> String {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.object, self.field)?;
+        write!(f, "{}", self.object)?;
+        if let Some(key) = &self.key {
+            write!(f, ", {key}")?;
+        }
+        write!(f, ": {}", self.field)?;
         if !self.value.is_empty() {
             write!(f, " {}", self.value)?;
         }

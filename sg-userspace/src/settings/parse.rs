@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::audit::{self, Audit};
 use super::from_vm::{self, FromVm, PORTS};
 use super::logs::KEY as LOG;
-use super::startup::{START_KEYS, StartKey};
+use super::startup::{SOURCES, START_KEYS, StartKey};
 use super::{KEYS, Key, Wanted};
 use crate::model::PortId;
 
@@ -134,13 +134,17 @@ impl Reader<'_> {
     }
 
     fn one_source(&self) -> Result<(), String> {
-        let given = |option: &str| self.wanted.startup.get(option);
-        match (given("inventory"), given("transactions")) {
-            (Some(_), Some(on)) if on == "true" => Err(
-                "what is to be enforced comes from one place; write inventory or transactions, not both"
+        let given = |option: &&str| {
+            let value = self.wanted.startup.get(option);
+            value.is_some_and(|value| value != "false")
+        };
+        match SOURCES.iter().filter(|option| given(option)).count() {
+            0 | 1 => Ok(()),
+            _ => Err(
+                "what is to be enforced comes from one place; write inventory or transactions under [daemon], or \
+                 urls under [etcd], and only one of them"
                     .into(),
             ),
-            _ => Ok(()),
         }
     }
 

@@ -30,12 +30,14 @@ enum Kind {
     /// An IP address and a port of TCP.
     Address,
     Words(&'static [&'static str]),
+    /// Any text, which looks so.
+    Text(&'static str),
     /// Entries of a table.
     Entries,
 }
 
 /// The options that say where what is to be enforced comes from: it comes from one place.
-pub const SOURCES: [&str; 2] = ["inventory", "transactions"];
+pub const SOURCES: [&str; 3] = ["inventory", "transactions", "etcd"];
 
 /// Every such key, in the order in which they are printed.
 pub const START_KEYS: &[StartKey] = &[
@@ -43,6 +45,7 @@ pub const START_KEYS: &[StartKey] = &[
     key("daemon.transactions", "transactions", Kind::Flag),
     key("daemon.state", "state", Kind::Path),
     key("daemon.usage", "usage", Kind::Path),
+    key("daemon.host", "host", Kind::Text("compute-1")),
     key("daemon.bpffs", "bpffs", Kind::Path),
     key(
         "daemon.attach",
@@ -56,6 +59,17 @@ pub const START_KEYS: &[StartKey] = &[
         "log",
         Kind::Words(&["error", "warn", "info", "debug", "trace"]),
     ),
+    key("etcd.urls", "etcd", Kind::Text("https://etcd1:2379")),
+    key("etcd.ca", "etcd-ca", Kind::Path),
+    key("etcd.cert", "etcd-cert", Kind::Path),
+    key("etcd.key", "etcd-key", Kind::Path),
+    key(
+        "etcd.server_name",
+        "etcd-server-name",
+        Kind::Text("etcd.example"),
+    ),
+    key("etcd.user", "etcd-user", Kind::Text("sgd")),
+    key("etcd.password_file", "etcd-password-file", Kind::Path),
     key("socket.path", "socket", Kind::Path),
     key("socket.group", "socket-group", Kind::Group),
     key("metrics.listen", "metrics", Kind::Address),
@@ -94,7 +108,7 @@ impl StartKey {
         let read = match self.kind {
             Kind::Flag => value.as_bool().map(|on| on.to_string()),
             Kind::Path => text.filter(|path| path.starts_with('/')).map(Into::into),
-            Kind::Group => text.filter(|name| !name.is_empty()).map(Into::into),
+            Kind::Group | Kind::Text(_) => text.filter(|name| !name.is_empty()).map(Into::into),
             Kind::Address => {
                 let address = text.and_then(|text| text.parse::<SocketAddr>().ok());
                 address.map(|address| address.to_string())
@@ -113,7 +127,9 @@ impl StartKey {
         match self.kind {
             Kind::Flag => (given == "true").into(),
             Kind::Entries => given.parse::<u32>().map_or(Value::Null, Value::from),
-            Kind::Path | Kind::Group | Kind::Address | Kind::Words(_) => given.into(),
+            Kind::Path | Kind::Group | Kind::Address | Kind::Words(_) | Kind::Text(_) => {
+                given.into()
+            }
         }
     }
 
@@ -123,6 +139,7 @@ impl StartKey {
             Kind::Flag => "true or false".into(),
             Kind::Path => "an absolute path, \"/…\"".into(),
             Kind::Address => "an IP address and a port, \"127.0.0.1:9477\"".into(),
+            Kind::Text(such) => format!("a text, {such:?}"),
             Kind::Group => "the name of a group of users".into(),
             Kind::Words(words) => {
                 let quoted: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
@@ -191,7 +208,7 @@ mod tests {
             "line 3: daemon.bpffs: 'here' is not a value of it; write an absolute path, \"/…\"",
             "line 4: daemon.attach: 'tc' is not a value of it; write \"auto\" or \"tcx\" or \"clsact\"",
             "line 5: daemon.port: there is no such key (its value is 1); [daemon] has inventory, \
-             transactions, state, usage, bpffs, attach, sweep, adopt, log",
+             transactions, state, usage, host, bpffs, attach, sweep, adopt, log",
             "line 7: socket.group: '' is not a value of it; write the name of a group of users",
             "line 9: tables.max_ports: 0 is not a value of it; write a number from 1 to 67108864",
             "line 10: tables.max_flows: 99999999999 is not a value of it; write a number from 1 to \
@@ -203,12 +220,17 @@ mod tests {
 
     #[test]
     fn a_file_names_one_source() {
-        let both = "[daemon]\ninventory = '/i.json'\ntransactions = true";
-        let refused = parse(both).unwrap_err().to_string();
-        assert!(
-            refused.contains("write inventory or transactions"),
-            "{refused}"
-        );
+        for two in [
+            "daemon.inventory = '/i.json'\ndaemon.transactions = true",
+            "daemon.inventory = '/i.json'\netcd.urls = 'http://a:2379'",
+            "daemon.transactions = true\netcd.urls = 'http://a:2379'",
+        ] {
+            let refused = parse(two).unwrap_err().to_string();
+            assert!(
+                refused.contains("write inventory or transactions under [daemon]"),
+                "{refused}"
+            );
+        }
         parse("[daemon]\ninventory = '/i.json'\ntransactions = false").unwrap();
     }
 

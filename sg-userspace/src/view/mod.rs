@@ -14,6 +14,7 @@ mod hook;
 mod port;
 mod sample;
 mod setting;
+mod source;
 mod state;
 mod transaction;
 mod trouble;
@@ -38,6 +39,7 @@ pub use hook::{HookView, LinkView, ProgramView};
 pub use port::{Outcome, PortDetail, PortView, RuleView, StageView};
 pub use sample::{AssuredView, GroupName, PortSample, SampleView};
 pub use setting::{SettingView, SettingsView};
+pub use source::{SourceKind, SourceView};
 pub use state::{PortState, PortTally};
 pub use transaction::{Objects, PortOutcome, TransactionReport, TransactionsView};
 pub use trouble::TroubleView;
@@ -54,6 +56,9 @@ pub struct StatusView {
     pub bpffs: PathBuf,
     /// How programs are attached: `tcx` or `clsact`.
     pub attach: String,
+    /// Where what is to be enforced comes from.
+    #[serde(default)]
+    pub source: SourceView,
     /// The inventory in force.
     pub inventory: InventoryView,
     /// How many times a filter was put back that somebody else had taken off.

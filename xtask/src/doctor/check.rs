@@ -50,7 +50,8 @@ pub fn building(workspace: &Workspace) -> Vec<Check> {
         )
     }));
     checks.push(Check::new("packages", Ok(facts.apt.words().to_owned())));
-    checks.extend(PROGRAMS.map(|program| {
+    let programs = debian::needed_protoc().iter().chain(&PROGRAMS);
+    checks.extend(programs.map(|program| {
         let found = debian::find_program(program.name).map(|path| path.display().to_string());
         let missing = match facts.apt {
             Apt::Usable => (State::Installable, INSTALLED_BY_VERBS.to_owned()),

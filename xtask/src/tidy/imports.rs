@@ -25,6 +25,32 @@ pub const ORDERS: &[Order] = &[
         folders: USERSPACE,
         within: false,
     },
+    Order {
+        sources: "sg-api/src",
+        folders: API,
+        within: false,
+    },
+];
+
+const API: &[&str] = &[
+    // Words and numbers.
+    "python",
+    "net",
+    "exit",
+    "error",
+    // From a request and a world to an answer and writes.
+    "attributes",
+    "objects",
+    "world",
+    "query",
+    "resource",
+    "openapi",
+    "api",
+    // The store, the filter of this node, and the doors.
+    "node",
+    "commit",
+    "serve",
+    "cli",
 ];
 
 const USERSPACE: &[&str] = &[
@@ -42,6 +68,7 @@ const USERSPACE: &[&str] = &[
     "view", // What the host offers.
     "host",
     "error",
+    "named",
     "netlink",
     "ctnetlink",
     "store",
@@ -56,6 +83,8 @@ const USERSPACE: &[&str] = &[
     "service",
     "api",
     "cli",
+    // What says what is to be enforced.
+    "source",
     "daemon",
     "close",
 ];

@@ -12,6 +12,7 @@ use sg_common::{
 use crate::{
     agent::{About, Agent, PortCounts, double::Double},
     netlink::Link,
+    view::SourceKind,
 };
 
 pub const WEB1: &str = "11111111-0000-4000-8000-000000000005";
@@ -36,6 +37,8 @@ pub fn agent_on(kernel: &Double) -> Agent {
     let about = About {
         bpffs: "/sys/fs/bpf/sg".into(),
         inventory: "/var/lib/sgd/inventory.json".into(),
+        source: SourceKind::default(),
+        host: None,
         settings: "/etc/sgd/sgd.toml".into(),
     };
     Agent::new(Box::new(kernel.clone()), Box::new(kernel.clone()), about)

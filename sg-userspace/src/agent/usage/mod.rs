@@ -3,7 +3,7 @@
 //! A row is the union of the rules that name a peer. Where one rule alone can have permitted what was counted,
 //! it is that rule's; where several can, it is shared by them, and said so.
 
-mod keeper;
+mod gatherer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::{
     model::{Inventory, Port, PortId, Rule, RuleId},
 };
 
-pub use keeper::{EVERY, Keeper, Scope};
+pub use gatherer::{EVERY, Gatherer, Scope};
 
 /// What was counted, and the rules that may have permitted it.
 #[derive(Debug, Clone, PartialEq, Eq)]

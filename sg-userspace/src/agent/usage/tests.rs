@@ -22,7 +22,7 @@ use crate::{
     view::{RuleUsage, UsageView},
 };
 
-/// An agent that has the inventory, its kernel, and a keeper in a directory of its own.
+/// An agent that has the inventory, its kernel, and a gatherer in a directory of its own.
 struct World {
     shared: Shared,
     kernel: Double,
@@ -41,9 +41,9 @@ impl World {
         }
     }
 
-    async fn keeper(&self) -> Keeper {
+    async fn gatherer(&self) -> Gatherer {
         let table = self.shared.agent().await.hit_table();
-        Keeper::open(
+        Gatherer::open(
             self.shared.clone(),
             table,
             self.directory.path().join("usage"),
@@ -91,9 +91,9 @@ fn rule(view: &UsageView, number: u8) -> &RuleUsage {
 #[tokio::test]
 async fn the_rule_whose_port_it_was_is_hit_and_its_neighbour_in_the_row_is_not() {
     let world = World::new();
-    let keeper = world.keeper().await;
+    let gatherer = world.gatherer().await;
     world.hit(port(443));
-    let view = keeper.view(Scope::default()).await.unwrap();
+    let view = gatherer.view(Scope::default()).await.unwrap();
     let (http, https) = (&rule(&view, 3).ports[0], &rule(&view, 4).ports[0]);
     assert_eq!((http.hits, &http.last_hit), (0, &None));
     assert_eq!(https.hits, 3);
@@ -105,13 +105,13 @@ async fn the_rule_whose_port_it_was_is_hit_and_its_neighbour_in_the_row_is_not()
 #[tokio::test]
 async fn what_several_rules_may_have_permitted_is_said_to_be_shared_by_them() {
     let world = World::new();
-    let keeper = world.keeper().await;
+    let gatherer = world.gatherer().await;
     world.hit(HitKey {
         low: 64,
         high: 511,
         ..port(0)
     });
-    let view = keeper.view(Scope::default()).await.unwrap();
+    let view = gatherer.view(Scope::default()).await.unwrap();
     for (number, other) in [(3, 4), (4, 3)] {
         let used = &rule(&view, number).ports[0];
         assert_eq!((used.hits, used.shared_hits), (0, 3));
@@ -123,10 +123,10 @@ async fn what_several_rules_may_have_permitted_is_said_to_be_shared_by_them() {
 #[tokio::test]
 async fn a_hit_of_a_row_that_is_not_known_counts_for_every_rule_that_it_may_have_been() {
     let world = World::new();
-    let keeper = world.keeper().await;
+    let gatherer = world.gatherer().await;
     world.hit(port(80));
     world.kernel.kernel().hits[0].row.policy = 4711;
-    let view = keeper.view(Scope::default()).await.unwrap();
+    let view = gatherer.view(Scope::default()).await.unwrap();
     assert_eq!(rule(&view, 3).ports[0].hits, 3);
     assert_eq!(rule(&view, 4).ports[0].hits, 0);
 }
@@ -134,9 +134,9 @@ async fn a_hit_of_a_row_that_is_not_known_counts_for_every_rule_that_it_may_have
 #[tokio::test]
 async fn what_was_counted_is_there_after_a_restart_and_rules_that_come_are_counted_from_then_on() {
     let world = World::new();
-    let keeper = world.keeper().await;
+    let gatherer = world.gatherer().await;
     world.hit(port(80));
-    keeper.gather().await;
+    gatherer.gather().await;
     let path = world.directory.path().join("usage");
     let mut kept: Usage = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     // As if it was counted for long, but for a rule that has just come.
@@ -148,7 +148,7 @@ async fn what_was_counted_is_there_after_a_restart_and_rules_that_come_are_count
     }
     std::fs::write(&path, serde_json::to_vec(&kept).unwrap()).unwrap();
 
-    let view = world.keeper().await.view(Scope::default()).await.unwrap();
+    let view = world.gatherer().await.view(Scope::default()).await.unwrap();
     let (old, new) = (&rule(&view, 3).ports[0], &rule(&view, 4).ports[0]);
     assert_eq!(old.hits, 3);
     assert_eq!(old.since, view.since);
@@ -159,27 +159,29 @@ async fn what_was_counted_is_there_after_a_restart_and_rules_that_come_are_count
 async fn a_file_that_is_no_usage_is_begun_anew_and_stops_nothing() {
     let world = World::new();
     std::fs::write(world.directory.path().join("usage"), "rubbish").unwrap();
-    let keeper = world.keeper().await;
+    let gatherer = world.gatherer().await;
     world.hit(port(80));
-    let view = keeper.view(Scope::default()).await.unwrap();
+    let view = gatherer.view(Scope::default()).await.unwrap();
     assert_eq!(rule(&view, 3).ports[0].hits, 3);
 }
 
 #[tokio::test]
 async fn a_port_and_a_group_narrow_what_is_told_and_what_is_not_there_is_an_error() {
     let world = World::new();
-    let keeper = world.keeper().await;
+    let gatherer = world.gatherer().await;
     let scope = |port: Option<&str>, group: Option<&str>| Scope {
         port: port.map(Into::into),
         group: group.map(Into::into),
     };
-    let all = keeper.view(scope(Some("WEB1"), Some("WEB_SERVERS"))).await;
+    let all = gatherer
+        .view(scope(Some("WEB1"), Some("WEB_SERVERS")))
+        .await;
     assert_eq!(all.unwrap().rules.len(), 6);
-    let none = keeper.view(scope(Some("WEB2"), None)).await.unwrap_err();
+    let none = gatherer.view(scope(Some("WEB2"), None)).await.unwrap_err();
     assert!(none.to_string().contains("WEB2"), "{none}");
-    let none = keeper.view(scope(None, Some("DB"))).await.unwrap_err();
+    let none = gatherer.view(scope(None, Some("DB"))).await.unwrap_err();
     assert!(none.to_string().contains("DB"), "{none}");
-    let elsewhere = keeper.view(scope(Some("CLIENT"), None)).await;
+    let elsewhere = gatherer.view(scope(Some("CLIENT"), None)).await;
     assert!(elsewhere.is_err(), "its interface is not here");
 }
 
@@ -194,7 +196,7 @@ async fn a_rule_that_another_covers_is_said_to_change_nothing() {
     }));
     let document = serde_json::to_vec(&document).unwrap();
     world.shared.agent().await.apply(&document).unwrap();
-    let view = world.keeper().await.view(Scope::default()).await.unwrap();
+    let view = world.gatherer().await.view(Scope::default()).await.unwrap();
     assert_eq!(
         rule(&view, 3).ports[0].covered_by,
         [rule(&view, 7).id.clone()]

@@ -11,5 +11,5 @@ use crate::{agent::Scope, error::Result, view::UsageView};
 /// Takes what was counted out of the kernel, and tells all.
 pub async fn show(State(daemon): State<Daemon>, scope: Asked<Scope>) -> Result<Json<UsageView>> {
     let Query(scope) = scope?;
-    daemon.keeper.view(scope).await.map(Json)
+    daemon.gatherer.view(scope).await.map(Json)
 }

@@ -27,12 +27,12 @@ fn daemon() -> Daemon {
     let (agent, _) = agent();
     let source = Source::Inventory(Store::new(&daemon.directory.path().join("few.json")));
     let (table, shared) = (agent.hit_table(), Shared::new(agent));
-    let keeper = Keeper::open(
+    let gatherer = Gatherer::open(
         shared.clone(),
         table,
         daemon.directory.path().join("few.usage"),
     );
-    let router = router(shared, source, keeper);
+    let router = router(shared, source, gatherer);
     tokio::spawn(serve_within(FEW, listener, router));
     Daemon {
         _socket: socket,

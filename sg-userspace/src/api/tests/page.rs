@@ -34,9 +34,9 @@ fn served() -> Served {
     agent.settle().unwrap();
     let table = agent.hit_table();
     let (shared, hub) = (Shared::new(agent), Hub::new(Arc::new(Quiet)));
-    let keeper = Keeper::open(shared.clone(), table, "/proc/sg/usage.json".into());
+    let gatherer = Gatherer::open(shared.clone(), table, "/proc/sg/usage.json".into());
     let metrics = Metrics::new(shared.clone(), hub.clone());
-    let page = Page::new(shared, keeper, hub.clone());
+    let page = Page::new(shared, gatherer, hub.clone());
     Served {
         router: tcp::routes(metrics, Some(page), PORT),
         hub,

@@ -33,13 +33,12 @@ pub fn parse(line: Vec<OsString>) -> Result<SgdCommand> {
     let matches = Sgd::command().try_get_matches_from(line).map_err(usage)?;
     let command = read(&matches)?;
     match &command {
-        SgdCommand::Run(args) if args.source.inventory.is_none() && !args.source.transactions => {
-            Err(Error::Usage(
-                "it is not said what to enforce: give --inventory FILE or --transactions, or write \
-                 inventory = \"FILE\" or transactions = true under [daemon] of /etc/sgd/sgd.toml"
-                    .into(),
-            ))
-        }
+        SgdCommand::Run(args) if !args.source.is_said() => Err(Error::Usage(
+            "it is not said what to enforce: give --inventory FILE, --transactions or --etcd URLS, or write \
+             inventory = \"FILE\" or transactions = true under [daemon], or urls = \"URLS\" under [etcd] of \
+             /etc/sgd/sgd.toml"
+                .into(),
+        )),
         _ => Ok(command),
     }
 }
@@ -155,6 +154,13 @@ mod tests {
         let transactions = "daemon.transactions = true";
         let args = run(transactions, &["--inventory", "/line"]).unwrap().source;
         assert!(!args.transactions && args.inventory.is_some());
+        let etcd = "etcd.urls = 'http://a:2379'\netcd.ca = '/ca'\ndaemon.host = 'n1'";
+        let args = run(etcd, &[]).unwrap().source;
+        assert_eq!(args.etcd.as_deref(), Some("http://a:2379"));
+        assert_eq!(args.etcd_ca.as_deref(), Some(Path::new("/ca")));
+        assert_eq!(args.host.as_deref(), Some("n1"));
+        let args = run(etcd, &["--transactions"]).unwrap().source;
+        assert!(args.transactions && args.etcd.is_none());
     }
 
     #[test]

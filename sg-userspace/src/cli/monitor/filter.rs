@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     flows::{net, protocol_number},
     model::{PortId, PortProtocol},
+    named,
     view::{EventAction, EventsRequest, GroupView, PacketView},
 };
 
@@ -216,20 +217,8 @@ fn ports_of<'a>(groups: &'a [GroupView], reference: &str) -> Result<&'a [String]
 ///
 /// There is none, or there are several.
 pub fn group_of<'a>(groups: &'a [GroupView], reference: &str) -> Result<&'a GroupView> {
-    let by_id = groups.iter().filter(|group| group.id == reference);
-    let by_name = groups.iter().filter(|group| group.name == reference);
-    let found: Vec<_> = match by_id.collect::<Vec<_>>() {
-        none if none.is_empty() => by_name.collect(),
-        found => found,
-    };
-    match found.as_slice() {
-        [] => Err(Error::NoSuchGroup(reference.into())),
-        [group] => Ok(group),
-        several => Err(Error::AmbiguousGroup {
-            reference: reference.into(),
-            candidates: several.iter().map(|group| group.id.clone()).collect(),
-        }),
-    }
+    let of = |group: &'a GroupView| (group.id.parse().unwrap_or_default(), group.name.as_str());
+    named::group(groups, of, reference)
 }
 
 fn address(text: &Option<String>) -> Option<IpAddr> {

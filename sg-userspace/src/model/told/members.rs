@@ -208,13 +208,33 @@ fn faults(id: Uuid, left_out: &[String]) -> Vec<Fault> {
         id: id.to_string(),
         name: String::new(),
     };
-    let problem = |entry: &String| match serde_json::from_str(entry) {
-        Ok(Value::String(text)) => match address::cidr("members", &text) {
+    let faults = left_out.iter().map(|text| {
+        let entry = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
+        let (key, entry) = in_store(entry);
+        problem(&entry).of(&object, Effect::AddressLeftOut).at(key)
+    });
+    faults.collect()
+}
+
+/// What an entry is that a store has at a key.
+fn in_store(entry: Value) -> (Option<String>, Value) {
+    match entry {
+        Value::Object(mut fields) if fields.contains_key("key") && fields.len() == 2 => {
+            let key = fields.get("key").and_then(Value::as_str).map(str::to_owned);
+            (key, fields.remove("value").unwrap_or_default())
+        }
+        entry => (None, entry),
+    }
+}
+
+fn problem(entry: &Value) -> Problem {
+    match entry {
+        Value::String(text) => match address::cidr("members", text) {
             Err(problem) => problem,
             // One that an older daemon did not take is taken when it is told again.
             Ok(_) => Problem::new("members", entry, "was not taken", "tell it again"),
         },
-        Ok(Value::Array(_) | Value::Object(_)) => {
+        Value::Array(_) | Value::Object(_) => {
             let advice =
                 "write a list of addresses and CIDRs, or {\"added\": [...], \"removed\": [...]}";
             Problem::new("members", entry, "is no list of members", advice)
@@ -225,9 +245,5 @@ fn faults(id: Uuid, left_out: &[String]) -> Vec<Fault> {
             "is not a string",
             "write a CIDR, e.g. \"10.0.0.0/24\"",
         ),
-    };
-    let faults = left_out.iter();
-    faults
-        .map(|entry| problem(entry).of(&object, Effect::AddressLeftOut))
-        .collect()
+    }
 }

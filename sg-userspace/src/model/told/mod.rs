@@ -32,6 +32,8 @@ pub use transaction::{Conflict, Objects, Transaction};
 pub struct Told {
     revision: u64,
     session: Option<Uuid>,
+    /// The host whose ports a store tells, if it is one that tells.
+    host: Option<String>,
     ports: BTreeMap<PortId, Piece>,
     trusted: BTreeMap<PortId, Piece>,
     groups: BTreeMap<GroupId, Piece>,
@@ -68,6 +70,14 @@ pub struct Count {
 }
 
 impl Told {
+    /// What a store tells of a host, or a writer if there is none: faults name the keys of a store.
+    pub fn of(host: Option<String>) -> Self {
+        Self {
+            host,
+            ..Self::default()
+        }
+    }
+
     /// The number of the last step; 0 before the first.
     pub fn revision(&self) -> u64 {
         self.revision

@@ -5,6 +5,7 @@ use std::mem;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use sg_store::Key;
 
 use super::super::fault::{Effect, Fault, Kind, Object, Problem};
 use super::super::fields::Fields;
@@ -129,6 +130,11 @@ impl Told {
             let Ok(id) = fault.object.id.parse::<PortId>() else {
                 continue;
             };
+            let key = self.host.clone().map(|host| Key::Port {
+                host: Some(host),
+                id: id.0,
+            });
+            let fault = fault.at(key.map(|key| key.to_string()));
             let piece = self.ports.get_mut(&id).or(self.trusted.get_mut(&id));
             if let Some(piece) = piece {
                 piece.faults.push(fault);
@@ -181,10 +187,10 @@ fn read(id: PortId, text: &RawValue) -> Read {
     let mut object = object(id);
     let mut of = Read::of(id);
     let fields = fields_with_id(text, &object.id);
+    of.relation.interface = interface_of(id, &fields);
     if let Ok(fields) = &fields {
         let name = fields.get("name").and_then(Value::as_str);
         object.name = name.unwrap_or_default().to_owned();
-        of.relation.interface = port::interface_of(Fields(fields));
         of.relation.is_parent = Fields(fields).get(trunk::TRUNK).is_some();
         let interface = of.relation.interface.as_ref();
         of.claims = trunk::claims(Fields(fields), &object, interface, &mut of.faults);
@@ -200,11 +206,18 @@ fn read_trusted(id: PortId, text: &RawValue) -> Read {
     let object = object(id);
     let mut of = Read::of(id);
     let fields = fields_with_id(text, &object.id);
-    let port = fields.and_then(|fields| {
-        of.relation.interface = port::interface_of(Fields(&fields));
-        port::parse_trusted(Fields(&fields), &object, &mut of.faults)
-    });
+    of.relation.interface = interface_of(id, &fields);
+    let port =
+        fields.and_then(|fields| port::parse_trusted(Fields(&fields), &object, &mut of.faults));
     finish(of, object, port)
+}
+
+/// Where a port is; one of which nothing can be read is at the tap of its id.
+fn interface_of(id: PortId, fields: &Result<Map<String, Value>, Problem>) -> Option<Interface> {
+    match fields {
+        Ok(fields) => port::interface_of(Fields(fields)),
+        Err(_) => Some(Interface::tap(id)),
+    }
 }
 
 fn finish(mut of: Read, object: Object, port: Result<Port, Problem>) -> Read {

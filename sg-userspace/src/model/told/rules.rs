@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
+use sg_store::Key;
 use uuid::Uuid;
 
 use super::super::fault::{Effect, Fault, Kind, Object, Problem};
@@ -76,11 +77,26 @@ impl Told {
                 |id| self.members.contains_key(&id.0),
             )
         });
+        let is_of_store = self.host.is_some();
+        let keyed = faults.into_iter().map(|fault| {
+            let key = is_of_store.then(|| key(id, &fault));
+            fault.at(key)
+        });
         if let Some(piece) = self.groups.get_mut(&id) {
-            piece.faults = faults;
+            piece.faults = keyed.collect();
         }
         Some(group)
     }
+}
+
+/// Where a store has what a fault of a group is about.
+fn key(GroupId(group): GroupId, fault: &Fault) -> String {
+    let rule = match fault.object.kind {
+        Kind::SecurityGroupRule => fault.object.id.parse().ok(),
+        _ => None,
+    };
+    let key = rule.map_or(Key::SecurityGroup(group), |id| Key::Rule { group, id });
+    key.to_string()
 }
 
 /// Reads a group, which is there whatever is wrong with it.

@@ -95,7 +95,7 @@ impl Told {
         };
         let mut named = Named::default();
         Ok(Step {
-            revision: self.revision + 1,
+            revision: told.revision.unwrap_or(self.revision + 1),
             session: told.session,
             ports: which.objects(told.ports, &self.ports, &mut named.ports),
             trusted: which.objects(told.trusted, &self.trusted, &mut named.trusted),

@@ -64,6 +64,63 @@ fn from(group: &str) -> Value {
 }
 
 #[test]
+fn what_a_store_tells_is_at_fault_at_its_key() {
+    const RULE: &str = "33333333-0000-4000-8000-000000000003";
+    let mut desk = Desk {
+        told: Told::of(Some("n 1".into())),
+        ..Desk::default()
+    };
+    let member = format!("/sg/v1/members/{DB}/{P2}");
+    let rule = json!([{"id": RULE, "value": "[1]"}]);
+    desk.go_on(json!({
+        "ports": {P1: "{\"mac"}, "security_groups": {WEB: group(rule)},
+        "members": {DB: ["10.0.0.9", {"key": member, "value": "10.0.0.300"}, {"key": member, "value": 7}]},
+    }));
+    let mut keys: Vec<_> = desk
+        .told
+        .faults()
+        .map(|fault| fault.key.as_deref())
+        .collect();
+    keys.sort_unstable();
+    let port = format!("/sg/v1/ports/n%201/{P1}");
+    let rule = format!("/sg/v1/rules/{WEB}/{RULE}");
+    assert_eq!(
+        keys,
+        [&member, &member, &port, &rule].map(|key| Some(key.as_str()))
+    );
+    let faults = desk.faults().join("\n");
+    assert!(faults.contains("\"10.0.0.300\" is not a CIDR"), "{faults}");
+    assert!(faults.contains(&format!("{P1}, {port}: ")), "{faults}");
+    assert_eq!(desk.inventory.closed.len(), 1);
+}
+
+#[test]
+fn a_writer_that_counts_itself_says_what_its_transaction_comes_to() {
+    let mut desk = Desk::default();
+    let tell =
+        |base: Value, revision: u64| json!({"session": S1, "base": base, "revision": revision});
+    desk.tell(tell(Value::Null, 41)).unwrap();
+    assert_eq!(desk.told.revision(), 41);
+    desk.tell(tell(json!(41), 50)).unwrap();
+    assert_eq!(desk.told.revision(), 50);
+    desk.tell(json!({"session": S1, "base": 50})).unwrap();
+    assert_eq!(desk.told.revision(), 51);
+    // Another store may have counted less far.
+    let anew = json!({"session": S2, "base": null, "complete": true, "revision": 7});
+    desk.tell(anew).unwrap();
+    assert_eq!(desk.told.revision(), 7);
+    for stands_still in [tell(json!(7), 7), tell(Value::Null, 0)] {
+        let refused = Transaction::parse(stands_still.to_string().as_bytes());
+        assert!(
+            refused
+                .unwrap_err()
+                .to_string()
+                .contains("is not more than base")
+        );
+    }
+}
+
+#[test]
 fn members_given_and_those_of_ports_are_one() {
     let mut desk = Desk::default();
     desk.go_on(json!({

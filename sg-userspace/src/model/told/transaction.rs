@@ -21,6 +21,10 @@ pub struct Transaction {
     /// The revision that the writer builds on; null if it builds on none: with the first transaction of its
     /// session, and with a complete one.
     pub base: Option<u64>,
+    /// The revision that this makes, for writers that have numbers of their own: more than `base`; one more if
+    /// it is not said.
+    #[serde(default)]
+    pub revision: Option<u64>,
     /// This names all there is: what it does not name is taken away.
     #[serde(default)]
     pub complete: bool,
@@ -74,9 +78,17 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// What is not JSON, has fields that there are not, names an object twice, or by what is no UUID.
+    /// What is not JSON, has fields that there are not, names an object twice, or by what is no UUID; a revision
+    /// that is not behind the one that it builds on.
     pub fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(body)
+        let read: Self = serde_json::from_slice(body)?;
+        let base = read.base.unwrap_or_default();
+        match read.revision {
+            Some(revision) if revision <= base => Err(serde_json::Error::custom(format_args!(
+                "revision {revision} is not more than base {base}"
+            ))),
+            _ => Ok(read),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::agent::{
-    Keeper, Shared,
+    Gatherer, Shared,
     tests::{LINK, agent, inventory},
 };
 use crate::api::{Source, router};
@@ -32,8 +32,8 @@ fn routes() -> Router {
     // Nothing can be kept there.
     let source = Source::Inventory(Store::new("/proc/sg/inventory.json".as_ref()));
     let (table, shared) = (agent.hit_table(), Shared::new(agent));
-    let keeper = Keeper::open(shared.clone(), table, "/proc/sg/usage.json".into());
-    router(shared, source, keeper)
+    let gatherer = Gatherer::open(shared.clone(), table, "/proc/sg/usage.json".into());
+    router(shared, source, gatherer)
 }
 
 fn check(input: &[u8]) {

@@ -13,6 +13,7 @@ mod inventory;
 mod mutate;
 mod pins;
 mod settings;
+mod store;
 mod transactions;
 
 /// The tests of a target: its corpus, and what becomes of that by changes to the bytes or, with `json`, to the

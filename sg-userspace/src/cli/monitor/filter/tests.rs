@@ -113,23 +113,24 @@ fn port_numbers_go_with_protocols_that_have_them() {
 
 #[test]
 fn a_group_goes_by_its_id_before_its_name_and_one_without_ports_is_told() {
-    let group = |id: &str, name: &str, ports: &[&str]| GroupView {
-        id: id.into(),
+    let id = |number| uuid::Uuid::from_u128(number).to_string();
+    let group = |number, name: &str, ports: &[&str]| GroupView {
+        id: id(number),
         name: name.into(),
         stateful: true,
         rules: Vec::new(),
         ports: ports.iter().map(|port| (*port).into()).collect(),
     };
     let groups = [
-        group("1", "WEB", &["a", "b"]),
-        group("2", "1", &["c"]),
-        group("3", "TWICE", &["d"]),
-        group("4", "TWICE", &["e"]),
-        group("5", "EMPTY", &[]),
+        group(1, "WEB", &["a", "b"]),
+        group(2, &id(1), &["c"]),
+        group(3, "TWICE", &["d"]),
+        group(4, "TWICE", &["e"]),
+        group(5, "EMPTY", &[]),
     ];
-    let ports = |reference| ports_of(&groups, reference).map_err(|error| error.exit());
+    let ports = |reference: &str| ports_of(&groups, reference).map_err(|error| error.exit());
     assert_eq!(ports("WEB").unwrap(), ["a", "b"]);
-    assert_eq!(ports("1").unwrap(), ["a", "b"]);
+    assert_eq!(ports(&id(1)).unwrap(), ["a", "b"]);
     for reference in ["TWICE", "EMPTY", "NONE"] {
         assert_eq!(
             ports(reference),
