@@ -1,0 +1,249 @@
+//! Users and passwords, in a file as Apache has it, with hashes by bcrypt.
+
+use std::collections::HashMap;
+use std::fs;
+use std::hash::Hasher;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use siphasher::sip128::{Hasher128, SipHasher24};
+use tokio::sync::Semaphore;
+use tokio::task;
+
+use crate::exit::{Exit, Failure};
+
+/// What a new hash costs, and what one may cost at most.
+const COST: u32 = 10;
+const MOST_COST: u32 = 14;
+
+/// How long a password that was right is remembered, by a keyed hash.
+const MEMORY: Duration = Duration::from_secs(60);
+
+/// How many are remembered.
+const MOST_REMEMBERED: usize = 4096;
+
+/// How many hashes are computed at once.
+const AT_ONCE: usize = 2;
+
+/// A hash that no password has, of the usual cost: who is not there takes as long as who is.
+const NOBODY: &str = "$2b$10$abcdefghijklmnopqrstuuW2bC6Zq3mGvKPPDr3g7oS8Qw5a8y3y2";
+
+/// The file, and who has shown a password lately.
+#[derive(Clone, Debug)]
+pub struct Htpasswd(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    users: Mutex<Users>,
+    remembered: Mutex<HashMap<u128, Instant>>,
+    secret: [u8; 16],
+    room: Semaphore,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Users {
+    hashes: HashMap<String, String>,
+    changed: Option<SystemTime>,
+}
+
+impl Htpasswd {
+    /// Reads the file. It is read again when it has changed.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or a line of it cannot.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let users = read(path)?;
+        Ok(Self(Arc::new(Inner {
+            path: path.into(),
+            users: Mutex::new(users),
+            remembered: Mutex::default(),
+            secret: uuid::Uuid::new_v4().into_bytes(),
+            room: Semaphore::new(AT_ONCE),
+        })))
+    }
+
+    /// Whether this is the password of this user.
+    pub async fn knows(&self, user: &str, password: &str) -> bool {
+        let inner = &self.0;
+        let hash = inner.hash_of(user);
+        let token = inner.token(user, password, hash.as_deref().unwrap_or(NOBODY));
+        if hash.is_some() && inner.remembers(token) {
+            return true;
+        }
+        let Ok(_permit) = inner.room.acquire().await else {
+            return false;
+        };
+        let against = hash.clone().unwrap_or_else(|| NOBODY.into());
+        let password = password.to_owned();
+        let checked = task::spawn_blocking(move || bcrypt::verify(password, &against));
+        let is_right = matches!(checked.await, Ok(Ok(true))) && hash.is_some();
+        if is_right {
+            inner.remember(token);
+        }
+        is_right
+    }
+}
+
+impl Inner {
+    fn hash_of(&self, user: &str) -> Option<String> {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if changed(&self.path) != users.changed {
+            match read(&self.path) {
+                Ok(read) => *users = read,
+                Err(error) => {
+                    tracing::error!("{error}; nobody new is let in");
+                    users.changed = changed(&self.path);
+                }
+            }
+        }
+        users.hashes.get(user).cloned()
+    }
+
+    /// What a user, a password and a hash are remembered by: who reads this memory learns no password.
+    fn token(&self, user: &str, password: &str, hash: &str) -> u128 {
+        let mut hasher = SipHasher24::new_with_key(&self.secret);
+        for text in [user, password, hash] {
+            hasher.write_usize(text.len());
+            hasher.write(text.as_bytes());
+        }
+        hasher.finish128().as_u128()
+    }
+
+    fn remembers(&self, token: u128) -> bool {
+        let remembered = self.remembered.lock();
+        let remembered = remembered.unwrap_or_else(PoisonError::into_inner);
+        remembered
+            .get(&token)
+            .is_some_and(|at| at.elapsed() < MEMORY)
+    }
+
+    fn remember(&self, token: u128) {
+        let remembered = self.remembered.lock();
+        let mut remembered = remembered.unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.retain(|_, at| at.elapsed() < MEMORY);
+        }
+        if remembered.len() < MOST_REMEMBERED {
+            remembered.insert(token, Instant::now());
+        }
+    }
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|data| data.modified()).ok()
+}
+
+fn read(path: &Path) -> Result<Users, Failure> {
+    let failed = |why: String| {
+        let message = format!("--htpasswd {}: {why}", path.display());
+        Failure::new(Exit::Malformed, message)
+    };
+    let changed = changed(path);
+    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let mut hashes = HashMap::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let parts = line.trim_end().split_once(':');
+        let Some((user, hash)) = parts.filter(|(_, hash)| is_usable(hash)) else {
+            return Err(failed(format!(
+                "line {number}: no `USER:HASH` by bcrypt of a cost up to {MOST_COST}: `sgapi passwd` writes one"
+            )));
+        };
+        hashes.insert(user.to_owned(), hash.to_owned());
+    }
+    Ok(Users { hashes, changed })
+}
+
+fn is_usable(hash: &str) -> bool {
+    let parts: Result<bcrypt::HashParts, _> = hash.parse();
+    parts.is_ok_and(|parts| parts.get_cost() <= MOST_COST)
+}
+
+/// The line of a user with this password.
+///
+/// # Errors
+///
+/// A user cannot be called so, or nobody can have this password.
+pub fn line(user: &str, password: &str) -> Result<String, Failure> {
+    let usage = |why: &str| Failure::new(Exit::Usage, why.to_owned());
+    if user.is_empty() || user.contains([':', '\n', '\r']) {
+        return Err(usage("a user's name is not empty, and has no colon"));
+    }
+    if password.is_empty() || password.len() > 72 {
+        return Err(usage("a password has 1 to 72 bytes"));
+    }
+    let hash = bcrypt::hash(password, COST);
+    let hash = hash.map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
+    Ok(format!("{user}:{hash}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn file(lines: &[String]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        for line in lines {
+            writeln!(file, "{line}").unwrap();
+        }
+        file
+    }
+
+    #[tokio::test]
+    async fn a_user_is_known_by_a_password_and_by_no_other() {
+        let file = file(&[line("ada", "secret").unwrap()]);
+        let users = Htpasswd::open(file.path()).unwrap();
+        for _ in 0..2 {
+            assert!(users.knows("ada", "secret").await);
+            assert!(!users.knows("ada", "Secret").await);
+            assert!(!users.knows("eve", "secret").await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_right_is_not_computed_again() {
+        let file = file(&[line("ada", "secret").unwrap()]);
+        let users = Htpasswd::open(file.path()).unwrap();
+        assert!(users.knows("ada", "secret").await);
+        let started = Instant::now();
+        for _ in 0..100 {
+            assert!(users.knows("ada", "secret").await);
+        }
+        // One hash alone takes longer.
+        assert!(started.elapsed() < Duration::from_millis(30));
+    }
+
+    #[tokio::test]
+    async fn who_is_taken_out_of_the_file_is_not_let_in_any_more() {
+        let file = file(&[line("ada", "secret").unwrap()]);
+        let users = Htpasswd::open(file.path()).unwrap();
+        assert!(users.knows("ada", "secret").await);
+        fs::write(file.path(), line("eve", "secret").unwrap()).unwrap();
+        let later = SystemTime::now() + Duration::from_secs(2);
+        let opened = fs::File::options().write(true).open(file.path()).unwrap();
+        opened.set_modified(later).unwrap();
+        assert!(!users.knows("ada", "secret").await);
+        assert!(users.knows("eve", "secret").await);
+    }
+
+    #[test]
+    fn a_hash_of_another_kind_is_refused_by_its_line() {
+        let file = file(&["# people".into(), "ada:$apr1$salt$hash".into()]);
+        let error = Htpasswd::open(file.path()).unwrap_err();
+        assert_eq!(error.exit, Exit::Malformed);
+        assert!(error.message.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn the_hash_of_nobody_is_one() {
+        assert!(is_usable(NOBODY));
+        assert!(bcrypt::verify("x", NOBODY).is_ok());
+    }
+}
