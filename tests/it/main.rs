@@ -10,6 +10,7 @@ mod conntrack;
 mod counts;
 mod datagrams;
 mod diff;
+mod etcd;
 mod events;
 mod expiry;
 mod explain;

@@ -30,6 +30,7 @@ pub struct Inventory {
 #[derive(Clone, Debug)]
 pub struct Port {
     name: String,
+    id: Option<Uuid>,
     mac: Option<Mac>,
     ips: Vec<IpAddr>,
     groups: Vec<String>,
@@ -50,6 +51,7 @@ pub struct Group {
 pub fn port(name: &str) -> Port {
     Port {
         name: name.to_owned(),
+        id: None,
         mac: None,
         ips: Vec::new(),
         groups: Vec::new(),
@@ -128,6 +130,13 @@ impl Inventory {
 }
 
 impl Port {
+    /// Sets the id that somebody else has given it; if not set it is [`port_id`] of its name.
+    #[must_use]
+    pub fn with_id(mut self, id: Uuid) -> Self {
+        self.id = Some(id);
+        self
+    }
+
     /// Sets the MAC; if not set it is [`Mac::of`] the first address.
     #[must_use]
     pub fn mac(mut self, mac: impl Into<Mac>) -> Self {
@@ -184,7 +193,7 @@ impl Port {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> Uuid {
-        port_id(&self.name)
+        self.id.unwrap_or_else(|| port_id(&self.name))
     }
 
     /// Its interface on the compute node: `tap` and the first eleven characters of the id.

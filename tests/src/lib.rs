@@ -5,6 +5,7 @@
 //! cannot set itself up has failed, and the stack trace names the line. All traffic stays inside
 //! namespaces made here, every wait is bounded, and everything is undone on drop.
 
+pub mod api;
 pub mod bench;
 pub mod bpffs;
 mod cable;
@@ -12,7 +13,9 @@ pub mod capture;
 pub mod crowd;
 pub mod daemon;
 pub mod demo;
+pub mod etcd;
 pub mod events;
+pub mod fleet;
 pub mod guests;
 pub mod http;
 pub mod hybrid;

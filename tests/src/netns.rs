@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::panic;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
@@ -16,12 +17,15 @@ use crate::leftovers;
 /// Where iproute2 keeps the names of network namespaces.
 pub const NAMES: &str = "/run/netns";
 
-/// A named network namespace, removed on drop.
+/// A named network namespace, removed when the last of its clones is dropped.
 ///
 /// It has a name so that a person can look inside while a test or the demo runs:
 /// `ip -n NAME link`, `nsenter --net=/run/netns/NAME`.
+#[derive(Clone, Debug)]
+pub struct Netns(Arc<Named>);
+
 #[derive(Debug)]
-pub struct Netns {
+struct Named {
     name: String,
     file: File,
 }
@@ -42,7 +46,7 @@ impl Netns {
         ip(&format!("netns add {name}"));
         let path = format!("{NAMES}/{name}");
         let file = File::open(&path).unwrap_or_else(|e| panic!("cannot open {path}: {e}"));
-        let netns = Self { name, file };
+        let netns = Self(Arc::new(Named { name, file }));
         netns.ip("link set lo up");
         netns
     }
@@ -50,7 +54,7 @@ impl Netns {
     /// The name under which `ip netns` lists it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Runs `work` inside the namespace, on a thread of its own: a namespace belongs to a thread.
@@ -60,7 +64,7 @@ impl Netns {
     /// of `work` goes on in the caller.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let inside = || {
-            enter(&self.file, &self.name);
+            enter(&self.0.file, &self.0.name);
             work()
         };
         let result = thread::scope(|scope| scope.spawn(inside).join());
@@ -70,14 +74,14 @@ impl Netns {
     /// Moves this thread into the namespace for the rest of its life: for work that is too short for a
     /// thread of its own.
     pub fn stay(&self) {
-        enter(&self.file, &self.name);
+        enter(&self.0.file, &self.0.name);
     }
 
     /// Starts a thread that does `work` inside the namespace.
     pub(crate) fn spawn(&self, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-        let file = self.file.try_clone();
-        let file = file.unwrap_or_else(|e| panic!("cannot share namespace {}: {e}", self.name));
-        let name = self.name.clone();
+        let file = self.0.file.try_clone();
+        let file = file.unwrap_or_else(|e| panic!("cannot share namespace {}: {e}", self.0.name));
+        let name = self.0.name.clone();
         thread::spawn(move || {
             enter(&file, &name);
             work();
@@ -86,30 +90,30 @@ impl Netns {
 
     /// Runs `ip` with these words inside the namespace.
     pub fn ip(&self, words: &str) {
-        ip(&format!("-n {} {words}", self.name));
+        ip(&format!("-n {} {words}", self.0.name));
     }
 
     /// Runs `bridge` with these words inside the namespace.
     pub fn bridge(&self, words: &str) {
-        run("bridge", &format!("-n {} {words}", self.name));
+        run("bridge", &format!("-n {} {words}", self.0.name));
     }
 
     /// Writes a value under `/proc/sys/net` of the namespace, say `ipv6/conf/all/disable_ipv6`.
     pub fn set(&self, key: &str, value: &str) {
         let path = format!("/proc/sys/net/{key}");
         self.run(|| fs::write(&path, value))
-            .unwrap_or_else(|e| panic!("cannot write {value} to {path} in {}: {e}", self.name));
+            .unwrap_or_else(|e| panic!("cannot write {value} to {path} in {}: {e}", self.0.name));
     }
 
     /// The index of an interface of the namespace.
     #[must_use]
     pub fn ifindex(&self, interface: &str) -> u32 {
         self.run(|| if_nametoindex(interface))
-            .unwrap_or_else(|e| panic!("no interface {interface} in {}: {e}", self.name))
+            .unwrap_or_else(|e| panic!("no interface {interface} in {}: {e}", self.0.name))
     }
 }
 
-impl Drop for Netns {
+impl Drop for Named {
     fn drop(&mut self) {
         // Not `ip()`: it panics, and this may run while panicking.
         let _ = Command::new("ip")

@@ -1,5 +1,6 @@
 //! A compute node: a namespace with a bridge, the taps of its machines, and the daemon.
 
+mod followed;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

@@ -17,11 +17,10 @@ use crate::tap::Tap;
 /// what its stack does shows only as frames.
 #[derive(Debug)]
 pub struct Vm {
-    name: String,
-    addresses: Vec<IpAddr>,
+    port: Port,
     tap: Arc<Tap>,
     // Before the namespace: the cable holds a tap in it.
-    _cable: Arc<Cable>,
+    cable: Option<Arc<Cable>>,
     netns: Netns,
 }
 
@@ -56,10 +55,9 @@ impl Vm {
             .into_iter()
             .zip(ports)
             .map(|(netns, (port, _))| Self {
-                name: port.name().to_owned(),
-                addresses: port.addresses().to_vec(),
+                port: port.clone(),
                 tap: Arc::clone(&tap),
-                _cable: Arc::clone(&cable),
+                cable: Some(Arc::clone(&cable)),
                 netns,
             });
         let machines: Vec<_> = machines.collect();
@@ -68,10 +66,20 @@ impl Vm {
             .unwrap_or_else(|_| panic!("a parent and {SUBPORTS} subports are {count}, not {ALL}"))
     }
 
+    /// Unplugs the machine, which has no subports, and plugs it in at another node, with all that goes on in its
+    /// stack.
+    pub fn move_to(&mut self, node: &Node) {
+        self.cable = None;
+        self.tap = Arc::new(node.tap(&self.port.interface()));
+        let eth0 = plug(&self.netns, &self.port);
+        let cable = Cable::new(Arc::clone(&self.tap), vec![(None, eth0)]);
+        self.cable = Some(Arc::new(cable));
+    }
+
     /// The name of its port.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.port.name()
     }
 
     /// Its network stack.
@@ -104,11 +112,10 @@ impl Vm {
     }
 
     fn address(&self, family: impl Fn(&IpAddr) -> bool) -> IpAddr {
-        *self
-            .addresses
-            .iter()
+        let mut addresses = self.port.addresses().iter();
+        *addresses
             .find(|address| family(address))
-            .unwrap_or_else(|| panic!("{} has no address of that family", self.name))
+            .unwrap_or_else(|| panic!("{} has no address of that family", self.name()))
     }
 }
 
@@ -118,12 +125,18 @@ fn stack(port: &Port) -> (Netns, Tap) {
     // Duplicate address detection would keep every address unusable for a second.
     netns.set("ipv6/conf/all/accept_dad", "0");
     netns.set("ipv6/conf/default/accept_dad", "0");
-    let eth0 = Tap::new(&netns, "eth0", Some(port.mac_address()));
+    let eth0 = plug(&netns, port);
+    (netns, eth0)
+}
+
+/// The interface of a network stack, with the port's MAC and addresses.
+fn plug(netns: &Netns, port: &Port) -> Tap {
+    let eth0 = Tap::new(netns, "eth0", Some(port.mac_address()));
     for address in port.addresses() {
         let length = if address.is_ipv4() { 24 } else { 64 };
         netns.ip(&format!("address add {address}/{length} dev eth0"));
     }
-    (netns, eth0)
+    eth0
 }
 
 /// A virtual machine played by the test: it sends and receives frames, nothing answers by itself.

@@ -1,6 +1,9 @@
 //! The demonstration: WEB_SERVERS enforced on a real tap, step by step.
 
+mod fleet;
+mod openstack;
 mod operator;
+mod question;
 mod report;
 mod scene;
 mod spoofing;
@@ -23,13 +26,32 @@ pub enum Ending {
     Interrupted,
 }
 
-/// Runs it all and tidies up, however it ends. With `pause` it waits for Enter before that.
+/// What is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Story {
+    /// WEB_SERVERS, in an inventory.
+    WebServers {
+        /// Wait for Enter before all is removed.
+        pause: bool,
+    },
+    /// The same, by the commands of the `openstack` client.
+    OpenStack,
+    /// Eight nodes on three members of etcd.
+    Fleet,
+}
+
+/// Runs it all and tidies up, however it ends.
 #[must_use]
-pub fn run(pause: bool) -> Ending {
+pub fn run(story: Story) -> Ending {
     interrupt::watch();
     let mut report = Report::new();
+    let tell = |report: &mut Report| match story {
+        Story::WebServers { pause } => web_servers_story(report, pause),
+        Story::OpenStack => openstack::story(report),
+        Story::Fleet => fleet::story(report),
+    };
     // A step that could not be carried out has said why. The table comes all the same.
-    let end = catch_unwind(AssertUnwindSafe(|| story(&mut report, pause)));
+    let end = catch_unwind(AssertUnwindSafe(|| tell(&mut report)));
     match end {
         Ok(Err(Interrupted)) => {
             println!("\nInterrupted; everything made for the demo is removed.");
@@ -46,7 +68,7 @@ pub fn run(pause: bool) -> Ending {
 }
 
 /// The steps in their order. What they need is made first and dropped on the way out.
-fn story(report: &mut Report, pause: bool) -> Result<(), Interrupted> {
+fn web_servers_story(report: &mut Report, pause: bool) -> Result<(), Interrupted> {
     report.step("A compute node with two virtual machines, nothing filtered yet")?;
     let mut scene = Scene::new();
     web_servers::without_filter(&scene, report);

@@ -1,14 +1,11 @@
 //! The steps about the group WEB_SERVERS, with real clients and servers.
 
-use std::net::IpAddr;
-use std::thread;
-
+use super::question::Family::{V4, V6};
+use super::question::{ask, ask_all, tcp, udp};
 use super::report::Report;
 use super::scene::{CLIENT_PORT, Scene, WebServers, inventory};
-use crate::traffic::{Connection, Outcome, ask_tcp, ask_udp};
-use crate::vm::Vm;
-
-use Outcome::{Answered, Silence};
+use crate::traffic::Connection;
+use crate::traffic::Outcome::{Answered, Silence};
 
 pub(super) fn without_filter(scene: &Scene, report: &mut Report) {
     report.output(&scene.drawing(), 5);
@@ -166,104 +163,4 @@ fn apply(scene: &Scene, report: &mut Report, file: &str, state: WebServers) {
     report.output(&output.stdout, 20);
     report.output(&output.stderr, 20);
     report.check("exit code of sgctl apply", 0, output.code);
-}
-
-#[derive(Clone, Copy)]
-enum Protocol {
-    Tcp,
-    Udp,
-}
-
-#[derive(Clone, Copy)]
-enum Family {
-    V4,
-    V6,
-}
-
-use Family::{V4, V6};
-
-/// A question from one machine to another, and what is expected to come of it.
-struct Question<'a> {
-    from: &'a Vm,
-    to: &'a Vm,
-    protocol: Protocol,
-    address: IpAddr,
-    port: u16,
-    expected: Outcome,
-}
-
-fn tcp<'a>(from: &'a Vm, to: &'a Vm, family: Family, port: u16, expected: Outcome) -> Question<'a> {
-    Question {
-        from,
-        to,
-        protocol: Protocol::Tcp,
-        address: family.address(to),
-        port,
-        expected,
-    }
-}
-
-fn udp<'a>(from: &'a Vm, to: &'a Vm, family: Family, port: u16, expected: Outcome) -> Question<'a> {
-    Question {
-        from,
-        to,
-        protocol: Protocol::Udp,
-        address: family.address(to),
-        port,
-        expected,
-    }
-}
-
-/// Asks all at once, as the silent ones take their time, and reports in order.
-fn ask_all(report: &mut Report, questions: &[Question<'_>]) {
-    let outcomes: Vec<_> = thread::scope(|scope| {
-        let asked: Vec<_> = questions.iter().map(|q| scope.spawn(|| q.ask())).collect();
-        asked.into_iter().map(|answer| answer.join()).collect()
-    });
-    for (question, outcome) in questions.iter().zip(outcomes) {
-        let outcome = outcome.unwrap_or_else(|cause| std::panic::resume_unwind(cause));
-        report.check(&question.words(), question.expected, outcome);
-    }
-}
-
-/// Asks over an open connection. One that could not be opened is silent.
-fn ask(connection: Option<&mut Connection>) -> Outcome {
-    connection.map_or(Silence, Connection::ask)
-}
-
-impl Question<'_> {
-    fn ask(&self) -> Outcome {
-        let netns = self.from.netns();
-        match self.protocol {
-            Protocol::Tcp => ask_tcp(netns, self.address, self.port),
-            Protocol::Udp => ask_udp(netns, self.address, self.port),
-        }
-    }
-
-    fn words(&self) -> String {
-        let protocol = match self.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        };
-        let family = if self.address.is_ipv4() {
-            "IPv4"
-        } else {
-            "IPv6"
-        };
-        format!(
-            "{} → {} {family} {protocol} {}",
-            self.from.name(),
-            self.to.name(),
-            self.port
-        )
-    }
-}
-
-impl Family {
-    fn address(self, vm: &Vm) -> IpAddr {
-        match self {
-            Self::V4 => vm.v4(),
-            Self::V6 => vm.v6(),
-        }
-    }
 }
