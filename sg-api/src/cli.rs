@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use sg_store::EtcdArgs;
 
 use crate::exit::{Exit, Failure};
 use crate::openapi;
@@ -113,7 +114,8 @@ pub struct StoreArgs {
         long,
         env = "SGAPI_STORE",
         value_name = "PATH",
-        required_unless_present = "etcd"
+        required_unless_present = "etcd",
+        conflicts_with = "EtcdArgs"
     )]
     pub store: Option<PathBuf>,
     /// Keep it in an etcd cluster: its members as URLs with commas between them, `http://HOST:2379` or
@@ -125,24 +127,9 @@ pub struct StoreArgs {
         conflicts_with = "store"
     )]
     pub etcd: Option<String>,
-    /// Certificates that sign those of etcd's members, as PEM
-    #[arg(long, value_name = "FILE", requires = "etcd", conflicts_with = "store")]
-    pub etcd_ca: Option<PathBuf>,
-    /// Our certificate for etcd, as PEM
-    #[arg(long, value_name = "FILE", requires_all = ["etcd", "etcd_key"], conflicts_with = "store")]
-    pub etcd_cert: Option<PathBuf>,
-    /// Its key, as PEM
-    #[arg(long, value_name = "FILE", requires = "etcd_cert")]
-    pub etcd_key: Option<PathBuf>,
-    /// The name that the certificates of etcd's members are for, if it is not that of their URLs
-    #[arg(long, value_name = "NAME", requires = "etcd", conflicts_with = "store")]
-    pub etcd_server_name: Option<String>,
-    /// Our user at etcd
-    #[arg(long, value_name = "NAME", requires_all = ["etcd", "etcd_password_file"], conflicts_with = "store")]
-    pub etcd_user: Option<String>,
-    /// A file with the user's password
-    #[arg(long, value_name = "FILE", requires = "etcd_user")]
-    pub etcd_password_file: Option<PathBuf>,
+    /// How the cluster is reached.
+    #[command(flatten)]
+    pub reach: EtcdArgs,
 }
 
 /// Whose password.
@@ -213,6 +200,7 @@ mod tests {
         assert!(run("sgapi run").is_err());
         assert!(run("sgapi run --store /tmp/x --etcd http://127.0.0.1:2379").is_err());
         assert!(run("sgapi run --store /tmp/x --etcd-ca /tmp/ca").is_err());
+        assert!(run("sgapi run --etcd https://a:2379 --etcd-ca /tmp/ca").is_ok());
         assert!(run("sgapi run --store /tmp/x --tls-cert /tmp/c").is_err());
     }
 

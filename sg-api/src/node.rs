@@ -8,8 +8,8 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use sg_store::{Follower, Store, Telling};
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
 
 use daemon::Daemon;
 
@@ -25,35 +25,50 @@ pub type Local = watch::Receiver<Option<(String, Value)>>;
 /// Tells the daemon at a socket what a store has for a host, for as long as somebody looks at what is known of it.
 pub fn tell(store: Store, socket: &Path, host: &str) -> Local {
     let (told, local) = watch::channel(None);
-    let teller = Teller {
+    let node = Node {
         daemon: Daemon::new(socket),
-        follower: Follower::new(store, host, None),
         host: host.into(),
         told,
+        forgot: Notify::new(),
     };
-    tokio::spawn(teller.run());
+    let follower = Follower::new(store, host, None);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = node.follow(follower) => {}
+            () = node.watch() => {}
+            () = node.told.closed() => {}
+        }
+    });
     local
 }
 
-struct Teller {
+struct Node {
     daemon: Daemon,
-    follower: Follower,
     host: String,
     told: watch::Sender<Option<(String, Value)>>,
+    /// The daemon did not answer: it may have forgotten what it was told.
+    forgot: Notify,
 }
 
-impl Teller {
-    async fn run(mut self) {
+impl Node {
+    /// Tells the daemon what is new. Never ends.
+    async fn follow(&self, mut follower: Follower) {
         let (first, longest) = PAUSES;
         let mut pause = first;
-        while !self.told.is_closed() {
-            match self.go_on().await {
+        loop {
+            let told = tokio::select! {
+                told = self.step(&mut follower) => told,
+                () = self.forgot.notified() => {
+                    follower.begin_anew();
+                    continue;
+                }
+            };
+            match told {
                 Ok(()) => pause = first,
                 Err(error) => {
-                    tracing::warn!("the filter of this node: {error}");
-                    self.told.send_replace(None);
+                    self.lost(&error);
                     // What was told and what was not is not known any more.
-                    self.follower.begin_anew();
+                    follower.begin_anew();
                     sleep(pause).await;
                     pause = longest.min(pause * 2);
                 }
@@ -61,13 +76,27 @@ impl Teller {
         }
     }
 
-    /// One step: what is new is told, or else the ports are asked for.
-    async fn go_on(&mut self) -> Result<(), String> {
-        if let Ok(telling) = timeout(ASKED, self.follower.next()).await {
-            let telling = telling.map_err(|error| error.to_string())?;
-            self.pass_on(&telling).await?;
-        }
+    async fn step(&self, follower: &mut Follower) -> Result<(), String> {
+        let telling = follower.next().await.map_err(|error| error.to_string())?;
+        self.pass_on(&telling).await?;
+        // Whoever has waited for the change sees what became of it.
         self.look().await
+    }
+
+    /// Asks the daemon how its ports are, now and then. Never ends.
+    async fn watch(&self) {
+        loop {
+            if let Err(error) = self.look().await {
+                self.lost(&error);
+                self.forgot.notify_one();
+            }
+            sleep(ASKED).await;
+        }
+    }
+
+    fn lost(&self, error: &str) {
+        tracing::warn!("the filter of this node: {error}");
+        self.told.send_replace(None);
     }
 
     async fn pass_on(&self, telling: &Telling) -> Result<(), String> {

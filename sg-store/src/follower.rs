@@ -70,7 +70,7 @@ impl Follower {
     ///
     /// The store cannot be read or does not tell any more, or is not one to be followed
     /// ([`Error::is_refusal`], [`Error::NoLayout`]): nothing is to be taken away then. Whoever asks again, after
-    /// a while, has all read anew.
+    /// a while, has all read anew; so does whoever drops the future before it is ready.
     pub async fn next(&mut self) -> Result<Telling> {
         let told = match self.following.take() {
             None => self.begin().await,

@@ -23,7 +23,7 @@ use std::path::Path;
 
 pub use embedded::Embedded;
 pub use error::{Error, Result};
-pub use etcd::{Etcd, EtcdOptions, Lease, Traffic};
+pub use etcd::{Etcd, EtcdArgs, EtcdOptions, Lease, Traffic};
 pub use follower::Follower;
 pub use keys::{BadKey, Key, Kind, PREFIX};
 pub use kv::{Batch, Change, Condition, Entry, Outcome, Range, Revision, Snapshot, Write};

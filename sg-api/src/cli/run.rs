@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sg_store::{EtcdOptions, Store};
+use sg_store::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -111,16 +111,7 @@ fn host(args: &RunArgs) -> Result<String, Failure> {
 
 fn open(args: &StoreArgs) -> Result<Store, Failure> {
     let Some(path) = &args.store else {
-        let options = EtcdOptions {
-            urls: args.etcd.clone().unwrap_or_default(),
-            ca: args.etcd_ca.clone(),
-            certificate: args.etcd_cert.clone(),
-            key: args.etcd_key.clone(),
-            server_name: args.etcd_server_name.clone(),
-            user: args.etcd_user.clone(),
-            password_file: args.etcd_password_file.clone(),
-            timeout: None,
-        };
+        let options = args.reach.options(args.etcd.as_deref().unwrap_or_default());
         return Store::etcd(options).map_err(|error| refused(&error));
     };
     let file = file(path).map_err(|error| {

@@ -25,6 +25,8 @@ struct Told {
     transactions: Vec<Value>,
     in_force: Option<u64>,
     ports: Vec<String>,
+    /// How often it was asked how its ports are.
+    asked: usize,
 }
 
 impl Daemon {
@@ -64,7 +66,8 @@ impl Daemon {
     }
 
     async fn ports(State(daemon): State<Self>) -> Json<Value> {
-        let state = daemon.0.lock().unwrap();
+        let mut state = daemon.0.lock().unwrap();
+        state.asked += 1;
         let ports = state.ports.iter();
         Json(
             ports
@@ -167,4 +170,25 @@ async fn a_node_is_told_its_ports_and_what_they_hang_on_and_says_how_they_are() 
         )
         .await;
     assert_eq!(daemon.told(&here).await["complete"], true);
+}
+
+#[tokio::test]
+async fn a_node_for_which_nothing_changes_is_told_nothing_however_often_it_is_asked() {
+    let (folder, store) = store();
+    let socket = folder.path().join("sgd.sock");
+    let daemon = Daemon::default();
+    daemon.listen(UnixListener::bind(&socket).unwrap());
+    // Whoever opens the store lays it out.
+    let _desk = Desk::open(store.clone()).await.unwrap();
+    let _local = node::tell(store, &socket, "here");
+    let asked = || daemon.0.lock().unwrap().asked;
+    for _ in 0..400 {
+        if asked() >= 4 {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(asked() >= 4, "asked {} times", asked());
+    let transactions = daemon.transactions();
+    assert_eq!(transactions.len(), 1, "{transactions:#?}");
 }

@@ -1,5 +1,6 @@
 //! A store in an etcd cluster.
 
+mod args;
 mod connection;
 mod failure;
 mod lease;
@@ -17,6 +18,7 @@ use crate::kv::{Condition, Entry, Outcome, Range, Revision, Snapshot, Write};
 use crate::ordered::Ordered;
 use crate::{Error, Result};
 use connection::{Connection, Connections};
+pub use args::EtcdArgs;
 pub use lease::Lease;
 pub use options::EtcdOptions;
 pub use traffic::Traffic;

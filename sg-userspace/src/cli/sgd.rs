@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sg_common::layout::capacity;
+use sg_store::EtcdArgs;
 
 use super::{DEFAULT_SOCKET, config::ConfigCommand};
 use crate::{compile::Limits, exit::Exit, settings::LARGEST_TABLE};
@@ -135,24 +136,9 @@ pub struct SourceArgs {
     /// The host whose ports are this node's in the store, as `binding:host_id` has it [default: the host's name]
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
-    /// Certificates that sign those of etcd's members, as PEM
-    #[arg(long, value_name = "FILE")]
-    pub etcd_ca: Option<PathBuf>,
-    /// Our certificate for etcd, as PEM
-    #[arg(long, value_name = "FILE")]
-    pub etcd_cert: Option<PathBuf>,
-    /// The key of that certificate, as PEM
-    #[arg(long, value_name = "FILE")]
-    pub etcd_key: Option<PathBuf>,
-    /// The name that the certificates of etcd's members are for, if it is not that of their URLs
-    #[arg(long, value_name = "NAME")]
-    pub etcd_server_name: Option<String>,
-    /// Our user at etcd
-    #[arg(long, value_name = "NAME")]
-    pub etcd_user: Option<String>,
-    /// A file with the password of that user
-    #[arg(long, value_name = "FILE")]
-    pub etcd_password_file: Option<PathBuf>,
+    /// How the store is reached.
+    #[command(flatten)]
+    pub reach: EtcdArgs,
     /// What transactions or a store have told is kept here, and is in force again at the next start
     #[arg(long, env = "SGD_STATE", value_name = "FILE", default_value = DEFAULT_STATE)]
     pub state: PathBuf,

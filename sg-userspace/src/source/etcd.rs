@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sg_store::{Error as StoreError, EtcdOptions, Follower, Position, Store, Telling};
+use sg_store::{Error as StoreError, Follower, Position, Store, Telling};
 use tokio::{
     sync::{Mutex, Notify},
     time::{sleep, timeout},
@@ -42,7 +42,7 @@ impl Etcd {
     /// whoever has set this up, and a node with ports must go on with what it has.
     pub(super) async fn open(args: &SourceArgs, urls: &str) -> Result<(Self, Vec<Step>)> {
         let host = args.host.clone().unwrap_or_else(host::name);
-        let store = sg_store::Etcd::new(options(args, urls))?;
+        let store = sg_store::Etcd::new(args.reach.options(urls))?;
         let (journal, steps) = Journal::open::<Step>(&args.state)?;
         let last = steps.last().map(|step| (step.session, step.revision));
         let known = last.and_then(|(session, revision)| Position::of(session, revision));
@@ -156,18 +156,5 @@ async fn first(follower: &mut Follower, contact: &Contact) -> Result<Option<Tell
             contact.lost(&StoreError::Ended("nothing came in time".into()));
             Ok(None)
         }
-    }
-}
-
-fn options(args: &SourceArgs, urls: &str) -> EtcdOptions {
-    EtcdOptions {
-        urls: urls.into(),
-        ca: args.etcd_ca.clone(),
-        certificate: args.etcd_cert.clone(),
-        key: args.etcd_key.clone(),
-        server_name: args.etcd_server_name.clone(),
-        user: args.etcd_user.clone(),
-        password_file: args.etcd_password_file.clone(),
-        timeout: None,
     }
 }

@@ -157,7 +157,7 @@ mod tests {
         let etcd = "etcd.urls = 'http://a:2379'\netcd.ca = '/ca'\ndaemon.host = 'n1'";
         let args = run(etcd, &[]).unwrap().source;
         assert_eq!(args.etcd.as_deref(), Some("http://a:2379"));
-        assert_eq!(args.etcd_ca.as_deref(), Some(Path::new("/ca")));
+        assert_eq!(args.reach.etcd_ca.as_deref(), Some(Path::new("/ca")));
         assert_eq!(args.host.as_deref(), Some("n1"));
         let args = run(etcd, &["--transactions"]).unwrap().source;
         assert!(args.transactions && args.etcd.is_none());

@@ -323,7 +323,9 @@ impl Cloud {
             host(to)
         ));
         let imported = self.nodes[to].sgctl(&format!("flows import -f {file}"));
-        report.output(&imported.expect(0).stdout, 5);
+        // Of a connection to 443 that has ended there is still a trace, which is no longer permitted: left out.
+        assert!([0, 4].contains(&imported.code), "{}", imported.stderr);
+        report.output(&imported.stdout, 5);
         self.machines[from].vm.move_to(&self.nodes[to]);
         wait_until(PATIENCE, "the port is enforced at its new node", || {
             self.nodes[to].query("status")["ports"]["enforcing"] == 2
