@@ -1,18 +1,21 @@
 //! From an answer to what is written: by compare-and-swap, and against the world as the store has it.
 
+mod write;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use sg_store::{Condition, Error, Key, Outcome, Range, Revision, Store, Write};
+use sg_store::{Error, Key, Outcome, Revision, Store};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::api::{Answer, Request, answer};
-use crate::error::{ApiError, Result};
+use crate::error::Result;
 use crate::node::Local;
 use crate::resource::seed;
-use crate::world::{Context, Draft, Head, Misplaced, World};
+use crate::world::{Context, Draft, Misplaced, World};
+use write::{unavailable, write};
 
 /// How often a request is computed anew because others have written first.
 const TRIES: usize = 64;
@@ -88,7 +91,7 @@ impl Desk {
             }
             let id = Uuid::new_v4();
             let (conditions, writes) = draft.commit(id);
-            match self.commit(id, conditions, writes).await? {
+            match write(&self.store, id, &conditions, &writes).await? {
                 Outcome::Written(revision) => {
                     self.seen(revision).await?;
                     return Ok(answered);
@@ -106,33 +109,6 @@ impl Desk {
         Ok((draft, answered))
     }
 
-    async fn commit(
-        &self,
-        id: Uuid,
-        conditions: Vec<Condition>,
-        writes: Vec<Write>,
-    ) -> Result<Outcome> {
-        let error = match self.store.commit(conditions, writes).await {
-            Ok(outcome) => return Ok(outcome),
-            Err(error) => error,
-        };
-        tracing::error!("the store: {error}");
-        match error {
-            Error::TooMany { .. } => Err(ApiError::bad_resource("bulk", error)),
-            Error::Unknown(_) => self.found(id).await.ok_or_else(unknown),
-            _ => Err(unavailable()),
-        }
-    }
-
-    /// What became of a commit, if it was the last one.
-    async fn found(&self, id: Uuid) -> Option<Outcome> {
-        let head = [Range::Key(Key::Head.to_string())];
-        let read = self.store.read(&head, None).await.ok()?;
-        let entry = read.entries.first()?;
-        let head: Head = serde_json::from_slice(&entry.value).ok()?;
-        (head.commit == id).then_some(Outcome::Written(entry.revision))
-    }
-
     /// Waits until this world is of a revision, or of a later one.
     async fn seen(&self, revision: Revision) -> Result<()> {
         let mut worlds = self.worlds.clone();
@@ -142,18 +118,6 @@ impl Desk {
             _ => Err(unavailable()),
         }
     }
-}
-
-fn unknown() -> ApiError {
-    ApiError::new(
-        503,
-        "ServiceUnavailable",
-        "The service is unavailable. It is not known whether the request was carried out.",
-    )
-}
-
-fn unavailable() -> ApiError {
-    ApiError::new(503, "ServiceUnavailable", "The service is unavailable.")
 }
 
 /// A new store begins with the rules that new groups get.

@@ -3,7 +3,7 @@
 //! What one commit has changed may come in pieces, one for each range, and a range that was added catches up
 //! beside the others. So a revision is handed out only when all of it is known to have come: the store is asked
 //! how far it has told, and its answer comes behind what it is about (a fence). Stores whose answers may overtake
-//! are given a moment instead; what comes too late is noticed, and all is read anew.
+//! are given a moment instead; what comes too late is noticed, and all is read anew. A range alone needs neither.
 
 #[cfg(test)]
 mod tests;
@@ -146,6 +146,12 @@ impl<W: Wire> Ordered<W> {
         self.order.upto()
     }
 
+    /// Whether there was never more than one range. etcd tells one in the order of revisions, each revision in one
+    /// message (its guarantees of a watch): there is nothing to wait for.
+    fn is_alone(&self) -> bool {
+        self.last_id == 1
+    }
+
     /// When there is something to do if nothing comes.
     fn due(&self) -> Instant {
         let pause = match (self.has_fences, self.is_young) {
@@ -197,7 +203,13 @@ impl<W: Wire> Ordered<W> {
                 self.uncreated.remove(&id);
                 Ok(())
             }
-            Message::Changes(changes) => self.order.take(changes),
+            Message::Changes(changes) => {
+                self.order.take(changes)?;
+                if self.is_alone() {
+                    self.order.is_whole(self.order.newest());
+                }
+                Ok(())
+            }
             Message::Progress(revision) => {
                 self.open = self.open.saturating_sub(1);
                 if self.stale > 0 {

@@ -1,5 +1,6 @@
 //! Everything that needs a kernel, in one binary: `cargo xtask test` runs it as root.
 
+mod api;
 mod attachment;
 mod audit;
 mod bad_input;

@@ -1,17 +1,13 @@
 //! A store in a namespace, and what writes to it.
 
-// The same as the tests of the store have.
-#[path = "../../sg-store/src/testing.rs"]
-pub mod cluster;
-
 use std::time::Duration;
 
 use serde_json::Value;
+use sg_store::testing::Cluster;
 use sg_store::{Entry, EtcdOptions, Key, Outcome, Range, Revision, Store, Write};
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
-use self::cluster::Cluster;
 use crate::daemon::Daemon;
 use crate::inventory::{Group, Port};
 use crate::netns::Netns;

@@ -51,6 +51,11 @@ struct Scene {
 impl Scene {
     /// Two ranges, followed behind revision 10.
     async fn new(has_fences: bool) -> Self {
+        Self::of(&["a/", "b/"], has_fences).await
+    }
+
+    /// These ranges, followed behind revision 10.
+    async fn of(prefixes: &[&str], has_fences: bool) -> Self {
         let (stream, messages) = unbounded_channel();
         let (asks, asked) = unbounded_channel();
         let wire = Fake {
@@ -58,16 +63,17 @@ impl Scene {
             asked: asks,
         };
         let mut watch = Ordered::new(wire, has_fences, 10);
-        let ranges = ["a/", "b/"].map(|prefix| Range::Prefix(prefix.into()));
-        watch.follow(ranges.into(), 10).await.unwrap();
+        let ranges = prefixes.iter().map(|&prefix| Range::Prefix(prefix.into()));
+        watch.follow(ranges.collect(), 10).await.unwrap();
         let mut scene = Self {
             watch,
             stream,
             asked,
         };
-        assert_eq!(scene.asked(), Asked::Create(1, "a/".into(), 10));
-        assert_eq!(scene.asked(), Asked::Create(2, "b/".into(), 10));
-        scene.say([Message::Created(1), Message::Created(2)]);
+        for (id, &prefix) in (1..).zip(prefixes) {
+            assert_eq!(scene.asked(), Asked::Create(id, prefix.into(), 10));
+            scene.say([Message::Created(id)]);
+        }
         scene
     }
 
@@ -121,6 +127,17 @@ async fn a_revision_in_pieces_is_handed_out_behind_the_fence() {
     assert_eq!(scene.next(50).await, None);
     scene.say([Message::Progress(13)]);
     assert_eq!(scene.next(50).await, batch(13, &["b/1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_range_alone_tells_is_handed_out_at_once() {
+    for has_fences in [true, false] {
+        let mut scene = Scene::of(&["a/"], has_fences).await;
+        scene.say([puts([("a/1", 12), ("a/2", 12), ("a/1", 14)])]);
+        assert_eq!(scene.next(1).await, batch(12, &["a/1", "a/2"]));
+        assert_eq!(scene.next(1).await, batch(14, &["a/1"]));
+        assert!(scene.asked.try_recv().is_err());
+    }
 }
 
 #[tokio::test(start_paused = true)]

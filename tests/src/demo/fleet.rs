@@ -16,9 +16,6 @@ use crate::interrupt::Interrupted;
 use crate::traffic::Connection;
 use crate::traffic::Outcome::{Answered, Silence};
 
-/// A tenth of what Neutron's agent needs from a rule's answer to its filter.
-const AT_ONCE: Duration = Duration::from_millis(290);
-
 /// How long may be waited for what is not a matter of time.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -38,16 +35,8 @@ pub(super) fn story(report: &mut Report) -> Result<(), Interrupted> {
     wait_for_all(&cloud, 80, true);
     ask_from_first(&cloud, report, 80, Answered);
     let times = cloud.times(ROUNDS);
-    report.say(&format!("{times}"));
-    let words = match times.p99() <= AT_ONCE {
-        true => "at most 290 ms".to_owned(),
-        false => format!("{} ms", times.p99().as_millis()),
-    };
-    report.check(
-        "from the API's answer to every node's tables, p99",
-        "at most 290 ms",
-        words,
-    );
+    // How fast this machine is today is no outcome.
+    report.say(&format!("{times} A tenth of what Neutron's agent needs is 290 ms."));
 
     report.step("A member of etcd is killed")?;
     cloud.kill_member(0, report);

@@ -12,10 +12,6 @@ impl Times {
         Self(times)
     }
 
-    pub fn p99(&self) -> Duration {
-        self.part(99)
-    }
-
     fn part(&self, percent: usize) -> Duration {
         let place = (self.0.len() * percent / 100).min(self.0.len().saturating_sub(1));
         self.0.get(place).copied().unwrap_or(Duration::MAX)

@@ -1,0 +1,66 @@
+//! The API in front of a cluster whose members come and go.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sg_store::testing::Cluster;
+use sg_tests::api::Api;
+use sg_tests::netns::Netns;
+
+/// How many members: one may be away.
+const MEMBERS: usize = 3;
+
+/// How long a member is away, and how long all are there before the next one goes.
+const AWAY: Duration = Duration::from_millis(1500);
+
+#[test]
+fn what_is_written_while_members_are_killed_is_there_once_and_nobody_hears_of_it() {
+    let netns = Netns::new("desk");
+    let directory = tempfile::tempdir().unwrap();
+    let mut cluster = netns.run(|| Cluster::start(MEMBERS));
+    let urls = cluster.urls();
+    let log = directory.path().join("sgapi.log");
+    let api = Api::start(&netns, &log, &["--etcd", &urls, "--rate", "10000"]);
+    let much = json!({"quota": {"security_group": -1, "security_group_rule": -1}});
+    let answer = api.ask("PUT /v2.0/quotas/fake_project_id", &much);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    // One of them leads.
+    let (made, refused) = thread::scope(|scope| {
+        let killing = scope.spawn(|| {
+            for number in 0..MEMBERS {
+                thread::sleep(AWAY);
+                cluster.member(number).kill();
+                thread::sleep(AWAY);
+                netns.run(|| {
+                    cluster.member(number).start();
+                    cluster.member(number).wait();
+                });
+            }
+        });
+        let (mut made, mut refused) = (Vec::new(), Vec::new());
+        while !killing.is_finished() {
+            let name = format!("group-{}", made.len() + refused.len());
+            let group = json!({"security_group": {"name": name}});
+            let answer = api.ask("POST /v2.0/security-groups", &group);
+            match answer.status {
+                201 => made.push(name),
+                status => refused.push((name, status, answer.body)),
+            }
+        }
+        killing.join().expect("members are killed and started");
+        (made, refused)
+    });
+    assert_eq!(refused, [], "of {}", made.len() + refused.len());
+    assert!(made.len() > 50, "only {} were made", made.len());
+    let answer = api.ask("GET /v2.0/security-groups?fields=name", &Value::Null);
+    let groups = answer.json()["security_groups"].take();
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for group in groups.as_array().expect("a list") {
+        *times.entry(group["name"].as_str().expect("a name")).or_default() += 1;
+    }
+    for name in &made {
+        assert_eq!(times.get(name.as_str()), Some(&1), "{name}");
+    }
+}
