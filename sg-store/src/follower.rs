@@ -181,6 +181,10 @@ impl Follower {
                 following.mirror.take(change);
             }
         }
+        let young = following.watch.young();
+        if !young.is_empty() {
+            self.compare(following, &young, revision).await?;
+        }
         let before = following.ranges.clone();
         let (mut ranges, _) = self
             .read(&mut following.mirror, before.clone(), Some(revision))
@@ -209,15 +213,25 @@ impl Follower {
         following.audit = next_audit();
         let revision = following.watch.upto();
         let ranges: Vec<Range> = following.ranges.iter().cloned().collect();
-        let listed = match self.store.list(&ranges, revision).await {
-            Ok(listed) => listed,
+        match self.compare(following, &ranges, revision).await {
             // It was too long ago; there is a next time.
-            Err(Error::Compacted(_)) => return Ok(()),
-            Err(error) => return Err(error),
-        };
+            Err(Error::Compacted(_)) => Ok(()),
+            compared => compared,
+        }
+    }
+
+    /// Compares what is here of some ranges with what the store had at a revision.
+    async fn compare(
+        &self,
+        following: &Following,
+        ranges: &[Range],
+        revision: Revision,
+    ) -> Result<()> {
+        let listed = self.store.list(ranges, revision).await?;
         let has = listed.into_iter().map(|entry| (entry.key, entry.revision));
         let has: BTreeSet<(String, Revision)> = has.collect();
         let here = following.mirror.revisions().iter();
+        let here = here.filter(|(key, _)| ranges.iter().any(|range| range.contains(key)));
         let here: BTreeSet<(String, Revision)> = here.map(|(key, at)| (key.clone(), *at)).collect();
         match has.symmetric_difference(&here).next() {
             None => Ok(()),

@@ -163,6 +163,14 @@ impl Watch {
         }
     }
 
+    /// Ranges of which changes that have come may lack some, without anybody who tells.
+    pub(crate) fn young(&mut self) -> Vec<Range> {
+        match &mut self.0 {
+            Of::Embedded(_) => Vec::new(),
+            Of::Etcd(watch) => watch.young(),
+        }
+    }
+
     /// Follows more ranges behind a revision: that of the changes that came last, or where the watch began.
     ///
     /// # Errors

@@ -26,6 +26,13 @@ const HOLD: Duration = Duration::from_millis(50);
 /// The same while ranges may be catching up, which etcd has them do every 100 ms.
 const HOLD_YOUNG: Duration = Duration::from_millis(300);
 
+/// How many answers have to come meanwhile where they may overtake. etcd draws lots between them and changes: what
+/// waits there is passed by all of them once in 64 times, however slow it is just now.
+const ANSWERS: u32 = 6;
+
+/// How long a range may be catching up where nobody can tell: with many at once it takes seconds.
+const YOUTH: Duration = Duration::from_secs(30);
+
 /// How often a store is asked that says nothing, so that it is known how old is what is known.
 const BEAT: Duration = Duration::from_secs(5);
 
@@ -68,6 +75,8 @@ pub(crate) struct Ordered<W> {
     order: Order,
     has_fences: bool,
     ranges: BTreeMap<Range, i64>,
+    /// Ranges that may be catching up, without anybody who tells, and since when.
+    young: BTreeMap<Range, Instant>,
     last_id: i64,
     /// Ranges that the store has not yet said it follows: it may hold back their changes, behind a fence.
     uncreated: BTreeSet<i64>,
@@ -75,6 +84,8 @@ pub(crate) struct Ordered<W> {
     is_young: bool,
     /// When it was last asked for what waits, or since when it is waited, and up to which revision.
     asked: Option<(Instant, Revision)>,
+    /// Answers since changes came last.
+    answers: u32,
     /// Questions without an answer yet.
     open: u32,
     /// Of these, those from before ranges were added: their answers are not about these.
@@ -89,10 +100,12 @@ impl<W: Wire> Ordered<W> {
             order: Order::behind(behind),
             has_fences,
             ranges: BTreeMap::new(),
+            young: BTreeMap::new(),
             last_id: 0,
             uncreated: BTreeSet::new(),
             is_young: false,
             asked: None,
+            answers: 0,
             open: 0,
             stale: 0,
             beat: Instant::now() + BEAT,
@@ -109,6 +122,9 @@ impl<W: Wire> Ordered<W> {
             let id = self.last_id;
             self.uncreated.insert(id);
             self.wire.create(id, &range, behind).await?;
+            if !self.has_fences {
+                self.young.insert(range.clone(), Instant::now());
+            }
             self.ranges.insert(range, id);
             self.order.reopen(behind);
             (self.is_young, self.asked, self.stale) = (true, None, self.open);
@@ -116,9 +132,16 @@ impl<W: Wire> Ordered<W> {
         Ok(())
     }
 
+    /// Ranges that may still be catching up: what came of a revision may lack theirs.
+    pub fn young(&mut self) -> Vec<Range> {
+        self.young.retain(|_, since| since.elapsed() < YOUTH);
+        self.young.keys().cloned().collect()
+    }
+
     /// Follows ranges no more.
     pub async fn forget(&mut self, ranges: &[Range]) -> Result<()> {
         for range in ranges {
+            self.young.remove(range);
             if let Some(id) = self.ranges.remove(range) {
                 self.wire.cancel(id).await?;
             }
@@ -161,10 +184,17 @@ impl<W: Wire> Ordered<W> {
         };
         match self.asked {
             _ if !self.uncreated.is_empty() => self.beat,
+            Some(_) if self.lacks_answers() && self.open > 0 => self.beat,
+            Some(_) if self.lacks_answers() => Instant::now(),
             Some((at, _)) => (at + pause).min(self.beat),
             None if self.order.is_waiting() => Instant::now(),
             None => self.beat,
         }
+    }
+
+    /// Whether something waits, and too few answers have come for it to be whole without a fence.
+    fn lacks_answers(&self) -> bool {
+        !self.has_fences && self.order.is_waiting() && self.answers < ANSWERS
     }
 
     async fn fence(&mut self) -> Result<()> {
@@ -179,6 +209,10 @@ impl<W: Wire> Ordered<W> {
             (true, Some(_)) if !self.order.is_waiting() => {
                 self.asked = None;
                 Ok(())
+            }
+            (false, Some(_)) if self.lacks_answers() => {
+                self.open += 1;
+                self.wire.ask().await
             }
             (false, Some((_, upto))) => {
                 self.order.is_whole(upto);
@@ -205,6 +239,7 @@ impl<W: Wire> Ordered<W> {
             }
             Message::Changes(changes) => {
                 self.order.take(changes)?;
+                self.answers = 0;
                 if self.is_alone() {
                     self.order.is_whole(self.order.newest());
                 }
@@ -212,6 +247,7 @@ impl<W: Wire> Ordered<W> {
             }
             Message::Progress(revision) => {
                 self.open = self.open.saturating_sub(1);
+                self.answers += 1;
                 if self.stale > 0 {
                     self.stale -= 1;
                 } else if !self.uncreated.is_empty() {

@@ -1,7 +1,7 @@
 //! Real etcd clusters on the loopback, for tests.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -91,6 +91,12 @@ impl Member {
         format!("{}://127.0.0.1:{}", self.scheme, self.ports[0])
     }
 
+    /// The same as an address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.ports[0]).into()
+    }
+
     /// What runs it.
     #[must_use]
     pub fn command(&self) -> Command {
@@ -135,7 +141,7 @@ impl Member {
     /// Waits until it takes connections.
     pub fn wait(&self) {
         let deadline = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", self.ports[0])).is_err() {
+        while std::net::TcpStream::connect(self.address()).is_err() {
             assert!(Instant::now() < deadline, "{} does not answer", self.name);
             sleep(Duration::from_millis(20));
         }

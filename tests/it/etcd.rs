@@ -347,6 +347,48 @@ fn a_store_that_refuses_ends_the_first_start_with_a_code_and_no_later_one() {
 }
 
 #[test]
+fn a_node_follows_as_a_user_that_may_read_the_store_and_write_how_it_is() {
+    let mut site_ = Site::new("etcduser");
+    let netns = site_.node.netns().clone();
+    let mut store = Etcd::start(&netns);
+    store.write(&site(&[HTTP]));
+    store.let_in_only("node-compute-1", "known", HOST);
+    let urls = store.urls();
+    let password = site_.node.directory().join("password");
+    let file = password.to_string_lossy().into_owned();
+    let user = [
+        "--etcd-user",
+        "node-compute-1",
+        "--etcd-password-file",
+        &file,
+    ];
+    for (given, said) in [
+        (&user[..], "authentication failed"),
+        (&[], "user name is empty"),
+    ] {
+        std::fs::write(&password, "unknown\n").expect("a password");
+        let refused = site_.node.followed_refused(&urls, HOST, given);
+        assert!(refused.expect(9).stderr.contains(said), "{refused:?}");
+    }
+    std::fs::write(&password, "known\n").expect("a password");
+    site_.node.start_followed(&urls, HOST, &user);
+    assert_eq!([80, 443].map(|port| site_.ask(port)), [Answered, Silence]);
+    let revision = store.write(&web_servers(&[HTTP, HTTPS]));
+    wait_for(&site_.node, revision);
+    assert_eq!([80, 443].map(|port| site_.ask(port)), [Answered; 2]);
+    wait_until(SOON, "the node says how it is", || {
+        !store.read("/sg/v1/status/").is_empty()
+    });
+    // It may not say so for others.
+    site_.node.terminate();
+    site_.node.start_followed(&urls, "compute-2", &user);
+    wait_until(SOON, "it is refused", || {
+        site_.node.log().contains("permission denied")
+    });
+    assert_eq!(store.read("/sg/v1/status/compute-2"), []);
+}
+
+#[test]
 fn whoever_tells_on_the_socket_is_told_that_a_store_is_followed() {
     let mut site_ = Site::new("etcddoor");
     let netns = site_.node.netns().clone();

@@ -1,10 +1,13 @@
 //! A store in a namespace, and what writes to it.
 
+use std::io::Write as _;
 use std::time::Duration;
 
+use etcd_client::Permission;
 use serde_json::Value;
 use sg_store::testing::Cluster;
 use sg_store::{Entry, EtcdOptions, Key, Outcome, Range, Revision, Store, Write};
+use tempfile::NamedTempFile;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
@@ -17,6 +20,8 @@ pub struct Etcd<'a> {
     netns: &'a Netns,
     cluster: Cluster,
     daemon: Option<Daemon>,
+    /// The password of root, once there are users.
+    root: Option<NamedTempFile>,
 }
 
 impl<'a> Etcd<'a> {
@@ -36,6 +41,7 @@ impl<'a> Etcd<'a> {
             netns,
             cluster,
             daemon: None,
+            root: None,
         };
         etcd.start_again();
         etcd
@@ -57,6 +63,28 @@ impl<'a> Etcd<'a> {
         let member = self.cluster.member(0);
         self.daemon = Some(Daemon::start(self.netns, member.command()));
         self.netns.run(|| self.cluster.member(0).wait());
+    }
+
+    /// Lets only users in from now on: root, and one with this password that may do what the node of a host does.
+    pub fn let_in_only(&mut self, user: &str, password: &str, host: &str) {
+        let urls = self.urls();
+        let status = Key::Status(host.into()).to_string();
+        self.run(async || {
+            let mut client = etcd_client::Client::connect([&urls], None).await?;
+            client.role_add(user).await?;
+            let read = Permission::read("/sg/").with_prefix();
+            client.role_grant_permission(user, read).await?;
+            let write = Permission::write(status.as_str());
+            client.role_grant_permission(user, write).await?;
+            client.user_add(user, password, None).await?;
+            client.user_grant_role(user, user).await?;
+            client.user_add("root", "root", None).await?;
+            client.user_grant_role("root", "root").await?;
+            client.auth_enable().await
+        });
+        let mut file = NamedTempFile::new().expect("a file for a password");
+        file.write_all(b"root").expect("the password of root");
+        self.root = Some(file);
     }
 
     /// Writes values at one revision; what has none is taken away.
@@ -107,6 +135,8 @@ impl<'a> Etcd<'a> {
     ) -> T {
         let options = EtcdOptions {
             timeout: Some(Duration::from_secs(3)),
+            user: self.root.is_some().then(|| "root".into()),
+            password_file: self.root.as_ref().map(|file| file.path().into()),
             ..EtcdOptions::at(self.urls())
         };
         let store = Store::etcd(options).expect("options of a store");

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sg_tests::fleet::{self, Options, Size};
 
 /// Fills a real etcd, has many nodes follow it with the daemon's own code and no kernel, writes and disturbs, and
@@ -29,9 +30,19 @@ struct Arguments {
     /// Neither kill etcd nor disturb the network
     #[arg(long)]
     calm: bool,
+    /// Members of etcd
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    members: u8,
     /// Of all that is done at random
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// Each node has a connection, and each of these has two ends here.
+fn open_many_files() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -46,8 +57,10 @@ fn main() -> anyhow::Result<ExitCode> {
         rate: arguments.rate,
         length: Duration::from_secs(arguments.seconds),
         disturbed: !arguments.calm,
+        members: arguments.members.into(),
         seed: arguments.seed,
     };
+    open_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = { runtime }.enable_all().build()?;
     let report = runtime.block_on(fleet::run(&options))?;

@@ -2,6 +2,7 @@
 //! that nodes run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -30,6 +31,17 @@ pub struct Enforced {
 }
 
 impl Enforced {
+    /// What is here and otherwise, or not at all, there; a line each.
+    #[must_use]
+    pub fn beside(&self, other: &Self) -> String {
+        let kinds = [
+            differing("port", &self.ports, &other.ports),
+            differing("group", &self.groups, &other.groups),
+            differing("members of", &self.members, &other.members),
+        ];
+        kinds.concat().join("\n")
+    }
+
     /// What follows from an inventory.
     #[must_use]
     pub fn of(inventory: &Inventory) -> Self {
@@ -58,6 +70,25 @@ impl Enforced {
     }
 }
 
+fn differing<K: Ord + Debug, V: PartialEq + Debug>(
+    kind: &str,
+    these: &BTreeMap<K, V>,
+    those: &BTreeMap<K, V>,
+) -> Vec<String> {
+    let keys: BTreeSet<&K> = these.keys().chain(those.keys()).collect();
+    let keys = keys
+        .into_iter()
+        .filter(|key| these.get(key) != those.get(key));
+    let line = |key: &K| {
+        format!(
+            "{kind} {key:?}: {:?}, not {:?}",
+            these.get(key),
+            those.get(key)
+        )
+    };
+    keys.map(line).collect()
+}
+
 impl History {
     /// Takes note of a commit.
     pub fn note(&mut self, revision: Revision, writes: &[Write]) {
@@ -74,7 +105,7 @@ impl History {
     /// What a node had to enforce at a revision.
     ///
     /// # Panics
-    /// If something was written that is no object.
+    /// If something was written that is no object, or is at fault.
     #[must_use]
     pub fn enforced(&self, host: &str, at: Revision) -> Enforced {
         let ports = self.values(&Key::ports_of(host), at);
@@ -107,6 +138,8 @@ impl History {
         });
         let parsed = model::parse(document.to_string().as_bytes());
         let parsed = parsed.unwrap_or_else(|e| panic!("the history is no inventory: {e}"));
+        // What is at fault would be compared with nothing.
+        assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
         Enforced {
             members,
             ..Enforced::of(&parsed.inventory)

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use super::proxy::Faults;
 
-/// Something that is done at a moment.
+/// Something that is done at a moment; members are numbered, and where there are fewer they take turns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Disturbance {
     /// The network behaves so from now on.
     Network(Faults),
-    /// Nothing passes any more, or again.
-    Stand(bool),
-    /// etcd is killed and started again.
-    Kill,
-    /// etcd stands still, or goes on.
-    Freeze(bool),
+    /// Nothing passes between nodes and a member any more, or again.
+    Stand(usize, bool),
+    /// A member is killed and started again.
+    Kill(usize),
+    /// A member stands still, cut off from everybody, or goes on.
+    Freeze(usize, bool),
     /// etcd forgets what was before.
     Compact,
 }
@@ -38,17 +38,22 @@ pub fn plan(length: Duration) -> Vec<(Duration, Disturbance)> {
         (at(0.10), Network(late)),
         (at(0.20), Network(bad)),
         (at(0.30), Compact),
-        (at(0.35), Stand(true)),
-        (at(0.37), Stand(false)),
-        (at(0.45), Kill),
-        (at(0.52), Freeze(true)),
-        (at(0.55), Freeze(false)),
+        (at(0.35), Stand(0, true)),
+        (at(0.37), Stand(0, false)),
+        (at(0.45), Kill(0)),
+        (at(0.48), Freeze(1, true)),
+        (at(0.51), Freeze(1, false)),
+        (at(0.52), Freeze(0, true)),
+        (at(0.55), Freeze(0, false)),
         (at(0.56), Compact),
-        (at(0.62), Kill),
-        (at(0.63), Compact),
-        (at(0.70), Stand(true)),
-        (at(0.71), Kill),
-        (at(0.72), Stand(false)),
+        (at(0.58), Kill(1)),
+        (at(0.60), Freeze(2, true)),
+        (at(0.63), Freeze(2, false)),
+        (at(0.64), Kill(2)),
+        (at(0.65), Compact),
+        (at(0.70), Stand(1, true)),
+        (at(0.71), Kill(2)),
+        (at(0.72), Stand(1, false)),
         (at(0.80), Network(Faults::NONE)),
     ]
 }

@@ -74,10 +74,11 @@ impl fmt::Display for Report {
         let size = self.options.size;
         writeln!(
             f,
-            "{} nodes, {} ports, {} groups; {} writes in {} s{}",
+            "{} nodes, {} ports, {} groups, etcd of {}; {} writes in {} s{}",
             size.nodes,
             size.ports,
             size.groups,
+            self.options.members,
             self.writes,
             self.options.length.as_secs(),
             if self.options.disturbed {

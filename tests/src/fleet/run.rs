@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use sg_store::Revision;
 use sg_store::testing::Cluster;
 use tokio::task::JoinHandle;
@@ -32,6 +31,8 @@ pub struct Options {
     pub length: Duration,
     /// Whether etcd and the network are disturbed meanwhile.
     pub disturbed: bool,
+    /// Of how many members etcd consists.
+    pub members: usize,
     /// Of what is done at random.
     pub seed: u64,
 }
@@ -47,12 +48,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// # Errors
 /// When the store cannot be filled, or a node is not where it should be: which, and since when.
 pub async fn run(options: &Options) -> Result<Report> {
-    let mut cluster = Cluster::start_with(1, &["--quota-backend-bytes=8589934592"]);
-    let address: SocketAddr = cluster
-        .urls()
-        .trim_start_matches("http://")
-        .parse()
-        .context("the address of etcd")?;
+    let mut cluster = Cluster::start_with(options.members, &["--quota-backend-bytes=8589934592"]);
     // The writer is on the safe side of the network.
     let mut writer = Writer::new(&cluster.urls()).await?;
     let mut world = World::new(options.size, options.seed);
@@ -61,9 +57,13 @@ pub async fn run(options: &Options) -> Result<Report> {
 
     let before = memory("/proc/self/status");
     let traffic = Arc::new(Traffic::default());
-    let proxy = Proxy::to(address, traffic.clone()).await;
+    let mut proxies = Vec::new();
+    for number in 0..options.members {
+        let address = cluster.member(number).address();
+        proxies.push(Proxy::to(address, traffic.clone()).await);
+    }
     let began = Instant::now();
-    let (records, tasks) = start(options, &proxy);
+    let (records, tasks) = start(options, &proxies);
     wait_until(&records, |record| !record.applied.is_empty()).await?;
     let started = began.elapsed();
     let listed = traffic.answered.load(Ordering::Relaxed);
@@ -74,7 +74,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     );
     let per_node = memory("/proc/self/status").saturating_sub(before) / nodes;
 
-    let written = churn(options, &mut world, &mut writer, &mut cluster, &proxy).await?;
+    let written = churn(options, &mut world, &mut writer, &mut cluster, &proxies).await?;
     let followed = traffic.answered.load(Ordering::Relaxed) - listed;
     let last = written.last().map_or(0, |(revision, _)| *revision);
     eprintln!("{} writes, the last one is revision {last}", written.len());
@@ -82,13 +82,17 @@ pub async fn run(options: &Options) -> Result<Report> {
     let history = writer.history();
     let wrong = converge(options, &records, history, last).await;
     let settled = settled.elapsed();
-    let pid = cluster.member(0).pid().unwrap_or_default();
-    let etcd = memory(&format!("/proc/{pid}/status"));
+    let pids = (0..options.members).filter_map(|number| cluster.member(number).pid());
+    let each = pids.map(|pid| memory(&format!("/proc/{pid}/status")));
+    let etcd = each.max().unwrap_or_default();
     tasks.iter().for_each(JoinHandle::abort);
     if let Some((host, record)) = wrong {
         let error = record.error.as_deref().unwrap_or("none");
+        let applied = record.applied.last().map_or(0, |(revision, _)| *revision);
+        let expected = history.enforced(&host, last);
         bail!(
-            "{host} is not in the state of revision {last} after {PATIENCE:?}; its last error: {error}"
+            "{host} is not in the state of revision {last}; it came to {applied}; its last error: {error}\n{}",
+            record.now.beside(&expected)
         );
     }
     let states = check_states(&records, history)?;
@@ -114,8 +118,12 @@ pub async fn run(options: &Options) -> Result<Report> {
 
 type Records = Vec<(String, Shared)>;
 
-fn start(options: &Options, proxy: &Proxy) -> (Records, Vec<JoinHandle<()>>) {
-    let urls = format!("http://{}", proxy.address());
+fn start(options: &Options, proxies: &[Proxy]) -> (Records, Vec<JoinHandle<()>>) {
+    let urls: Vec<String> = proxies
+        .iter()
+        .map(|proxy| format!("http://{}", proxy.address()))
+        .collect();
+    let urls = urls.join(",");
     let every = (options.size.nodes / WATCHED).max(1);
     let nodes = (0..options.size.nodes).map(|number| {
         let (host, record) = (host(number), Shared::default());
@@ -141,7 +149,7 @@ async fn churn(
     world: &mut World,
     writer: &mut Writer,
     cluster: &mut Cluster,
-    proxy: &Proxy,
+    proxies: &[Proxy],
 ) -> Result<Vec<(Revision, Instant)>> {
     let began = Instant::now();
     let writing = async {
@@ -165,7 +173,7 @@ async fn churn(
         for (at, what) in plan {
             sleep(at.saturating_sub(began.elapsed())).await;
             eprintln!("{:>6.1} s: {what:?}", began.elapsed().as_secs_f64());
-            disturb(what, cluster, proxy).await?;
+            disturb(what, cluster, proxies).await?;
         }
         Ok::<_, anyhow::Error>(())
     };
@@ -173,18 +181,19 @@ async fn churn(
     Ok(written)
 }
 
-async fn disturb(what: Disturbance, cluster: &mut Cluster, proxy: &Proxy) -> Result<()> {
+async fn disturb(what: Disturbance, cluster: &mut Cluster, proxies: &[Proxy]) -> Result<()> {
+    let members = proxies.len();
     match what {
-        Disturbance::Network(faults) => proxy.set(faults),
-        Disturbance::Stand(stands) => proxy.stand(stands),
-        Disturbance::Kill => {
-            let member = cluster.member(0);
+        Disturbance::Network(faults) => proxies.iter().for_each(|proxy| proxy.set(faults)),
+        Disturbance::Stand(member, stands) => proxies[member % members].stand(stands),
+        Disturbance::Kill(member) => {
+            let member = cluster.member(member % members);
             member.kill();
             member.start();
             member.wait();
         }
-        Disturbance::Freeze(true) => cluster.member(0).freeze(),
-        Disturbance::Freeze(false) => cluster.member(0).thaw(),
+        Disturbance::Freeze(member, true) => cluster.member(member % members).freeze(),
+        Disturbance::Freeze(member, false) => cluster.member(member % members).thaw(),
         Disturbance::Compact => compact(&cluster.urls()).await?,
     }
     Ok(())
@@ -192,7 +201,8 @@ async fn disturb(what: Disturbance, cluster: &mut Cluster, proxy: &Proxy) -> Res
 
 /// Has etcd forget what was before now.
 async fn compact(urls: &str) -> Result<()> {
-    let mut client = etcd_client::Client::connect([urls], None).await?;
+    let urls: Vec<&str> = urls.split(',').collect();
+    let mut client = etcd_client::Client::connect(urls, None).await?;
     let now = client.status().await?;
     let revision = now.header().map_or(0, |header| header.revision());
     client.compact(revision, None).await?;

@@ -116,7 +116,8 @@ impl World {
 
     fn id(&mut self) -> Uuid {
         self.ids += 1;
-        Uuid::from_u128(0x5f1e_e700_0000_4000_8000_0000_0000_0000 | self.ids)
+        // The name of a port's interface is made of the first eleven characters.
+        Uuid::from_u128(self.ids << 96 | 0x0000_4000_8000_5f1e_e700_0000)
     }
 
     fn put_address_group(&self, number: usize) -> Write {
