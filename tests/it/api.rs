@@ -58,7 +58,9 @@ fn what_is_written_while_members_are_killed_is_there_once_and_nobody_hears_of_it
     let groups = answer.json()["security_groups"].take();
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for group in groups.as_array().expect("a list") {
-        *times.entry(group["name"].as_str().expect("a name")).or_default() += 1;
+        *times
+            .entry(group["name"].as_str().expect("a name"))
+            .or_default() += 1;
     }
     for name in &made {
         assert_eq!(times.get(name.as_str()), Some(&1), "{name}");

@@ -36,7 +36,9 @@ pub(super) fn story(report: &mut Report) -> Result<(), Interrupted> {
     ask_from_first(&cloud, report, 80, Answered);
     let times = cloud.times(ROUNDS);
     // How fast this machine is today is no outcome.
-    report.say(&format!("{times} A tenth of what Neutron's agent needs is 290 ms."));
+    report.say(&format!(
+        "{times} A tenth of what Neutron's agent needs is 290 ms."
+    ));
 
     report.step("A member of etcd is killed")?;
     cloud.kill_member(0, report);
