@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use sg_store::EtcdArgs;
 
@@ -93,13 +93,25 @@ pub struct RunArgs {
     )]
     pub tls_key: Option<PathBuf>,
     /// Serve on an address that others reach even without users or without TLS
-    #[arg(long)]
+    #[arg(long, env = "SGAPI_UNPROTECTED")]
     pub unprotected: bool,
     /// Requests a second that each client may make; twice as many at once
-    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        env = "SGAPI_RATE",
+        value_name = "NUMBER",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub rate: u32,
     /// Connections at once
-    #[arg(long, value_name = "NUMBER", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    #[arg(
+        long,
+        env = "SGAPI_CONNECTIONS",
+        value_name = "NUMBER",
+        default_value_t = 512,
+        value_parser = clap::value_parser!(u32).range(1..=65536)
+    )]
     pub connections: u32,
     /// What to log: error, warn, info, debug or trace; of single modules, MODULE=LEVEL, with commas
     #[arg(long, env = "SGAPI_LOG", value_name = "LEVEL", default_value = DEFAULT_LOG)]
@@ -108,6 +120,7 @@ pub struct RunArgs {
 
 /// Where what is told is kept.
 #[derive(Debug, Clone, Args)]
+#[command(mut_args(with_variable))]
 pub struct StoreArgs {
     /// Keep what is told in a file of this node: a directory, or the file itself if its name ends in .redb
     #[arg(
@@ -139,6 +152,21 @@ pub struct PasswdArgs {
     pub file: PathBuf,
     /// The user
     pub user: String,
+}
+
+/// Etcd's options are shared with `sgd`, which has a file for them. `sgapi` has its environment: there they have
+/// names as the others have.
+fn with_variable(option: Arg) -> Arg {
+    let variable = match option.get_id().as_str() {
+        "etcd_ca" => "SGAPI_ETCD_CA",
+        "etcd_cert" => "SGAPI_ETCD_CERT",
+        "etcd_key" => "SGAPI_ETCD_KEY",
+        "etcd_server_name" => "SGAPI_ETCD_SERVER_NAME",
+        "etcd_user" => "SGAPI_ETCD_USER",
+        "etcd_password_file" => "SGAPI_ETCD_PASSWORD_FILE",
+        _ => return option,
+    };
+    option.env(variable)
 }
 
 impl Command {
@@ -187,6 +215,8 @@ fn print(text: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
 
     fn run(line: &str) -> Result<Sgapi, clap::Error> {
@@ -202,6 +232,29 @@ mod tests {
         assert!(run("sgapi run --store /tmp/x --etcd-ca /tmp/ca").is_err());
         assert!(run("sgapi run --etcd https://a:2379 --etcd-ca /tmp/ca").is_ok());
         assert!(run("sgapi run --store /tmp/x --tls-cert /tmp/c").is_err());
+    }
+
+    #[test]
+    fn the_file_of_the_service_has_every_option_with_its_default() {
+        let file = include_str!("../../dist/sgapi.env");
+        let lines = file.lines().map(|line| line.trim_start_matches('#'));
+        let lines = lines.filter(|line| line.starts_with("SGAPI_"));
+        let in_file: BTreeMap<&str, &str> = lines.filter_map(|line| line.split_once('=')).collect();
+        let command = Sgapi::command();
+        let run = command.find_subcommand("run").unwrap();
+        let options: Vec<&Arg> = run.get_arguments().collect();
+        let variables = options
+            .iter()
+            .map(|option| option.get_env().and_then(|name| name.to_str()));
+        let variables: BTreeSet<&str> = variables.map(Option::unwrap).collect();
+        assert_eq!(in_file.keys().copied().collect::<BTreeSet<_>>(), variables);
+        for option in options {
+            let name = option.get_env().and_then(|name| name.to_str()).unwrap();
+            let default = option.get_default_values().first();
+            if let Some(default) = default.filter(|_| option.get_action().takes_values()) {
+                assert_eq!(*default, in_file[name], "{name}");
+            }
+        }
     }
 
     #[test]

@@ -133,9 +133,10 @@ impl Member {
     pub fn start(&mut self) {
         assert!(self.running.is_none(), "{} runs already", self.name);
         let mut command = self.command();
-        self.running = Some(command.spawn().unwrap_or_else(|e| {
-            panic!("cannot start etcd: {e} (Debian: apt-get install etcd-server)")
-        }));
+        self.running =
+            Some(command.spawn().unwrap_or_else(|e| {
+                panic!("cannot start etcd: {e} (Debian has it in etcd-server)")
+            }));
     }
 
     /// Waits until it takes connections.

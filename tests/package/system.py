@@ -1,5 +1,6 @@
 """A bare Debian that is booted in a container, with a network namespace of its own."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -78,6 +79,21 @@ class System:
             raise SystemExit(f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stdout}")
         return done.stdout.strip()
 
+    def install(self, package):
+        """Puts a package of the folder of root on it, or another version of it."""
+        self.run("dpkg", "-i", f"/root/{package}")
+
+    def is_active(self, service):
+        return self.run("systemctl", "is-active", service, check=False) == "active"
+
+    def shows(self, service, property):
+        return self.run("systemctl", "show", f"--property={property}", "--value", service)
+
+    def exposure(self, service):
+        """What systemd thinks of how far it is locked in."""
+        said = self.run("systemd-analyze", "security", service, "--no-pager", check=False)
+        return said.splitlines()[-1].strip()
+
     def beside(self, script, *arguments):
         """A program of the host that runs in the network of the system."""
         script = pathlib.Path(__file__).with_name(script)
@@ -115,3 +131,25 @@ def wait(what, is_so, patience=90):
         if time.monotonic() > end:
             raise SystemExit(f"not within {patience} s: {what}")
         time.sleep(0.05)
+
+
+def expect(is_so, what):
+    if not is_so:
+        raise SystemExit(f"FAILED: {what}")
+    print(f"  ok: {what}", flush=True)
+
+
+@contextlib.contextmanager
+def booted(folder, suite, *packages):
+    """A system that is up, with packages in the folder of root; and their names."""
+    system = System(pathlib.Path(folder), suite)
+    for package in packages:
+        shutil.copy(package, system.root / "root")
+    try:
+        print(f"{suite}:")
+        system.boot()
+        print(f"  {system.run('systemctl', '--version').splitlines()[0]}")
+        yield system, *[pathlib.Path(package).name for package in packages]
+    finally:
+        system.stop()
+        shutil.rmtree(system.root, ignore_errors=True)

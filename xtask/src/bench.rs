@@ -84,7 +84,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
         .env("SG_ORACLE_PYTHON", python)
         .env("SG_BIN_DIR", bin)
         .env("SG_EBPF_OBJECT", workspace.kernel_object())
-        .env("PATH", debian::search_path()?);
+        .env("PATH", debian::search_path(workspace)?);
     let status = Command::from(command).status();
     let status = status.context("cannot run the benchmark")?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());

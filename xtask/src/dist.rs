@@ -16,7 +16,7 @@ pub const DRIVER: &str = "sg-neutron";
 /// What to build.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The Debian package alone.
+    /// The Debian packages alone.
     #[arg(long, conflicts_with = "wheel")]
     deb: bool,
     /// The wheel of Neutron's firewall driver alone.
@@ -24,7 +24,7 @@ pub struct Options {
     wheel: bool,
 }
 
-/// Builds the Debian package of the daemon, and the wheel of Neutron's firewall driver.
+/// Builds the Debian packages of the daemon and of the API, and the wheel of Neutron's firewall driver.
 ///
 /// # Errors
 /// When one does not build.
@@ -34,7 +34,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         made.push(wheel(workspace, &neutron::python(workspace)?)?);
     }
     if !options.wheel {
-        made.push(package::debian(workspace, None, true)?);
+        for package in [&package::SGD, &package::SGAPI] {
+            made.push(package::debian(workspace, package, None, true)?);
+        }
     }
     for path in made {
         eprintln!("{}", workspace.short(&path).display());

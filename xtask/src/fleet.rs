@@ -3,17 +3,7 @@
 use anyhow::{Context, Result};
 use xshell::cmd;
 
-use crate::{
-    build,
-    debian::{self, Program},
-    show,
-    workspace::Workspace,
-};
-
-const ETCD: [Program; 1] = [Program {
-    name: "etcd",
-    package: "etcd-server",
-}];
+use crate::{build, debian, show, workspace::Workspace};
 
 /// How many, and for how long. `--help` is for the simulation itself, which knows its options.
 #[derive(clap::Args)]
@@ -36,12 +26,12 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     {
         return show::ask(workspace, "fleet", arguments);
     }
-    debian::ensure(workspace, &ETCD)?;
+    debian::ensure(workspace, &[debian::ETCD])?;
     build::optimised(workspace, "sg-tests", "fleet")?;
     let shell = workspace.shell()?;
     let fleet = workspace.bin_dir(true).join("fleet");
     cmd!(shell, "{fleet} {arguments...}")
-        .env("PATH", debian::search_path()?)
+        .env("PATH", debian::search_path(workspace)?)
         .quiet()
         .run()
         .context("the simulation did not end well: see above")

@@ -82,9 +82,9 @@ enum Verb {
     Neutron(driver::Options),
     /// Compare our API with a real Neutron's, driven by OpenStack's own clients.
     Openstack(openstack::Options),
-    /// Build what is installed elsewhere into `target/dist`: the Debian package, the wheel of `sg-neutron`.
+    /// Build what is installed elsewhere into `target/dist`: the Debian packages, the wheel of `sg-neutron`.
     Dist(dist::Options),
-    /// Install, start, upgrade, kill and remove the Debian package on bare Debian systems (root).
+    /// Install, start, upgrade, kill and remove the Debian packages on bare Debian systems (root).
     PackageTest(package_test::Options),
     /// Check formatting, clippy and the house rules.
     Lint,

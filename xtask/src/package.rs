@@ -1,4 +1,4 @@
-//! The Debian package of the daemon and its command line.
+//! The Debian packages.
 
 use std::{
     fs,
@@ -10,34 +10,68 @@ use xshell::cmd;
 
 use crate::{build, workspace::Workspace};
 
-/// The release of cargo-deb that makes it.
+/// The release of cargo-deb that makes them.
 const CARGO_DEB: &str = "3.8.0";
 
-/// The programs, with their manual pages and completions, as one package; `version` takes the place of the
-/// workspace's.
+/// A package. What is in it says the `Cargo.toml` of its crate, under `[package.metadata.deb]`.
+pub struct Package {
+    /// Its name.
+    name: &'static str,
+    /// The crate that describes it.
+    described_by: &'static str,
+    /// The program that writes the manual pages and completions.
+    writer: &'static str,
+    /// Its programs, with what asks the writer for the completions of each, behind the shell.
+    programs: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// The daemon of a node and its command line.
+pub const SGD: Package = Package {
+    name: "sgd",
+    described_by: "sg-userspace",
+    writer: "sgctl",
+    programs: &[("sgd", &["sgd"]), ("sgctl", &["sgctl"])],
+};
+
+/// The API, for hosts that need not be nodes.
+pub const SGAPI: Package = Package {
+    name: "sgapi",
+    described_by: "sg-api",
+    writer: "sgapi",
+    programs: &[("sgapi", &[])],
+};
+
+/// A package of the programs, with their manual pages and completions, in `target/dist`; `version` takes the place
+/// of the workspace's.
 ///
 /// # Errors
 /// When something does not build, or cargo-deb cannot be installed.
-pub fn debian(workspace: &Workspace, version: Option<&str>, release: bool) -> Result<PathBuf> {
+pub fn debian(
+    workspace: &Workspace,
+    package: &Package,
+    version: Option<&str>,
+    release: bool,
+) -> Result<PathBuf> {
     let tool = cargo_deb(workspace)?;
     build::packaged(workspace, release)?;
-    stage(workspace, release)?;
+    stage(workspace, package, release)?;
     let profile = if release {
         &[]
     } else {
         &["--profile=dev", "--fast"][..]
     };
-    let (shell, target) = (workspace.shell()?, &workspace.target);
+    let (shell, target, described_by) =
+        (workspace.shell()?, &workspace.target, package.described_by);
     let version = version.map(|version| format!("--deb-version={version}"));
     let printed = cmd!(
         shell,
-        "{tool} --quiet --no-build --strip --package sg-userspace {profile...} {version...}"
+        "{tool} --quiet --no-build --strip --package {described_by} {profile...} {version...}"
     )
     .env("CARGO_TARGET_DIR", target)
     .env("CARGO", workspace.cargo())
     .quiet()
     .read()
-    .context("the Debian package is not made")?;
+    .with_context(|| format!("the Debian package {} is not made", package.name))?;
     let made = printed
         .lines()
         .last()
@@ -53,22 +87,22 @@ pub fn debian(workspace: &Workspace, version: Option<&str>, release: bool) -> Re
 }
 
 /// What the programs write about themselves, where the package's description looks for it.
-fn stage(workspace: &Workspace, release: bool) -> Result<()> {
-    let folder = workspace.bin_dir(release).join("package");
+fn stage(workspace: &Workspace, package: &Package, release: bool) -> Result<()> {
+    let programs = workspace.bin_dir(release);
+    let folder = programs.join("packages").join(package.name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let shell = workspace.shell()?;
-    let sgctl = workspace.bin_dir(release).join("sgctl");
-    let pages = folder.join("man");
-    cmd!(shell, "{sgctl} man {pages}").quiet().run()?;
-    for program in ["sgd", "sgctl"] {
+    let (writer, pages) = (programs.join(package.writer), folder.join("man"));
+    cmd!(shell, "{writer} man {pages}").quiet().run()?;
+    for &(program, which) in package.programs {
         let files = [
             ("bash", program.to_owned()),
             ("zsh", format!("_{program}")),
             ("fish", format!("{program}.fish")),
         ];
         for (kind, file) in files {
-            let script = cmd!(shell, "{sgctl} completions {kind} {program}");
+            let script = cmd!(shell, "{writer} completions {kind} {which...}");
             fs::write(folder.join(file), script.quiet().read()?)?;
         }
     }

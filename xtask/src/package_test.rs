@@ -1,5 +1,7 @@
-//! `cargo xtask package-test`: the Debian package from its installation to its removal, on systems that have
+//! `cargo xtask package-test`: the Debian packages from their installation to their removal, on systems that have
 //! nothing else.
+
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use xshell::cmd;
@@ -11,7 +13,7 @@ use crate::{
 };
 
 /// What makes and boots a bare system, and plays a virtual machine on it.
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 5] = [
     Program {
         name: "mmdebstrap",
         package: "mmdebstrap",
@@ -19,6 +21,11 @@ const PROGRAMS: [Program; 4] = [
     Program {
         name: "systemd-nspawn",
         package: "systemd-container",
+    },
+    // Makes a certificate.
+    Program {
+        name: "openssl",
+        package: "openssl",
     },
     Program {
         name: "nsenter",
@@ -41,7 +48,8 @@ pub struct Options {
     debug: bool,
 }
 
-/// Makes the package twice, the second time of a higher version, and takes both through the life of a node.
+/// Makes each package twice, the second time of a higher version, and takes both through the life of a system: sgd's
+/// of a node, sgapi's of a host of the API.
 ///
 /// # Errors
 /// Without root, when something does not build, or when a step does not come out as it should.
@@ -52,15 +60,25 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     );
     doctor::ensure_kernel()?;
     debian::ensure(workspace, &PROGRAMS)?;
-    let first = package::debian(workspace, Some("0.1.0-1"), !options.debug)?;
-    let next = package::debian(workspace, Some("0.1.0-2"), !options.debug)?;
-    let shell = workspace.shell()?;
-    let (script, folder) = ("tests/package/run.py", workspace.target.join("package"));
-    for suite in &options.suite {
-        cmd!(shell, "python3 {script} {folder} {suite} {first} {next}")
-            .quiet()
-            .run()
-            .with_context(|| format!("the package does not live well on {suite}: see above"))?;
+    let made = |package| -> Result<[PathBuf; 2]> {
+        let of = |version| package::debian(workspace, package, Some(version), !options.debug);
+        Ok([of("0.1.0-1")?, of("0.1.0-2")?])
+    };
+    let [sgd, next_sgd] = &made(&package::SGD)?;
+    let [sgapi, next_sgapi] = &made(&package::SGAPI)?;
+    let lives = [
+        ("tests/package/node.py", vec![sgd, next_sgd]),
+        // A host of the API that becomes a node.
+        ("tests/package/api.py", vec![sgapi, next_sgapi, next_sgd]),
+    ];
+    let (shell, folder) = (workspace.shell()?, workspace.target.join("package"));
+    for (script, packages) in &lives {
+        for suite in &options.suite {
+            cmd!(shell, "python3 {script} {folder} {suite} {packages...}")
+                .quiet()
+                .run()
+                .with_context(|| format!("{script} does not end well on {suite}: see above"))?;
+        }
     }
     Ok(())
 }

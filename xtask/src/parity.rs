@@ -72,7 +72,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .env("SG_ORACLE_PYTHON", python)
         .env("SG_BIN_DIR", bin)
         .env("SG_EBPF_OBJECT", workspace.kernel_object())
-        .env("PATH", debian::search_path()?)
+        .env("PATH", debian::search_path(workspace)?)
         .quiet()
         .run()
         .context("the comparison did not pass: see above")

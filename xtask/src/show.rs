@@ -48,7 +48,7 @@ pub fn run_in(
         .envs(environment.iter().cloned())
         .env("SG_BIN_DIR", bin)
         .env("SG_EBPF_OBJECT", workspace.kernel_object())
-        .env("PATH", debian::search_path()?)
+        .env("PATH", debian::search_path(workspace)?)
         .quiet()
         .run()
         .with_context(|| format!("the {program} failed: see above"))

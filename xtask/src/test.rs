@@ -135,7 +135,7 @@ impl Layer {
         .args(arguments)
         .env("SG_EBPF_OBJECT", workspace.kernel_object())
         .env("SG_BIN_DIR", workspace.bin_dir(false))
-        .env("PATH", debian::search_path()?)
+        .env("PATH", debian::search_path(workspace)?)
         .quiet()
         .run()?;
         Ok(())

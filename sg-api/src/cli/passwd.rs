@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 use super::PasswdArgs;
@@ -30,7 +30,7 @@ fn with(old: &str, user: &str, line: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The file is whole at any moment, and nobody else's to read.
+/// The file is whole at any moment, and read by those who could read it before; a new one by nobody else.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -38,6 +38,10 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(&beside)?;
+    if let Ok(old) = fs::metadata(path) {
+        fchown(&file, Some(old.uid()), Some(old.gid()))?;
+        file.set_permissions(old.permissions())?;
+    }
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&beside, path)
@@ -60,6 +64,9 @@ fn password() -> Result<String, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -67,5 +74,18 @@ mod tests {
         let old = "# people\nada:old\neve:hers\n";
         assert_eq!(with(old, "ada", "ada:new"), "# people\neve:hers\nada:new\n");
         assert_eq!(with("", "ada", "ada:new"), "ada:new\n");
+    }
+
+    #[test]
+    fn a_file_that_a_service_reads_stays_readable_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("htpasswd");
+        let mode = || fs::metadata(&path).unwrap().mode() & 0o777;
+        replace(&path, "ada:1\n").unwrap();
+        assert_eq!(mode(), 0o600, "nobody else's");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        replace(&path, "ada:2\n").unwrap();
+        assert_eq!(mode(), 0o640);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "ada:2\n");
     }
 }

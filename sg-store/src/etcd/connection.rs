@@ -1,5 +1,6 @@
 //! The connection to one member at a time.
 
+use std::env;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -103,7 +104,7 @@ impl Connections {
                 Ok(Err(error)) => error,
                 Err(_) => Error::Unreachable {
                     urls: self.urls().into(),
-                    what: "no answer came in time".into(),
+                    what: failure::LATE.into(),
                 },
             };
             self.state().at = (at + 1) % self.urls.len();
@@ -112,7 +113,12 @@ impl Connections {
                 last = Some(error);
             }
         }
-        Err(last.unwrap_or(Error::NoLeader))
+        let error = last.unwrap_or(Error::NoLeader);
+        // systemd gives what it starts this variable.
+        match env::var_os("INVOCATION_ID") {
+            Some(_) => Err(failure::to_service(error)),
+            None => Err(error),
+        }
     }
 
     /// Connects to a member. With TLS 1.3 a member says that it does not take our certificate when it is asked the

@@ -17,6 +17,16 @@ const OUT_OF_RANGE: i32 = 11;
 const UNAVAILABLE: i32 = 14;
 const UNAUTHENTICATED: i32 = 16;
 
+/// What is said of an answer that does not come in time, here.
+pub(super) const LATE: &str = "no answer came in time";
+
+/// What is said where nothing is heard: by us, of a connection, of a name.
+const SILENCE: [&str; 3] = [
+    LATE,
+    "deadline has elapsed",
+    "failed to lookup address information",
+];
+
 /// An error of a request about a revision, if it was about one.
 pub(super) fn of(error: Etcd, urls: &str, at: Option<Revision>) -> Error {
     let urls = urls.to_owned();
@@ -43,6 +53,20 @@ pub(super) fn of(error: Etcd, urls: &str, at: Option<Revision>) -> Error {
             Error::Impossible { urls, what }
         }
         _ => Error::Unreachable { urls, what },
+    }
+}
+
+/// An error of connecting, as a service is told it that systemd has started. Whom its unit does not let it reach it
+/// never hears of: the kernel drops what goes there, and says so to nobody (but to a resolver, which finds no name then).
+pub(super) fn to_service(error: Error) -> Error {
+    match error {
+        Error::Unreachable { urls, what } if SILENCE.iter().any(|words| what.contains(words)) => {
+            let what = format!(
+                "{what} (IPAddressAllow= of the service is to name the members, and the resolver)"
+            );
+            Error::Unreachable { urls, what }
+        }
+        error => error,
     }
 }
 
@@ -96,4 +120,20 @@ fn causes(error: &Etcd) -> impl Iterator<Item = &(dyn std::error::Error + 'stati
         _ => None,
     };
     std::iter::successors(first, |&cause| cause.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_told_what_may_keep_it_from_a_silent_member() {
+        let told = |what: &str| {
+            let (urls, what) = ("http://a:1".into(), what.into());
+            to_service(Error::Unreachable { urls, what }).to_string()
+        };
+        assert!(told(LATE).contains("IPAddressAllow="));
+        assert!(told("deadline has elapsed").contains("IPAddressAllow="));
+        assert!(!told("Connection refused (os error 111)").contains("IPAddressAllow="));
+    }
 }

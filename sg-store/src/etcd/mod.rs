@@ -159,7 +159,7 @@ impl Etcd {
             let made = timeout(inner.timeout, connection.kv.txn(txn.clone())).await;
             let Ok(made) = made else {
                 inner.connections.leave(number);
-                return Err(Error::Unknown("no answer came in time".into()));
+                return Err(Error::Unknown(failure::LATE.into()));
             };
             match made {
                 Ok(made) => {
@@ -205,7 +205,7 @@ impl Etcd {
         let opened = opened.unwrap_or_else(|_| {
             Err(Error::Unreachable {
                 urls: inner.connections.urls().into(),
-                what: "no answer came in time".into(),
+                what: failure::LATE.into(),
             })
         });
         if opened.is_err() {
@@ -234,7 +234,7 @@ impl Etcd {
                 Ok(Err(error)) => failure::of(error, urls, at),
                 Err(_) => Error::Unreachable {
                     urls: urls.into(),
-                    what: "no answer came in time".into(),
+                    what: failure::LATE.into(),
                 },
             };
             match error {

@@ -52,9 +52,14 @@ pub fn building(workspace: &Workspace) -> Vec<Check> {
     checks.push(Check::new("packages", Ok(facts.apt.words().to_owned())));
     let programs = debian::needed_protoc().iter().chain(&PROGRAMS);
     checks.extend(programs.map(|program| {
-        let found = debian::find_program(program.name).map(|path| path.display().to_string());
+        let found = program
+            .find(workspace)
+            .map(|path| path.display().to_string());
         let missing = match facts.apt {
             Apt::Usable => (State::Installable, INSTALLED_BY_VERBS.to_owned()),
+            Apt::NotRoot if program.is_unpacked() => {
+                (State::Installable, INSTALLED_BY_VERBS.to_owned())
+            }
             Apt::NotRoot => {
                 let package = program.package;
                 let command = format!("apt-get install -y --no-install-recommends {package}");

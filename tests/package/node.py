@@ -1,19 +1,18 @@
-"""The Debian package through the life of a node: `cargo xtask package-test` runs it.
+"""The Debian package sgd through the life of a node: `cargo xtask package-test` runs it.
 
-    run.py FOLDER SUITE PACKAGE NEXT
+    node.py FOLDER SUITE PACKAGE NEXT
 """
 
 import contextlib
 import http.client
 import json
 import pathlib
-import shutil
 import signal
 import socket
 import sys
 import time
 
-from system import System, wait
+from system import booted, expect, wait
 
 PORT = "11111111-1111-4111-8111-111111111111"
 GROUP = "5a000000-0000-4000-8000-000000000001"
@@ -30,12 +29,6 @@ TRANSACTION = {
     "ports": {PORT: {"mac_address": MAC, "fixed_ips": [ADDRESS], "security_groups": [GROUP]}},
     "security_groups": {GROUP: {"security_group_rules": RULES}},
 }
-
-
-def expect(is_so, what):
-    if not is_so:
-        raise SystemExit(f"FAILED: {what}")
-    print(f"  ok: {what}", flush=True)
 
 
 def tell(system, transaction):
@@ -94,29 +87,23 @@ def traffic(machine, what, passes=True):
 
 
 def pid(system):
-    return system.run("systemctl", "show", "--property=MainPID", "--value", "sgd")
-
-
-def is_active(system):
-    return system.run("systemctl", "is-active", "sgd", check=False) == "active"
+    return system.shows("sgd", "MainPID")
 
 
 def installs(system, package):
-    said = system.run("dpkg", "-i", f"/root/{package}")
-    wait("sgd is active", lambda: is_active(system))
-    return said
+    system.install(package)
+    wait("sgd is active", lambda: system.is_active("sgd"))
 
 
 def life(system, first, next_one):
     installs(system, first)
-    expect(is_active(system), "installed and started, with nothing but the package")
+    expect(system.is_active("sgd"), "installed and started, with nothing but the package")
     expect("type bpf" in system.run("mount"), "the BPF file system is mounted")
     owner = system.run("stat", "-c", "%a %U %G", SOCKET)
     expect(owner == "660 root sgd", f"the socket is {owner}")
     said = system.run("sgd", "config", "check")
     expect("nothing is wrong" in said, said)
-    score = system.run("systemd-analyze", "security", "sgd", "--no-pager", check=False).splitlines()[-1]
-    print(f"  {score.strip()}")
+    print(f"  {system.exposure('sgd')}")
 
     machine = Machine(system)
     status, answer = tell(system, TRANSACTION)
@@ -124,10 +111,10 @@ def life(system, first, next_one):
     expect(status == 200 and state["state"] == "enforcing", f"a port is added: {state}")
     journal = system.run("journalctl", "-u", "sgd", "-o", "cat", "--no-pager")
     expect("asked for POST /v1/transactions" in journal, "the log says who asked for it")
-    status = system.run("systemctl", "show", "--property=StatusText", "--value", "sgd")
+    status = system.shows("sgd", "StatusText")
     with traffic(machine, "nothing happens"):
         time.sleep(6)
-    status = system.run("systemctl", "show", "--property=StatusText", "--value", "sgd")
+    status = system.shows("sgd", "StatusText")
     expect("1 enforcing" in status, f"systemd says: {status}")
 
     before = pid(system)
@@ -137,13 +124,13 @@ def life(system, first, next_one):
     before = pid(system)
     with traffic(machine, "killed (SIGKILL)"):
         system.run("systemctl", "kill", "--signal=KILL", "sgd")
-        wait("sgd is there again", lambda: pid(system) not in ("0", before) and is_active(system))
+        wait("sgd is there again", lambda: pid(system) not in ("0", before) and system.is_active("sgd"))
     before = pid(system)
     system.run("sh", "-c", "mkdir -p /run/systemd/system/sgd.service.d; printf '[Service]\\nWatchdogSec=3\\n' > /run/systemd/system/sgd.service.d/test.conf; systemctl daemon-reload; systemctl restart sgd")
     before = pid(system)
     with traffic(machine, "hung (SIGSTOP), ended by the watchdog"):
         system.run("systemctl", "kill", "--signal=STOP", "sgd")
-        wait("the watchdog starts another", lambda: pid(system) not in ("0", before) and is_active(system))
+        wait("the watchdog starts another", lambda: pid(system) not in ("0", before) and system.is_active("sgd"))
     system.run("sh", "-c", "rm -r /run/systemd/system/sgd.service.d; systemctl daemon-reload; systemctl restart sgd")
     with traffic(machine, "stopped"):
         system.run("systemctl", "stop", "sgd")
@@ -203,29 +190,18 @@ def removal(system, machine, package):
 
 
 def main():
-    folder, suite, *packages = sys.argv[1:]
-    system = System(pathlib.Path(folder), suite)
-    names = [pathlib.Path(package).name for package in packages]
-    for package in packages:
-        shutil.copy(package, system.root / "root")
-    try:
-        print(f"{suite}:")
-        system.boot()
-        print(f"  {system.run('systemctl', '--version').splitlines()[0]}")
-        life(system, *names)
+    with booted(*sys.argv[1:]) as (system, first, next_one):
+        life(system, first, next_one)
         system.stop()
         system.boot()
-        wait("sgd is active", lambda: is_active(system))
-        expect(is_active(system), "booted again: sgd is there by itself")
+        wait("sgd is active", lambda: system.is_active("sgd"))
+        expect(system.is_active("sgd"), "booted again: sgd is there by itself")
         machine = Machine(system)
         time.sleep(1)
         with traffic(machine, "the tap is there again after the boot"):
             pass
         machine = reborn(system, machine)
-        removal(system, machine, names[-1])
-    finally:
-        system.stop()
-        shutil.rmtree(system.root, ignore_errors=True)
+        removal(system, machine, next_one)
 
 
 if __name__ == "__main__":
