@@ -91,6 +91,7 @@ pub fn answer(draft: &mut Draft, request: &Request) -> Result<Answer> {
         ("extensions", _) => extensions::answer(request, rest),
         ("quotas", _) => quotas::answer(draft, request, rest),
         ("log", ["loggable-resources" | "loggable_resources"]) => loggable(request),
+        ("networks", [_, "dhcp-agents"]) if request.method == "GET" => no_agents(),
         ("log", [kind, rest @ ..]) => objects(draft, request, kind, rest),
         _ => match EMPTY
             .iter()
@@ -114,6 +115,11 @@ fn loggable(request: &Request) -> Result<Answer> {
         )),
         _ => Err(not_so()),
     }
+}
+
+/// Nobody serves addresses to a network here; clients ask who does when they list agents of it.
+fn no_agents() -> Result<Answer> {
+    Ok(Answer::ok(json!({"agents": []})))
 }
 
 fn unsaid(resource: &str) -> ApiError {

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv6Net};
 
-/// A network, whose host bits are kept: an address is one of full length, and a mask may stand for a length.
+use crate::python;
+
+/// A network, whose host bits are kept: an address is one of full length, and a mask may stand for a length. A
+/// length may have spaces around it and a sign, an address may not.
 pub fn network(text: &str) -> Option<IpNet> {
     let (address, length) = match text.split_once('/') {
         Some((address, length)) => (address, Some(length)),
@@ -17,10 +20,9 @@ pub fn network(text: &str) -> Option<IpNet> {
     };
     let length = match length {
         None => full,
-        Some(length) => match length.parse::<IpAddr>() {
-            Ok(mask) => length_of(mask)?,
-            Err(_) if length.bytes().all(|byte| byte.is_ascii_digit()) => length.parse().ok()?,
-            Err(_) => return None,
+        Some(length) => match python::int_of(length) {
+            Some(length) => u8::try_from(length).ok()?,
+            None => length_of(length.parse().ok()?)?,
         },
     };
     IpNet::new(address, length).ok()
@@ -138,13 +140,17 @@ mod tests {
         );
         assert_eq!(text("10.0.0.0/0.0.0.255").as_deref(), Some("10.0.0.0/24"));
         assert_eq!(text("2001:DB8::1/64").as_deref(), Some("2001:db8::1/64"));
+        assert_eq!(text("10.0.0.0/ +8\n").as_deref(), Some("10.0.0.0/8"));
         for wrong in [
             "10.0.0.0/33",
             "10.5",
             "10.0.0.05/32",
             "",
             "/8",
-            "10.0.0.0/+8",
+            " 10.0.0.0/8",
+            "10.0.0.0 /8",
+            "10.0.0.0/-8",
+            "10.0.0.0/255.0.0.0 ",
         ] {
             assert_eq!(text(wrong), None, "{wrong}");
         }

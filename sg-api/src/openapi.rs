@@ -178,6 +178,10 @@ fn others() -> Vec<(String, Vec<(&'static str, &'static str)>)> {
             "/v2.0/log/loggable-resources".into(),
             vec![("get", "What can be logged.")],
         ),
+        (
+            "/v2.0/networks/{id}/dhcp-agents".into(),
+            vec![("get", "None: nobody serves addresses here.")],
+        ),
     ];
     for (kind, _) in EMPTY {
         others.push((

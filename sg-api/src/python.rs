@@ -79,12 +79,16 @@ pub fn int(value: &Value) -> Option<i64> {
     }
 }
 
-/// The same for a text.
+/// The same for a text. Lines between digits part them.
 pub fn int_of(text: &str) -> Option<i64> {
     let text = text.trim();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| text.parse().ok()).flatten()
+    let is_group =
+        |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = digits.split('_').all(is_group);
+    is_number
+        .then(|| text.replace('_', "").parse().ok())
+        .flatten()
 }
 
 /// As oslo's `bool_from_string` reads it when it is strict.
@@ -131,6 +135,9 @@ mod tests {
     #[test]
     fn a_number_is_read_from_what_python_reads_one_from() {
         assert_eq!(int(&json!(" 80 ")), Some(80));
+        assert_eq!(int(&json!("+8_0")), Some(80));
+        assert_eq!(int(&json!("8__0")), None);
+        assert_eq!(int(&json!("_80")), None);
         assert_eq!(int(&json!(80.5)), Some(80));
         assert_eq!(int(&json!(true)), Some(1));
         assert_eq!(int(&json!("80.5")), None);

@@ -143,8 +143,9 @@ def main():
     parser.add_argument('--self-test', action='store_true', help='whether this finds what it should, and no more')
     parser.add_argument('--quiet', action='store_true', help='the table alone')
     parser.add_argument('--ansible', help='folder of the environment that has Ansible: its play runs too')
+    parser.add_argument('--rust', help='the program that drives the crate `openstack`: it runs too')
     options = parser.parse_args()
-    chosen = topics.chosen(options.only, options.quick, options.ansible)
+    chosen = topics.chosen(options.only, options.quick, options.ansible, options.rust)
     if not chosen:
         parser.error('no topic has such a title')
     if options.record:

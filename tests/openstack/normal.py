@@ -112,7 +112,8 @@ def _table(lines, ordered):
             head.append(_cells(line))
         elif rules == 2:
             cells = _cells(line)
-            if rows and not cells[0]:
+            # A line that is empty throughout is a row of its own: one whose only cell is an empty name.
+            if rows and not cells[0] and any(cells):
                 rows[-1].append(cells)
             else:
                 rows.append([cells])

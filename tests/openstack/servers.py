@@ -55,7 +55,9 @@ class Sgapi:
             free.bind(('127.0.0.1', 0))
             port = free.getsockname()[1]
         self.process = subprocess.Popen(
-            [self.program, 'run', '--store', self.folder, '--listen', '127.0.0.1:%d' % port],
+            [self.program, 'run', '--store', self.folder, '--listen', '127.0.0.1:%d' % port,
+             # A client that does not wait between its calls is faster than what one may ask by default.
+             '--rate', '10000'],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and self.process.poll() is None:

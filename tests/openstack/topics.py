@@ -1,9 +1,10 @@
-"""Everything that is run on both sides: one topic a file of `raw` and `commands`, the SDK, the play."""
+"""Everything that is run on both sides: a topic a file of `raw` and `commands`, the SDK, the crate, the play."""
 import os
 
 import commands
 import play
 import raw
+import rust
 import sdk
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -27,12 +28,14 @@ def _files(kind, module, ending):
                         module.title, module.shown)
 
 
-def chosen(words, quick, ansible):
+def chosen(words, quick, ansible, crate):
     """The topics whose title holds one of the words, or all."""
     found = list(_files('raw', raw, '.http'))
     if not quick:
         found += _files('commands', commands, '.txt')
         found.append(Topic('sdk', 'sdk', sdk.run, sdk.title, sdk.shown))
+        if crate:
+            found.append(Topic('rust', 'rust', lambda url, names: rust.run(url, names, crate), rust.title, rust.shown))
         if ansible:
             found.append(Topic('play', 'play', lambda url, names: play.run(url, names, ansible),
                                play.title, play.shown))

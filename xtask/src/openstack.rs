@@ -32,7 +32,8 @@ pub struct Options {
     /// Raw requests alone, with what is recorded of Neutron instead of Neutron itself.
     #[arg(long)]
     quick: bool,
-    /// Topics whose title holds one of these words, such as `raw/03`, `commands`, `sdk` or `play`.
+    /// Topics whose title holds one of these words, such as `raw/03`, `commands`, `sdk`, `rust` or
+    /// `play`.
     #[arg(long, num_args = 1.., value_name = "WORD")]
     only: Vec<String>,
     /// Show that Neutron answers as it is recorded, and that one changed word is found.
@@ -57,6 +58,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut arguments = arguments(workspace, options)?;
     let environment = ansible.parent().context("an environment has a folder")?;
     arguments.extend(["--ansible".into(), environment.into()]);
+    if !options.quick {
+        arguments.extend(["--rust".into(), crate_client(workspace)?]);
+    }
     if !options.only.is_empty() {
         arguments.push("--only".into());
         arguments.extend(options.only.iter().map(PathBuf::from));
@@ -100,4 +104,21 @@ fn server(workspace: &Workspace) -> Result<PathBuf> {
     .quiet()
     .run()?;
     Ok(workspace.bin_dir(false).join(program))
+}
+
+/// The program that drives the crate `openstack`, built: no member of the workspace, so that what it
+/// needs is not in its lock file.
+fn crate_client(workspace: &Workspace) -> Result<PathBuf> {
+    let shell = workspace.shell()?;
+    let cargo = workspace.cargo();
+    let manifest = Path::new("tests/openstack/rust/Cargo.toml");
+    let target = workspace.target.join("openstack").join("rust");
+    cmd!(
+        shell,
+        "{cargo} build --quiet --locked --manifest-path {manifest} --target-dir {target}"
+    )
+    .quiet()
+    .run()
+    .context("the client in tests/openstack/rust cannot be built")?;
+    Ok(target.join("debug").join("openstack-client"))
 }

@@ -167,7 +167,9 @@ fn cidr(value: &Value) -> Result<Value> {
 }
 
 fn pools(value: &Value) -> Result<Value> {
-    if value.is_null() {
+    // What else has nothing in it is taken for an empty list, too.
+    if matches!(value, Value::Null | Value::String(_) | Value::Object(_)) && !python::is_true(value)
+    {
         return Ok(Value::Array(Vec::new()));
     }
     let invalid = || ApiError::input("Invalid data format for allocation pools");

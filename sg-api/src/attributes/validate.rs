@@ -1,11 +1,13 @@
 //! What a value has to be; what it is not is said in Neutron's words.
 
+mod options;
 mod pairs;
 
 use std::net::IpAddr;
 
 use serde_json::Value;
 
+use options::options;
 use pairs::pairs;
 pub use pairs::twice;
 
@@ -222,7 +224,7 @@ fn address(value: &Value) -> Option<String> {
 /// What is wrong with a CIDR.
 pub fn subnet(value: &Value) -> Option<String> {
     let is_one = value.as_str().is_some_and(|text| {
-        let network = net::network(text);
+        let network = net::network(text).filter(|_| !text.contains(char::is_whitespace));
         network.is_some_and(|network| {
             text.contains('/') && (network.addr().is_ipv6() || network.to_string() == text)
         })
@@ -283,42 +285,6 @@ fn service_types(value: &Value) -> Result<Option<String>> {
         }
     }
     Ok(None)
-}
-
-/// What may be without a value.
-const BLANK_OPTIONS: [&str; 2] = ["router", "classless-static-route"];
-
-fn options(value: &Value) -> Result<Option<String>> {
-    if value.is_null() {
-        return Ok(None);
-    }
-    let fits = |option: &Value| {
-        let Some(fields) = option.as_object() else {
-            return false;
-        };
-        let known = ["opt_name", "opt_value", "ip_version"];
-        let line = |text: &str| !text.trim().is_empty() && text.lines().count() == 1;
-        let name = option["opt_name"].as_str().unwrap_or_default();
-        let may_be_blank = BLANK_OPTIONS.contains(&name);
-        let has_value = match &option["opt_value"] {
-            Value::Null => fields.contains_key("opt_value"),
-            Value::String(text) => text.len() <= 255 && (may_be_blank || line(text)),
-            _ => false,
-        };
-        let version = fields.get("ip_version").map(python::int);
-        fields.keys().all(|name| known.contains(&name.as_str()))
-            && line(name)
-            && name.len() <= 64
-            && has_value
-            && version.is_none_or(|version| matches!(version, Some(4 | 6)))
-    };
-    let wrong = whole_list(value, |option| {
-        (!fits(option)).then(|| format!("No valid key specs matched for: {}", python::str(option)))
-    });
-    match wrong {
-        Some(reason) => Err(ApiError::input(reason)),
-        None => Ok(None),
-    }
 }
 
 /// What is wrong with the names in an object, if they are to be these.
@@ -405,7 +371,8 @@ fn routes(value: &Value) -> Option<String> {
 
 fn destination(value: &Value) -> Option<String> {
     let told = python::str(value);
-    let network = value.as_str().filter(|text| text.contains('/'));
+    let is_whole = |text: &&str| text.contains('/') && !text.contains(char::is_whitespace);
+    let network = value.as_str().filter(is_whole);
     let network = network.and_then(net::network);
     match network.filter(|network| network.addr() == network.network()) {
         None => Some(format!("'{told}' is not a valid CIDR")),

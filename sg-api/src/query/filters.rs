@@ -21,6 +21,8 @@ impl Filters {
             ("fixed_ips", _) => pair(&value)?,
             // These are for whole lists.
             (_, Convert::List | Convert::Pools) => value,
+            // No rule has an empty prefix, also one that has none.
+            (_, Convert::Prefix) if value == "" => value,
             (_, conversion) => convert(conversion, &value)?,
         };
         match self.0.iter_mut().find(|(other, _)| other == name) {
@@ -78,8 +80,9 @@ impl Filters {
 
 fn equal(field: &Value, value: &Value) -> bool {
     match (field, value) {
-        // Nothing equals nothing, as in SQL.
-        (Value::Null, _) | (_, Value::Null) => false,
+        // The protocol `any` asks for rules that name none.
+        (Value::Null, value) => value.is_null(),
+        (_, Value::Null) => false,
         (Value::Bool(field), value) => python::bool(value) == Some(*field),
         _ => python::str(field) == python::str(value),
     }

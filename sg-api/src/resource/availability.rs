@@ -117,7 +117,8 @@ fn view(world: &World, network: &Network, version: Option<u8>) -> Fields {
 fn list(draft: &mut Draft, filters: &Filters) -> Result<Vec<Fields>> {
     let world = &draft.world;
     let version = filters.first("ip_version");
-    let version = version.and_then(|version| version.parse().ok());
+    // What is no number is no family, and no subnet is of it.
+    let version = version.map(|version| version.parse().unwrap_or_default());
     // One without any subnet of the family that is asked for is not meant.
     let is_meant = |network: &&Network| {
         let subnets = world.subnets_of(network.id).into_iter();

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Collection, Create, id, port, security_group, shown};
+use super::{Collection, Create, id, port, security_group, shown, subnet};
 use crate::attributes::{Attrs, tables};
 use crate::error::{ApiError, Missing, Result, not_found};
 use crate::objects::{Fields, Network, Object, Port, Subnet};
+use crate::python;
 use crate::query::Filters;
 use crate::world::{Draft, World};
 
@@ -61,6 +62,9 @@ fn view(world: &World, network: &Network) -> Fields {
     if let Value::Object(derived) = derived {
         fields.extend(derived);
     }
+    if network.external {
+        fields.insert("is_default".into(), false.into());
+    }
     fields
 }
 
@@ -80,6 +84,7 @@ fn create(draft: &mut Draft, attributes: Attrs) -> Result<Fields> {
     let project = attributes.string("project_id");
     security_group::ensure_default(draft, &project)?;
     check_provider(&attributes)?;
+    check_default(&attributes)?;
     check_zones(&attributes)?;
     check_mtu(&attributes)?;
     let is = |name| attributes.bool(name).unwrap_or(false);
@@ -98,7 +103,7 @@ fn create(draft: &mut Draft, attributes: Attrs) -> Result<Fields> {
         standard,
     };
     let mut fields = view(&draft.world, &network);
-    // Only the answer to the one who makes it has this.
+    // Of a network that is not external, only the answer to the one who makes it has this.
     fields.insert("is_default".into(), false.into());
     draft.put(Object::Network(network));
     Ok(fields)
@@ -121,6 +126,33 @@ fn check_provider(attributes: &Attrs) -> Result<()> {
         ))),
         None if details.into_iter().any(is_said) => Err(ApiError::input("network_type required")),
         None => Ok(()),
+    }
+}
+
+/// A network stays what it is.
+fn check_same_provider(attributes: &Attrs) -> Result<()> {
+    let kind = attributes.text("provider:network_type");
+    let is_other = kind.is_some_and(|kind| kind != LOCAL);
+    if is_other || attributes.get("provider:physical_network").is_some() {
+        return Err(ApiError::input(
+            "Plugin does not support updating the following provider network attributes: \
+             provider:network_type, provider:physical_network",
+        ));
+    }
+    let segment = attributes.get("provider:segmentation_id");
+    match segment.is_some_and(python::is_true) {
+        true => Err(ApiError::input("Only VLAN type networks can be updated.")),
+        false => Ok(()),
+    }
+}
+
+/// The default network is the one that routers are set up on for who asks for a topology.
+fn check_default(attributes: &Attrs) -> Result<()> {
+    match attributes.bool("is_default") {
+        Some(true) => Err(ApiError::input(
+            "is_default: this server has no routers whose network this could be",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -149,25 +181,18 @@ fn check_zones(attributes: &Attrs) -> Result<()> {
 fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
     let old = find(&draft.world, text)?.clone();
     let mut network = old.clone();
-    let is_provider = |name: &&String| name.starts_with("provider:");
-    let mut provider: Vec<&str> = attributes
-        .0
-        .keys()
-        .filter(is_provider)
-        .map(String::as_str)
-        .collect();
-    // A type says something of the physical network, too.
-    let physical = "provider:physical_network";
-    if provider.contains(&"provider:network_type") && !provider.contains(&physical) {
-        provider.push(physical);
-    }
-    if !provider.is_empty() {
-        return Err(ApiError::input(format!(
-            "Plugin does not support updating the following provider network attributes: {}",
-            provider.join(", ")
-        )));
-    }
+    check_same_provider(&attributes)?;
+    check_default(&attributes)?;
     check_mtu(&attributes)?;
+    let mtu = attributes.get("mtu").and_then(Value::as_u64);
+    if let Some(mtu) = mtu {
+        for subnet in draft.world.subnets_of(network.id) {
+            // What is too small for IPv4 is told so whatever there is.
+            subnet::check_mtu(network.id, mtu, 4)?;
+            subnet::check_mtu(network.id, mtu, subnet.ip_version)?;
+        }
+        network.mtu = if mtu == 0 { MTU } else { mtu };
+    }
     if network.shared && attributes.bool("shared") == Some(false) {
         still_own(&draft.world, &network)?;
     }
@@ -182,9 +207,6 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
     say("port_security_enabled", &mut network.port_security_enabled);
     if let Some(name) = attributes.text("name") {
         network.name = name.into();
-    }
-    if let Some(mtu) = attributes.get("mtu").and_then(Value::as_u64) {
-        network.mtu = mtu;
     }
     if let Some(description) = attributes.get("description") {
         network.standard.description = description.as_str().map(str::to_owned);

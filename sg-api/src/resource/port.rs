@@ -320,7 +320,7 @@ fn options(attributes: &Attrs) -> Option<Vec<Value>> {
         json!({
             "opt_name": option["opt_name"],
             "opt_value": option["opt_value"],
-            "ip_version": option["ip_version"].as_i64().unwrap_or(4),
+            "ip_version": python::int(&option["ip_version"]).unwrap_or(4),
         })
     });
     Some(whole.collect())
@@ -330,7 +330,7 @@ fn options(attributes: &Attrs) -> Option<Vec<Value>> {
 fn host(attributes: &Attrs) -> String {
     let host = attributes
         .get("binding:host_id")
-        .filter(|host| !host.is_null());
+        .filter(|host| python::is_true(host));
     host.map(python::str).unwrap_or_default()
 }
 

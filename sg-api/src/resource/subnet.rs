@@ -58,6 +58,13 @@ fn list(draft: &mut Draft, filters: &Filters) -> Result<Vec<Fields>> {
     let world = &draft.world;
     let subnets = world.subnets.values();
     let subnets = subnets.filter(|subnet| filters.may_have_id(subnet.id));
+    // No answer says it, but it can be asked for: a subnet is shared with its network.
+    let shared = filters.get("shared").and_then(<[Value]>::first);
+    let is_shared = |subnet: &Subnet| {
+        let network = world.networks.get(&subnet.network_id);
+        network.is_some_and(|network| network.shared)
+    };
+    let subnets = subnets.filter(|subnet| shared.is_none_or(|asked| *asked == is_shared(subnet)));
     Ok(subnets.map(|subnet| view(world, subnet)).collect())
 }
 
@@ -73,6 +80,7 @@ fn create(draft: &mut Draft, attributes: Attrs) -> Result<Fields> {
             "cidr and prefixlen must not be supplied together",
         ));
     }
+    check_default_pool(&attributes)?;
     if let Some(pool) = attributes.text("subnetpool_id") {
         return Err(ApiError::missing(
             "SubnetPoolNotFound",
@@ -93,7 +101,7 @@ fn create(draft: &mut Draft, attributes: Attrs) -> Result<Fields> {
     check_lists(&attributes, version, "new subnet")?;
     check_modes(&attributes, version, cidr)?;
     let on = network::find(&draft.world, &attributes.string("network_id"))?.clone();
-    check_mtu(&on, version)?;
+    check_mtu(on.id, on.mtu, version)?;
     let gateway = gateway(&attributes, cidr)?;
     let said_pools = attributes.list("allocation_pools");
     let allocation_pools = match said_pools.filter(|pools| !pools.is_empty()) {
@@ -135,6 +143,31 @@ fn create(draft: &mut Draft, attributes: Attrs) -> Result<Fields> {
         addresses::add_auto(draft, &subnet)?;
     }
     Ok(fields)
+}
+
+/// There are no pools of subnets here, and so none by default.
+fn check_default_pool(attributes: &Attrs) -> Result<()> {
+    if attributes.bool("use_default_subnetpool") != Some(true) {
+        return Ok(());
+    }
+    if attributes.is_set("subnetpool_id") {
+        return Err(ApiError::bad_resource(
+            "subnets",
+            "subnetpool_id and use_default_subnetpool cannot both be specified",
+        ));
+    }
+    let cidr = attributes.text("cidr").and_then(net::network);
+    let version = match cidr {
+        Some(cidr) => u64::from(net::version(cidr.addr())),
+        None => attributes
+            .get("ip_version")
+            .and_then(Value::as_u64)
+            .unwrap_or_default(),
+    };
+    Err(ApiError::bad_resource(
+        "subnets",
+        format!("No default subnetpool found for IPv{version}"),
+    ))
 }
 
 /// A network changes with its subnets.
@@ -285,19 +318,17 @@ fn check_modes(attributes: &Attrs, version: u8, cidr: IpNet) -> Result<()> {
     Ok(())
 }
 
-fn check_mtu(on: &Network, version: u8) -> Result<()> {
+/// Frames of a network that a family of addresses can do with.
+pub fn check_mtu(network: Uuid, mtu: u64, version: u8) -> Result<()> {
     let least = match version {
         4 => 68,
         _ => 1280,
     };
-    match on.mtu == 0 || on.mtu >= least {
+    match mtu >= least {
         true => Ok(()),
         false => Err(ApiError::conflict(
             "NetworkMTUSubnetConflict",
-            format!(
-                "MTU of {} is not valid, subnet requires a minimum of {least}",
-                on.id
-            ),
+            format!("MTU of {network} is not valid, subnet requires a minimum of {least}"),
         )),
     }
 }
@@ -368,7 +399,14 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
     if let Some(routes) = attributes.list("host_routes") {
         subnet.host_routes = routes.clone();
     }
-    if let Some(types) = attributes.texts("service_types") {
+    let said_types = attributes.texts("service_types");
+    let (had_types, has_types) = (
+        !before.service_types.is_empty(),
+        said_types.as_ref().is_some_and(|types| !types.is_empty()),
+    );
+    // Neutron takes them off and writes them anew, also those that stay.
+    let are_new = said_types.is_some() && (had_types || has_types);
+    if let Some(types) = said_types {
         subnet.service_types = types;
     }
     if let Some(has_dhcp) = attributes.bool("enable_dhcp") {
@@ -385,7 +423,7 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
         service_types: Vec::new(),
         ..subnet.clone()
     };
-    let has_changed = own(&subnet) != own(&before);
+    let has_changed = are_new || own(&subnet) != own(&before);
     draft.touch(has_changed, &mut subnet.standard)?;
     if has_changed {
         bump_network(draft, subnet.network_id);

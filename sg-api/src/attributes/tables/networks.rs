@@ -49,14 +49,22 @@ pub const NETWORKS: &[Attribute] = &[
         .convert(Convert::Integer)
         .validate(Validate::NotNegative)
         .key(),
-    attribute("availability_zone_hints")
-        .post()
-        .default(Default::List)
-        .key(),
+    Attribute {
+        filter: false,
+        ..attribute("availability_zone_hints")
+            .post()
+            .default(Default::List)
+            .validate(Validate::Texts(255))
+            .key()
+    },
     attribute("availability_zones"),
     attribute("ipv4_address_scope"),
     attribute("ipv6_address_scope"),
-    attribute("is_default"),
+    attribute("is_default")
+        .post()
+        .put()
+        .default(Default::Unsaid)
+        .convert(Convert::Boolean),
     attribute("l2_adjacency"),
     provider("provider:network_type").validate(Validate::Text(32)),
     provider("provider:physical_network").validate(Validate::Text(64)),
@@ -89,6 +97,11 @@ pub const SUBNETS: &[Attribute] = &[
         .default(Default::Unsaid)
         .validate(Validate::UuidOrNull)
         .key(),
+    attribute("use_default_subnetpool")
+        .post()
+        .default(Default::Bool(false))
+        .convert(Convert::Boolean)
+        .hidden(),
     attribute("prefixlen")
         .post()
         .default(Default::Unsaid)
@@ -143,6 +156,10 @@ pub const SUBNETS: &[Attribute] = &[
         .default(Default::Bool(false))
         .convert(Convert::Boolean)
         .hidden()
+        .filter(),
+    attribute("router:external")
+        .default(Default::Bool(false))
+        .convert(Convert::Boolean)
         .filter(),
     attribute("service_types")
         .post()
