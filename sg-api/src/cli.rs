@@ -100,7 +100,7 @@ pub struct RunArgs {
         long,
         env = "SGAPI_RATE",
         value_name = "NUMBER",
-        default_value_t = 100,
+        default_value_t = 500,
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     pub rate: u32,

@@ -166,20 +166,14 @@ impl Follower {
         }
     }
 
-    /// Takes a batch, and what it makes the node want; nothing, if it changes nothing for the node.
+    /// Takes a batch with all that are here behind it, and what they make the node want; nothing, if they change
+    /// nothing for the node.
     async fn take(&self, following: &mut Following, batch: Batch) -> Result<Option<Telling>> {
-        let Batch { revision, changes } = batch;
-        let layout = changes.iter().find(|change| change.key() == LAYOUT);
-        if layout.is_some() {
-            // Whoever empties a store takes this away as well: nothing of it is to be taken.
-            return Err(Error::Ended(format!("its {LAYOUT} has changed")));
-        }
-        for change in changes {
-            // One of a range that is followed no more may still come.
-            let key = change.key();
-            if following.ranges.iter().any(|range| range.contains(key)) {
-                following.mirror.take(change);
-            }
+        let mut revision = batch.revision;
+        following.apply(batch)?;
+        while let Some(batch) = following.watch.ready() {
+            revision = batch.revision;
+            following.apply(batch)?;
         }
         let young = following.watch.young();
         if !young.is_empty() {
@@ -244,6 +238,22 @@ impl Follower {
 }
 
 impl Following {
+    fn apply(&mut self, batch: Batch) -> Result<()> {
+        let layout = batch.changes.iter().find(|change| change.key() == LAYOUT);
+        if layout.is_some() {
+            // Whoever empties a store takes this away as well: nothing of it is to be taken.
+            return Err(Error::Ended(format!("its {LAYOUT} has changed")));
+        }
+        for change in batch.changes {
+            // One of a range that is followed no more may still come.
+            let key = change.key();
+            if self.ranges.iter().any(|range| range.contains(key)) {
+                self.mirror.take(change);
+            }
+        }
+        Ok(())
+    }
+
     fn tell(&mut self, base: Option<Revision>, revision: Revision) -> Telling {
         let identity = self.identity;
         let telling = self.mirror.tell(Position { identity, revision }, base);

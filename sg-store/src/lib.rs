@@ -155,6 +155,14 @@ impl Watch {
         }
     }
 
+    /// The next changes that are here already: whoever lags behind can take them together.
+    pub(crate) fn ready(&mut self) -> Option<Batch> {
+        match &mut self.0 {
+            Of::Embedded(_) => None,
+            Of::Etcd(watch) => watch.ready(),
+        }
+    }
+
     /// Up to here all changes were handed out.
     pub(crate) fn upto(&self) -> Revision {
         match &self.0 {

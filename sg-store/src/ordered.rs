@@ -84,7 +84,7 @@ pub(crate) struct Ordered<W> {
     is_young: bool,
     /// When it was last asked for what waits, or since when it is waited, and up to which revision.
     asked: Option<(Instant, Revision)>,
-    /// Answers since changes came last.
+    /// Answers since something came of what was asked for.
     answers: u32,
     /// Questions without an answer yet.
     open: u32,
@@ -164,6 +164,11 @@ impl<W: Wire> Ordered<W> {
         }
     }
 
+    /// The next revision, if it is here.
+    pub fn ready(&mut self) -> Option<Batch> {
+        self.order.next()
+    }
+
     /// Up to here all was handed out.
     pub fn upto(&self) -> Revision {
         self.order.upto()
@@ -220,7 +225,7 @@ impl<W: Wire> Ordered<W> {
                 Ok(())
             }
             (false, None) => {
-                self.asked = Some((now, newest));
+                (self.asked, self.answers) = (Some((now, newest)), 0);
                 Ok(())
             }
             (true, _) => {
@@ -238,8 +243,12 @@ impl<W: Wire> Ordered<W> {
                 Ok(())
             }
             Message::Changes(changes) => {
+                let first = changes.iter().map(Change::revision).min();
                 self.order.take(changes)?;
-                self.answers = 0;
+                // What is later is no rest of what is waited for: whoever is told much must not wait for ever.
+                if self.asked.is_some_and(|(_, upto)| first <= Some(upto)) {
+                    self.answers = 0;
+                }
                 if self.is_alone() {
                     self.order.is_whole(self.order.newest());
                 }
@@ -258,7 +267,7 @@ impl<W: Wire> Ordered<W> {
                 } else if self.asked.is_none() {
                     // What it has overtaken is here in a moment.
                     let upto = revision.max(self.order.newest());
-                    self.asked = Some((Instant::now(), upto));
+                    (self.asked, self.answers) = (Some((Instant::now(), upto)), 0);
                 }
                 Ok(())
             }

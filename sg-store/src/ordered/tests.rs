@@ -230,6 +230,19 @@ async fn without_fences_a_store_that_has_no_time_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_fences_what_comes_behind_holds_nothing_up() {
+    let mut scene = Scene::new(false).await;
+    scene.next_answered(1_000).await;
+    for revision in 12..40 {
+        scene.say([puts([("a/1", revision)])]);
+        if scene.next_answered(20).await.is_some() {
+            return;
+        }
+    }
+    panic!("a change every 20 ms, and none is handed out");
+}
+
+#[tokio::test(start_paused = true)]
 async fn ranges_are_young_as_long_as_nobody_can_tell_that_they_have_caught_up() {
     let mut scene = Scene::new(true).await;
     assert_eq!(scene.watch.young(), []);
