@@ -17,6 +17,9 @@ use crate::{Error, PREFIX, Result, Store, Watch};
 /// How often what was followed is compared with what the store has: a change that was never told is found so.
 const AUDIT: Duration = Duration::from_secs(300);
 
+/// How long is waited for each range that may be catching up until these are compared again.
+const COMPARED: Duration = Duration::from_millis(10);
+
 /// A node that follows a store.
 #[derive(Debug)]
 pub struct Follower {
@@ -35,6 +38,8 @@ struct Following {
     /// Up to here all was told.
     told: Revision,
     audit: Instant,
+    /// When ranges were compared last that may have been catching up.
+    compared: Instant,
 }
 
 impl Follower {
@@ -109,6 +114,7 @@ impl Follower {
             identity,
             told: revision,
             audit: next_audit(),
+            compared: Instant::now(),
         };
         let telling = following.tell(None, revision);
         Ok((following, telling))
@@ -170,12 +176,18 @@ impl Follower {
     /// nothing for the node.
     async fn take(&self, following: &mut Following, batch: Batch) -> Result<Option<Telling>> {
         let mut revision = batch.revision;
+        let young = following.watch.young();
+        if !young.is_empty() {
+            // However much comes, no node asks for all that it has all the time: what comes meanwhile is taken together.
+            let pause = COMPARED * u32::try_from(young.len()).unwrap_or(u32::MAX);
+            sleep_until(following.compared + pause).await;
+            following.compared = Instant::now();
+        }
         following.apply(batch)?;
         while let Some(batch) = following.watch.ready() {
             revision = batch.revision;
             following.apply(batch)?;
         }
-        let young = following.watch.young();
         if !young.is_empty() {
             self.compare(following, &young, revision).await?;
         }

@@ -26,12 +26,12 @@ const HOLD: Duration = Duration::from_millis(50);
 /// The same while ranges may be catching up, which etcd has them do every 100 ms.
 const HOLD_YOUNG: Duration = Duration::from_millis(300);
 
-/// How many answers have to come meanwhile where they may overtake. etcd draws lots between them and changes: what
-/// waits there is passed by all of them once in 64 times, however slow it is just now.
-const ANSWERS: u32 = 6;
+/// How many times as long as its last answer has taken is waited at least for a store that is slow. To ask for each
+/// revision would make it so: etcd 3.4 copies what is not yet on its disk for every answer.
+const SLOW: u32 = 4;
 
 /// How long a range may be catching up where nobody can tell: with many at once it takes seconds.
-const YOUTH: Duration = Duration::from_secs(30);
+const YOUTH: Duration = Duration::from_secs(10);
 
 /// How often a store is asked that says nothing, so that it is known how old is what is known.
 const BEAT: Duration = Duration::from_secs(5);
@@ -84,8 +84,9 @@ pub(crate) struct Ordered<W> {
     is_young: bool,
     /// When it was last asked for what waits, or since when it is waited, and up to which revision.
     asked: Option<(Instant, Revision)>,
-    /// Answers since something came of what was asked for.
-    answers: u32,
+    /// How long the last answer to a beat has taken, and since when the next one is waited for.
+    round_trip: Duration,
+    beaten: Option<Instant>,
     /// Questions without an answer yet.
     open: u32,
     /// Of these, those from before ranges were added: their answers are not about these.
@@ -105,7 +106,8 @@ impl<W: Wire> Ordered<W> {
             uncreated: BTreeSet::new(),
             is_young: false,
             asked: None,
-            answers: 0,
+            round_trip: Duration::ZERO,
+            beaten: None,
             open: 0,
             stale: 0,
             beat: Instant::now() + BEAT,
@@ -184,22 +186,21 @@ impl<W: Wire> Ordered<W> {
     fn due(&self) -> Instant {
         let pause = match (self.has_fences, self.is_young) {
             (true, _) => AGAIN,
-            (false, true) => HOLD_YOUNG,
-            (false, false) => HOLD,
+            (false, true) => HOLD_YOUNG.max(SLOW * self.slowness()),
+            (false, false) => HOLD.max(SLOW * self.slowness()),
         };
         match self.asked {
             _ if !self.uncreated.is_empty() => self.beat,
-            Some(_) if self.lacks_answers() && self.open > 0 => self.beat,
-            Some(_) if self.lacks_answers() => Instant::now(),
             Some((at, _)) => (at + pause).min(self.beat),
             None if self.order.is_waiting() => Instant::now(),
             None => self.beat,
         }
     }
 
-    /// Whether something waits, and too few answers have come for it to be whole without a fence.
-    fn lacks_answers(&self) -> bool {
-        !self.has_fences && self.order.is_waiting() && self.answers < ANSWERS
+    /// How long the store takes to answer just now.
+    fn slowness(&self) -> Duration {
+        let waits = self.beaten.map_or(Duration::ZERO, |since| since.elapsed());
+        self.round_trip.max(waits)
     }
 
     async fn fence(&mut self) -> Result<()> {
@@ -207,6 +208,7 @@ impl<W: Wire> Ordered<W> {
         if self.beat <= now {
             self.beat = now + BEAT;
             self.open += 1;
+            self.beaten.get_or_insert(now);
             return self.wire.ask().await;
         }
         let newest = self.order.newest();
@@ -215,17 +217,13 @@ impl<W: Wire> Ordered<W> {
                 self.asked = None;
                 Ok(())
             }
-            (false, Some(_)) if self.lacks_answers() => {
-                self.open += 1;
-                self.wire.ask().await
-            }
             (false, Some((_, upto))) => {
                 self.order.is_whole(upto);
                 (self.asked, self.is_young) = (None, false);
                 Ok(())
             }
             (false, None) => {
-                (self.asked, self.answers) = (Some((now, newest)), 0);
+                self.asked = Some((now, newest));
                 Ok(())
             }
             (true, _) => {
@@ -243,12 +241,7 @@ impl<W: Wire> Ordered<W> {
                 Ok(())
             }
             Message::Changes(changes) => {
-                let first = changes.iter().map(Change::revision).min();
                 self.order.take(changes)?;
-                // What is later is no rest of what is waited for: whoever is told much must not wait for ever.
-                if self.asked.is_some_and(|(_, upto)| first <= Some(upto)) {
-                    self.answers = 0;
-                }
                 if self.is_alone() {
                     self.order.is_whole(self.order.newest());
                 }
@@ -256,7 +249,9 @@ impl<W: Wire> Ordered<W> {
             }
             Message::Progress(revision) => {
                 self.open = self.open.saturating_sub(1);
-                self.answers += 1;
+                if let Some(since) = self.beaten.take() {
+                    self.round_trip = since.elapsed();
+                }
                 if self.stale > 0 {
                     self.stale -= 1;
                 } else if !self.uncreated.is_empty() {
@@ -267,7 +262,7 @@ impl<W: Wire> Ordered<W> {
                 } else if self.asked.is_none() {
                     // What it has overtaken is here in a moment.
                     let upto = revision.max(self.order.newest());
-                    (self.asked, self.answers) = (Some((Instant::now(), upto)), 0);
+                    self.asked = Some((Instant::now(), upto));
                 }
                 Ok(())
             }

@@ -20,7 +20,7 @@ pub struct History {
 type Versions = Vec<(Revision, Option<Vec<u8>>)>;
 
 /// What a node enforces, in a form that two can be compared in.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Enforced {
     /// Its ports.
     pub ports: BTreeMap<PortId, Port>,

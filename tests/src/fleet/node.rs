@@ -11,6 +11,9 @@ use tokio::time::sleep;
 
 use super::history::Enforced;
 
+/// How many states of a node are kept whole, to say how they differ.
+const WHOLE: usize = 50;
+
 /// The longest pause between two tries to reach the store.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
@@ -21,6 +24,8 @@ pub struct Record {
     pub applied: Vec<(Revision, Instant)>,
     /// What it enforced then, as a number, if that is kept.
     pub states: Vec<(Revision, u64)>,
+    /// The first of these states, whole.
+    pub first: Vec<Enforced>,
     /// How often it has read all anew, but for the first time.
     pub relists: u64,
     /// What was wrong last.
@@ -62,6 +67,10 @@ pub async fn run(
                 if keep_states {
                     let state = number(&record.now);
                     record.states.push((revision, state));
+                    if record.first.len() < WHOLE {
+                        let whole = record.now.clone();
+                        record.first.push(whole);
+                    }
                 }
             }
             Err(error) => {

@@ -238,10 +238,14 @@ fn check_states(records: &Records, history: &History) -> Result<usize> {
     for (host, record) in records {
         let record = lock(record);
         let mut before = 0;
-        for (revision, state) in &record.states {
-            let expected = node::number(&history.enforced(host, *revision));
-            if expected != *state {
-                bail!("{host} was in a state at revision {revision} that the store never had");
+        for (number, (revision, state)) in record.states.iter().enumerate() {
+            let expected = history.enforced(host, *revision);
+            if node::number(&expected) != *state {
+                let whole = record.first.get(number);
+                let differs = whole.map_or_else(String::new, |whole| whole.beside(&expected));
+                bail!(
+                    "{host} was in a state at revision {revision}, its {number}th, that the store never had\n{differs}"
+                );
             }
             if *revision < before {
                 bail!("{host} went back from revision {before} to {revision}");
