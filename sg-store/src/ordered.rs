@@ -26,10 +26,6 @@ const HOLD: Duration = Duration::from_millis(50);
 /// The same while ranges may be catching up, which etcd has them do every 100 ms.
 const HOLD_YOUNG: Duration = Duration::from_millis(300);
 
-/// How many times as long as its last answer has taken is waited at least for a store that is slow. To ask for each
-/// revision would make it so: etcd 3.4 copies what is not yet on its disk for every answer.
-const SLOW: u32 = 4;
-
 /// How long a range may be catching up where nobody can tell: with many at once it takes seconds.
 const YOUTH: Duration = Duration::from_secs(10);
 
@@ -84,9 +80,6 @@ pub(crate) struct Ordered<W> {
     is_young: bool,
     /// When it was last asked for what waits, or since when it is waited, and up to which revision.
     asked: Option<(Instant, Revision)>,
-    /// How long the last answer to a beat has taken, and since when the next one is waited for.
-    round_trip: Duration,
-    beaten: Option<Instant>,
     /// Questions without an answer yet.
     open: u32,
     /// Of these, those from before ranges were added: their answers are not about these.
@@ -106,8 +99,6 @@ impl<W: Wire> Ordered<W> {
             uncreated: BTreeSet::new(),
             is_young: false,
             asked: None,
-            round_trip: Duration::ZERO,
-            beaten: None,
             open: 0,
             stale: 0,
             beat: Instant::now() + BEAT,
@@ -186,8 +177,8 @@ impl<W: Wire> Ordered<W> {
     fn due(&self) -> Instant {
         let pause = match (self.has_fences, self.is_young) {
             (true, _) => AGAIN,
-            (false, true) => HOLD_YOUNG.max(SLOW * self.slowness()),
-            (false, false) => HOLD.max(SLOW * self.slowness()),
+            (false, true) => HOLD_YOUNG,
+            (false, false) => HOLD,
         };
         match self.asked {
             _ if !self.uncreated.is_empty() => self.beat,
@@ -197,18 +188,11 @@ impl<W: Wire> Ordered<W> {
         }
     }
 
-    /// How long the store takes to answer just now.
-    fn slowness(&self) -> Duration {
-        let waits = self.beaten.map_or(Duration::ZERO, |since| since.elapsed());
-        self.round_trip.max(waits)
-    }
-
     async fn fence(&mut self) -> Result<()> {
         let now = Instant::now();
         if self.beat <= now {
             self.beat = now + BEAT;
             self.open += 1;
-            self.beaten.get_or_insert(now);
             return self.wire.ask().await;
         }
         let newest = self.order.newest();
@@ -249,9 +233,6 @@ impl<W: Wire> Ordered<W> {
             }
             Message::Progress(revision) => {
                 self.open = self.open.saturating_sub(1);
-                if let Some(since) = self.beaten.take() {
-                    self.round_trip = since.elapsed();
-                }
                 if self.stale > 0 {
                     self.stale -= 1;
                 } else if !self.uncreated.is_empty() {

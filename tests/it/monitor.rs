@@ -190,7 +190,7 @@ fn one_that_is_killed_leaves_nothing_and_one_whose_daemon_ends_says_so() {
     leak.node.start_again();
     let drops = Monitor::start(&leak.node, "--port WEB1 --action drop");
     assert_eq!(asked(&leak.node).len(), 1);
-    kill(Pid::from_raw(drops.pid().cast_signed()), Signal::SIGINT).unwrap();
+    kill(Pid::from_raw(drops.pid().cast_signed()), Signal::SIGTERM).unwrap();
     wait_until(PATIENCE, "the kernel goes on telling", || {
         asked(&leak.node).is_empty()
     });

@@ -219,20 +219,6 @@ async fn without_fences_the_rest_of_a_revision_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_fences_a_store_that_is_slow_is_waited_for() {
-    let mut scene = Scene::new(false).await;
-    assert_eq!(scene.next(5_500).await, None);
-    assert_eq!(scene.asked(), Asked::Progress);
-    // It does not answer; then it does, after a second.
-    scene.say([puts([("a/1", 12)])]);
-    assert_eq!(scene.next(500).await, None);
-    scene.say([Message::Progress(12)]);
-    assert_eq!(scene.next(3_400).await, None);
-    scene.say([puts([("b/1", 12)])]);
-    assert_eq!(scene.next(1_000).await, batch(12, &["a/1", "b/1"]));
-}
-
-#[tokio::test(start_paused = true)]
 async fn without_fences_what_comes_behind_holds_nothing_up() {
     let mut scene = Scene::new(false).await;
     scene.next_answered(1_000).await;

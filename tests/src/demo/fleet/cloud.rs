@@ -1,5 +1,6 @@
 //! What is up: members of etcd and nodes, each in a namespace, on a network for them and one for the machines.
 
+use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -329,6 +330,13 @@ impl Cloud {
         self.machines[from].vm.move_to(&self.nodes[to]);
         wait_until(PATIENCE, "the port is enforced at its new node", || {
             self.nodes[to].query("status")["ports"]["enforcing"] == 2
+        });
+        // QEMU says for a guest where it is now, and the switches learn it; whatever it sends says the same.
+        let neighbour = (self.machines[0].vm.v4(), 9);
+        self.machines[from].vm.netns().run(|| {
+            let socket = UdpSocket::bind("0.0.0.0:0");
+            let sent = socket.and_then(|socket| socket.send_to(b"here", neighbour));
+            sent.unwrap_or_else(|e| panic!("the machine sends nothing: {e}"))
         });
     }
 }
