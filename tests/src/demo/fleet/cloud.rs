@@ -261,6 +261,9 @@ impl Cloud {
             });
             times.extend(all.into_iter().flatten());
             self.forbid(&rule);
+            wait_until(PATIENCE, "the rule is gone again", || {
+                (0..NODES).all(|node| !self.is_open(node, port))
+            });
         }
         Times::of(times)
     }
