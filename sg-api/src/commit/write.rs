@@ -10,8 +10,11 @@ use crate::error::{ApiError, Result};
 use crate::world::Head;
 
 /// How long a commit is sent again of which it is not known what became of it. Members have a new leader within
-/// some two seconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// some two seconds, and one that was asked meanwhile says after seven that it does not know.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a member may take to say what became of it.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// How long is waited before it is.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -31,21 +34,25 @@ pub(super) async fn write(
     let deadline = Instant::now() + PATIENCE;
     let mut is_doubtful = false;
     loop {
-        let error = match store.commit(conditions.to_vec(), writes.to_vec()).await {
+        match store.commit(conditions.to_vec(), writes.to_vec()).await {
             Ok(Outcome::Conflict) if is_doubtful => {
-                let became = timeout(PATIENCE, became(store, id, conditions)).await;
-                return became.ok().flatten().ok_or_else(unknown);
+                // The member that is asked may go, too.
+                let became = timeout(ANSWER, became(store, id, conditions)).await;
+                if let Some(outcome) = became.ok().flatten() {
+                    return Ok(outcome);
+                }
             }
             Ok(outcome) => return Ok(outcome),
-            Err(error) => error,
-        };
-        tracing::error!("the store: {error}");
-        match error {
-            Error::TooMany { .. } => return Err(ApiError::bad_resource("bulk", error)),
-            Error::Unknown(_) => is_doubtful = true,
-            // What was sent before may have been written.
-            _ if is_doubtful => {}
-            _ => return Err(unavailable()),
+            Err(error) => {
+                tracing::error!("the store: {error}");
+                match error {
+                    Error::TooMany { .. } => return Err(ApiError::bad_resource("bulk", error)),
+                    Error::Unknown(_) => is_doubtful = true,
+                    // What was sent before may have been written.
+                    _ if is_doubtful => {}
+                    _ => return Err(unavailable()),
+                }
+            }
         }
         if Instant::now() > deadline {
             return Err(unknown());
