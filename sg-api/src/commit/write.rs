@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a member may take to say what became of it.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// How long is waited before it is.
+/// How long is waited before it is sent again.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Writes the commit of this id. It may be sent again, because it names the head that it replaces: it is

@@ -95,26 +95,6 @@ impl Scene {
         Some((batch.revision, keys.collect()))
     }
 
-    /// The same of a store that answers all that it is asked.
-    async fn next_answered(&mut self, milliseconds: u64) -> Option<(Revision, Vec<String>)> {
-        let end = Instant::now() + Duration::from_millis(milliseconds);
-        loop {
-            tokio::select! {
-                biased;
-                Some(asked) = self.asked.recv() => {
-                    assert_eq!(asked, Asked::Progress);
-                    self.stream.send(Message::Progress(0)).unwrap();
-                }
-                batch = self.watch.next() => {
-                    let batch = batch.unwrap();
-                    let keys = batch.changes.iter().map(|change| change.key().to_owned());
-                    return Some((batch.revision, keys.collect()));
-                }
-                () = sleep_until(end) => return None,
-            }
-        }
-    }
-
     async fn error(&mut self) -> Error {
         let wait = Duration::from_secs(1);
         timeout(wait, self.watch.next()).await.unwrap().unwrap_err()
@@ -210,21 +190,21 @@ async fn no_fence_counts_as_long_as_a_range_is_not_created() {
 async fn without_fences_the_rest_of_a_revision_is_waited_for() {
     let mut scene = Scene::new(false).await;
     scene.say([puts([("a/1", 12)]), Message::Progress(13)]);
-    assert_eq!(scene.next_answered(200).await, None, "ranges catch up");
+    assert_eq!(scene.next(200).await, None, "ranges catch up");
     scene.say([puts([("b/1", 12)])]);
-    assert_eq!(scene.next_answered(200).await, batch(12, &["a/1", "b/1"]));
+    assert_eq!(scene.next(200).await, batch(12, &["a/1", "b/1"]));
     scene.say([puts([("b/1", 14)])]);
-    assert_eq!(scene.next_answered(40).await, None);
-    assert_eq!(scene.next_answered(20).await, batch(14, &["b/1"]));
+    assert_eq!(scene.next(40).await, None);
+    assert_eq!(scene.next(20).await, batch(14, &["b/1"]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_fences_what_comes_behind_holds_nothing_up() {
     let mut scene = Scene::new(false).await;
-    scene.next_answered(1_000).await;
+    scene.next(1_000).await;
     for revision in 12..40 {
         scene.say([puts([("a/1", revision)])]);
-        if scene.next_answered(20).await.is_some() {
+        if scene.next(20).await.is_some() {
             return;
         }
     }
@@ -237,12 +217,12 @@ async fn ranges_are_young_as_long_as_nobody_can_tell_that_they_have_caught_up() 
     assert_eq!(scene.watch.young(), []);
     let mut old = Scene::new(false).await;
     assert_eq!(old.watch.young().len(), 2);
-    old.next_answered(4_000).await;
+    old.next(4_000).await;
     let more = vec![Range::Prefix("c/".into())];
     old.watch.follow(more.clone(), 12).await.unwrap();
     while old.asked() != Asked::Create(3, "c/".into(), 12) {}
     old.say([Message::Created(3)]);
-    old.next_answered(7_000).await;
+    old.next(7_000).await;
     assert_eq!(old.watch.young(), more);
     old.watch.forget(&more).await.unwrap();
     assert_eq!(old.watch.young(), []);
@@ -254,7 +234,7 @@ async fn what_comes_behind_what_was_handed_out_is_caught() {
         for late in [("a/1", 12), ("b/9", 12), ("b/9", 11)] {
             let mut scene = Scene::new(has_fences).await;
             scene.say([puts([("a/1", 12)]), Message::Progress(12)]);
-            assert_eq!(scene.next_answered(700).await, batch(12, &["a/1"]));
+            assert_eq!(scene.next(700).await, batch(12, &["a/1"]));
             scene.say([puts([late])]);
             let error = scene.error().await;
             assert!(matches!(error, Error::Disordered { .. }), "{error}");
