@@ -16,6 +16,7 @@ const CLIENT: Environment = Environment {
 
 /// Which demonstration.
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Options {
     /// The same with the commands of the real `openstack` client, which is installed into target/.
     #[arg(long)]
