@@ -5,9 +5,9 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sg_store::{Error, Key, Outcome, Revision, Store};
+use sg_store::{Key, Outcome, Revision, Store};
 use tokio::sync::{Mutex, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use crate::api::{Answer, Request, answer};
@@ -23,6 +23,9 @@ const TRIES: usize = 64;
 /// How long a commit may take to come back from the store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a store is waited for at the start that does not answer, or has no leader.
+const FIRST: Duration = Duration::from_secs(10);
+
 /// How long is waited before the store is read again after it failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -37,14 +40,23 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Reads the store, makes it ready if it is new, and follows it from now on.
+    /// Reads the store, makes it ready if it is new, and follows it from now on. One that starts, or has no leader
+    /// yet, is waited for.
     ///
     /// # Errors
     ///
     /// The store cannot be read or written.
     pub async fn open(store: Store) -> sg_store::Result<Self> {
-        prepare(&store).await?;
-        let world = read(&store).await?;
+        let deadline = Instant::now() + FIRST;
+        let world = loop {
+            match begin(&store).await {
+                Err(error) if error.may_pass() && Instant::now() < deadline => {
+                    tracing::warn!("the store: {error}; it is asked again");
+                    sleep(PAUSE).await;
+                }
+                begun => break begun?,
+            }
+        };
         let (told, worlds) = watch::channel(Arc::new(world));
         tokio::spawn(follow(store.clone(), told));
         Ok(Self {
@@ -89,9 +101,8 @@ impl Desk {
             if draft.is_empty() {
                 return Ok(answered);
             }
-            let id = Uuid::new_v4();
-            let (conditions, writes) = draft.commit(id);
-            match write(&self.store, id, &conditions, &writes).await? {
+            let (conditions, writes) = draft.commit(Uuid::new_v4());
+            match write(&self.store, &conditions, &writes).await? {
                 Outcome::Written(revision) => {
                     self.seen(revision).await?;
                     return Ok(answered);
@@ -118,6 +129,11 @@ impl Desk {
             _ => Err(unavailable()),
         }
     }
+}
+
+async fn begin(store: &Store) -> sg_store::Result<World> {
+    prepare(store).await?;
+    read(store).await
 }
 
 /// A new store begins with the rules that new groups get.
@@ -156,23 +172,18 @@ async fn follow(store: Store, told: watch::Sender<Arc<World>>) {
         if let Err(error) = follow_once(&store, &told).await {
             tracing::warn!("the store: {error}; all is read anew");
             sleep(PAUSE).await;
+            // What came meanwhile may be told no more, and what is there may be another store.
+            match read(&store).await {
+                Ok(world) => drop(told.send_replace(Arc::new(world))),
+                Err(error) => tracing::warn!("the store: {error}"),
+            }
         }
     }
 }
 
 async fn follow_once(store: &Store, told: &watch::Sender<Arc<World>>) -> sg_store::Result<()> {
     let behind = told.borrow().revision;
-    let mut changes = match store.watch(World::ranges(), behind).await {
-        Ok(changes) => changes,
-        Err(Error::Compacted(_)) => {
-            // Somebody wrote between the reading and now.
-            let world = read(store).await?;
-            let behind = world.revision;
-            told.send_replace(Arc::new(world));
-            store.watch(World::ranges(), behind).await?
-        }
-        Err(error) => return Err(error),
-    };
+    let mut changes = store.watch(World::ranges(), behind).await?;
     loop {
         let batch = tokio::select! {
             batch = changes.next() => batch?,

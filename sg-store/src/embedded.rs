@@ -151,6 +151,7 @@ impl Watch {
                 return Ok(Batch {
                     revision: batch.revision,
                     changes,
+                    is_whole: true,
                 });
             }
         }
@@ -250,7 +251,11 @@ fn commit(
             }
         }
         changes.sort_by(|a, b| a.key().cmp(b.key()));
-        Batch { revision, changes }
+        Batch {
+            revision,
+            changes,
+            is_whole: true,
+        }
     };
     writing.commit()?;
     Ok((Outcome::Written(batch.revision), Some(batch)))

@@ -123,6 +123,14 @@ impl Error {
         )
     }
 
+    /// Whether it may be otherwise in a moment: members that start, or have a new leader.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Unknown(_) | Self::NoLeader
+        )
+    }
+
     /// In one word, for counting.
     pub fn reason(&self) -> &'static str {
         match self {

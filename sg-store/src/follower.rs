@@ -3,22 +3,26 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::kv::{Batch, Range, Revision};
+use crate::kv::{Batch, Revision};
 use crate::layout::{Identity, LAYOUT, Layout, Position};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, Want};
 use crate::telling::Telling;
-use crate::{Error, PREFIX, Result, Store, Watch};
+use crate::{Error, Range, Result, Store, Watch};
 
 /// How often what was followed is compared with what the store has: a change that was never told is found so.
 const AUDIT: Duration = Duration::from_secs(300);
 
-/// How long is waited for each range that may be catching up until these are compared again.
-const COMPARED: Duration = Duration::from_millis(10);
+/// For so many times as long as it took to read what is new, nothing is read again: however much comes, a store is
+/// not asked all the time, and what comes meanwhile is taken together.
+const REST: u32 = 4;
+
+/// The longest time for that, however long it took.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// A node that follows a store.
 #[derive(Debug)]
@@ -33,14 +37,19 @@ pub struct Follower {
 struct Following {
     mirror: Mirror,
     watch: Watch,
-    ranges: BTreeSet<Range>,
+    ranges: Ranges,
     identity: Identity,
     /// Up to here all was told.
     told: Revision,
+    /// Up to here all was read, where it is not handed out whole.
+    read: Revision,
+    /// When something may be read again.
+    rested: Instant,
     audit: Instant,
-    /// When ranges were compared last that may have been catching up.
-    compared: Instant,
 }
+
+/// What is followed, and where it is.
+type Ranges = BTreeMap<Want, Range>;
 
 impl Follower {
     /// The node with this name follows a store, which it may have followed before, up to a position.
@@ -92,10 +101,7 @@ impl Follower {
 
     async fn begin(&self) -> Result<(Following, Telling)> {
         let mut mirror = Mirror::new(&self.host);
-        let (ranges, first) = self.read(&mut mirror, BTreeSet::new(), None).await?;
-        let Some((store, revision)) = first else {
-            return Err(Error::NoLayout);
-        };
+        let (ranges, (store, revision)) = self.read(&mut mirror, Ranges::new(), None).await?;
         let layout = Layout::read(mirror.layout())?;
         let identity = Identity {
             store,
@@ -105,7 +111,7 @@ impl Follower {
         if let Some(known) = self.known {
             known.goes_on_at(here)?;
         }
-        let wanted = ranges.iter().cloned().collect();
+        let wanted = ranges.values().cloned().collect();
         let watch = self.store.watch(wanted, revision).await?;
         let mut following = Following {
             mirror,
@@ -113,31 +119,34 @@ impl Follower {
             ranges,
             identity,
             told: revision,
+            read: revision,
+            rested: Instant::now(),
             audit: next_audit(),
-            compared: Instant::now(),
         };
         let telling = following.tell(None, revision);
         Ok((following, telling))
     }
 
-    /// Reads what is wanted and not read, until nothing is missing; returns what is read then, and of which store
-    /// and at which revision.
+    /// Reads what is wanted and not read, of this store at this revision, or of the one that there is at its newest,
+    /// until nothing is missing; returns what is read then, and of which store and at which revision.
     async fn read(
         &self,
         mirror: &mut Mirror,
-        mut read: BTreeSet<Range>,
-        at: Option<Revision>,
-    ) -> Result<(BTreeSet<Range>, Option<(u64, Revision)>)> {
-        let mut first = None;
+        mut read: Ranges,
+        mut at: Option<(u64, Revision)>,
+    ) -> Result<(Ranges, (u64, Revision))> {
         loop {
-            let wanted = self.wanted(mirror);
-            let missing: Vec<Range> = wanted.difference(&read).cloned().collect();
-            if missing.is_empty() {
-                return Ok((read, first));
+            let wanted = self.wanted(mirror).into_iter();
+            let missing = wanted.filter(|want| !read.contains_key(want));
+            let missing: Ranges = missing.map(|want| (want, want.range(&self.host))).collect();
+            if let (true, Some(at)) = (missing.is_empty(), at) {
+                return Ok((read, at));
             }
-            let at = at.or(first.map(|(_, revision)| revision));
-            let snapshot = self.store.read(&missing, at).await?;
-            first = first.or(Some((snapshot.store, snapshot.revision)));
+            let ranges: Vec<Range> = missing.values().cloned().collect();
+            let revision = at.map(|(_, revision)| revision);
+            let snapshot = self.store.read(&ranges, revision).await?;
+            let (store, _) = *at.get_or_insert((snapshot.store, snapshot.revision));
+            refuse_other(store, snapshot.store)?;
             for entry in snapshot.entries {
                 mirror.put(entry);
             }
@@ -146,13 +155,10 @@ impl Follower {
     }
 
     /// A file is read as a whole: it is here, and knows no revision but the newest.
-    fn wanted(&self, mirror: &Mirror) -> BTreeSet<Range> {
+    fn wanted(&self, mirror: &Mirror) -> BTreeSet<Want> {
         match self.store {
-            Store::Embedded(_) => {
-                let all = [Range::Key(LAYOUT.into()), Range::Prefix(PREFIX.into())];
-                all.into()
-            }
-            Store::Etcd(_) => mirror.ranges(),
+            Store::Embedded(_) => [Want::Layout, Want::Everything].into(),
+            Store::Etcd(_) => mirror.wanted(),
         }
     }
 
@@ -160,106 +166,150 @@ impl Follower {
         loop {
             let audit = following.audit;
             let batch = tokio::select! {
-                batch = following.watch.next() => batch?,
-                () = sleep_until(audit) => {
-                    self.audit(&mut following).await?;
-                    continue;
+                batch = following.watch.next() => Some(batch?),
+                () = sleep_until(audit) => None,
+            };
+            let since = batch.as_ref().map(|batch| batch.revision);
+            let revision = match batch {
+                Some(batch) if batch.is_whole => following.take(batch)?,
+                Some(batch) if batch.revision <= following.read => continue,
+                Some(_) => self.read_news(&mut following).await?,
+                None => {
+                    following.audit = next_audit();
+                    match following.watch.tells_whole() {
+                        true => self.compare(&following).await?,
+                        false => self.read_news(&mut following).await?,
+                    }
                 }
             };
-            if let Some(telling) = self.take(&mut following, batch).await? {
+            if following.mirror.is_turned() {
+                self.turn(&mut following, revision).await?;
+            }
+            let base = following.told;
+            let mut telling = following.tell(Some(base), revision);
+            if telling.objects() > 0 {
+                telling.since = since.unwrap_or(revision);
                 return Ok((following, telling));
             }
         }
     }
 
-    /// Takes a batch with all that are here behind it, and what they make the node want; nothing, if they change
-    /// nothing for the node.
-    async fn take(&self, following: &mut Following, batch: Batch) -> Result<Option<Telling>> {
-        let mut revision = batch.revision;
-        let young = following.watch.young();
-        if !young.is_empty() {
-            // However much comes, no node asks for all that it has all the time: what comes meanwhile is taken together.
-            let pause = COMPARED * u32::try_from(young.len()).unwrap_or(u32::MAX);
-            sleep_until(following.compared + pause).await;
-            following.compared = Instant::now();
+    /// Reads what has changed of what is followed since it was read last, as of the newest revision: no part of a
+    /// commit is taken, whatever has come of it.
+    async fn read_news(&self, following: &mut Following) -> Result<Revision> {
+        let Store::Etcd(store) = &self.store else {
+            // A file hands out each revision whole.
+            return Ok(following.watch.upto());
+        };
+        sleep_until(following.rested).await;
+        let begun = Instant::now();
+        let ranges: Vec<Range> = following.ranges.values().cloned().collect();
+        let (news, counts) = store.news(&ranges, following.read).await?;
+        refuse_other(following.identity.store, news.store)?;
+        if news.revision < following.read {
+            return Err(Error::Ended("it has gone back".into()));
         }
-        following.apply(batch)?;
-        while let Some(batch) = following.watch.ready() {
-            revision = batch.revision;
-            following.apply(batch)?;
+        for entry in news.entries {
+            refuse_layout(&entry.key)?;
+            following.mirror.put(entry);
         }
-        if !young.is_empty() {
-            self.compare(following, &young, revision).await?;
+        let fewer =
+            |(range, count): &(Range, usize)| following.mirror.revisions(range).count() != *count;
+        let fewer = ranges.into_iter().zip(counts).filter(fewer);
+        let fewer: Vec<Range> = fewer.map(|(range, _)| range).collect();
+        if !fewer.is_empty() {
+            let listed = store.list(&fewer, news.revision).await?;
+            refuse_other(news.store, listed.store)?;
+            let listed = listed.entries.into_iter();
+            let there: BTreeSet<String> = listed.map(|entry| entry.key).collect();
+            let here = fewer
+                .iter()
+                .flat_map(|range| following.mirror.revisions(range));
+            let gone = here.filter(|(key, _)| !there.contains(*key));
+            let gone: Vec<String> = gone.map(|(key, _)| key.to_owned()).collect();
+            for key in gone {
+                refuse_layout(&key)?;
+                following.mirror.remove(&key);
+            }
         }
+        following.read = news.revision;
+        let rest = (begun.elapsed() * REST).min(LONGEST_REST);
+        following.rested = Instant::now() + rest;
+        Ok(news.revision)
+    }
+
+    /// Follows from a revision on what is wanted as of it, and nothing else.
+    async fn turn(&self, following: &mut Following, revision: Revision) -> Result<()> {
         let before = following.ranges.clone();
-        let (mut ranges, _) = self
-            .read(&mut following.mirror, before.clone(), Some(revision))
-            .await?;
+        let at = Some((following.identity.store, revision));
+        let (ranges, _) = self.read(&mut following.mirror, before.clone(), at).await?;
         let wanted = self.wanted(&following.mirror);
-        let more: Vec<Range> = ranges.difference(&before).cloned().collect();
-        let less: Vec<Range> = ranges.difference(&wanted).cloned().collect();
+        let (ranges, less): (Ranges, Ranges) = ranges
+            .into_iter()
+            .partition(|(want, _)| wanted.contains(want));
+        let more = ranges.iter().filter(|(want, _)| !before.contains_key(want));
+        let more: Vec<Range> = more.map(|(_, range)| range.clone()).collect();
+        let less: Vec<Range> = less.into_values().collect();
         if !more.is_empty() {
             following.watch.follow(more, revision).await?;
         }
         if !less.is_empty() {
             following.watch.forget(&less).await?;
-            for range in &less {
-                following.mirror.forget(range);
-                ranges.remove(range);
-            }
+        }
+        for range in &less {
+            following.mirror.forget(range);
         }
         following.ranges = ranges;
-        let base = following.told;
-        let telling = following.tell(Some(base), revision);
-        Ok((telling.objects() > 0).then_some(telling))
+        Ok(())
     }
 
-    /// Compares what was followed with what the store has.
-    async fn audit(&self, following: &mut Following) -> Result<()> {
-        following.audit = next_audit();
+    /// Compares the keys of what was followed with those that the store has; returns as of which revision.
+    async fn compare(&self, following: &Following) -> Result<Revision> {
         let revision = following.watch.upto();
-        let ranges: Vec<Range> = following.ranges.iter().cloned().collect();
-        match self.compare(following, &ranges, revision).await {
+        let ranges: Vec<Range> = following.ranges.values().cloned().collect();
+        let listed = match self.store.list(&ranges, revision).await {
             // It was too long ago; there is a next time.
-            Err(Error::Compacted(_)) => Ok(()),
-            compared => compared,
-        }
-    }
-
-    /// Compares what is here of some ranges with what the store had at a revision.
-    async fn compare(
-        &self,
-        following: &Following,
-        ranges: &[Range],
-        revision: Revision,
-    ) -> Result<()> {
-        let listed = self.store.list(ranges, revision).await?;
-        let has = listed.into_iter().map(|entry| (entry.key, entry.revision));
-        let has: BTreeSet<(String, Revision)> = has.collect();
-        let here = following.mirror.revisions().iter();
-        let here = here.filter(|(key, _)| ranges.iter().any(|range| range.contains(key)));
-        let here: BTreeSet<(String, Revision)> = here.map(|(key, at)| (key.clone(), *at)).collect();
+            Err(Error::Compacted(_)) => return Ok(revision),
+            listed => listed?,
+        };
+        refuse_other(following.identity.store, listed.store)?;
+        let has: BTreeSet<(&str, Revision)> = listed
+            .entries
+            .iter()
+            .map(|entry| (entry.key.as_str(), entry.revision))
+            .collect();
+        let here = ranges
+            .iter()
+            .flat_map(|range| following.mirror.revisions(range));
+        let here: BTreeSet<(&str, Revision)> = here.collect();
         match has.symmetric_difference(&here).next() {
-            None => Ok(()),
+            None => Ok(revision),
             Some((key, _)) => Err(Error::Missed {
                 revision,
-                key: key.clone(),
+                key: (*key).to_owned(),
             }),
         }
     }
 }
 
 impl Following {
-    fn apply(&mut self, batch: Batch) -> Result<()> {
-        let layout = batch.changes.iter().find(|change| change.key() == LAYOUT);
-        if layout.is_some() {
-            // Whoever empties a store takes this away as well: nothing of it is to be taken.
-            return Err(Error::Ended(format!("its {LAYOUT} has changed")));
+    /// Takes a batch with all that are here behind it; returns which revision they make.
+    fn take(&mut self, batch: Batch) -> Result<Revision> {
+        let mut revision = batch.revision;
+        self.apply(batch)?;
+        while let Some(batch) = self.watch.ready() {
+            revision = batch.revision;
+            self.apply(batch)?;
         }
+        Ok(revision)
+    }
+
+    fn apply(&mut self, batch: Batch) -> Result<()> {
         for change in batch.changes {
-            // One of a range that is followed no more may still come.
             let key = change.key();
-            if self.ranges.iter().any(|range| range.contains(key)) {
+            refuse_layout(key)?;
+            // One of a range that is followed no more may still come.
+            if self.ranges.values().any(|range| range.contains(key)) {
                 self.mirror.take(change);
             }
         }
@@ -274,6 +324,22 @@ impl Following {
             self.told = revision;
         }
         telling
+    }
+}
+
+/// A name may lead to another cluster from one question to the next.
+fn refuse_other(followed: u64, answered: u64) -> Result<()> {
+    match followed == answered {
+        true => Ok(()),
+        false => Err(Error::Ended("it is another store".into())),
+    }
+}
+
+/// Whoever empties a store takes the layout away as well: nothing of it is to be taken.
+fn refuse_layout(key: &str) -> Result<()> {
+    match key == LAYOUT {
+        true => Err(Error::Ended(format!("its {LAYOUT} has changed"))),
+        false => Ok(()),
     }
 }
 

@@ -86,9 +86,14 @@ impl Key {
         format!("{PREFIX}ports/{}/", Escaped(host))
     }
 
+    /// Where a group is, with its rules: who wants it wants these, and follows one range.
+    pub fn group_with_rules(group: Uuid) -> String {
+        Self::SecurityGroup(group).to_string()
+    }
+
     /// Where the rules of a group are.
     pub fn rules_of(group: Uuid) -> String {
-        format!("{PREFIX}rules/{group}/")
+        format!("{PREFIX}security-groups/{group}/rules/")
     }
 
     /// Where the members of a group are.
@@ -112,7 +117,7 @@ impl fmt::Display for Key {
                 None => write!(f, "ports/{UNBOUND}/{id}"),
             },
             Self::SecurityGroup(id) => write!(f, "security-groups/{id}"),
-            Self::Rule { group, id } => write!(f, "rules/{group}/{id}"),
+            Self::Rule { group, id } => write!(f, "security-groups/{group}/rules/{id}"),
             Self::Member { group, port } => write!(f, "members/{group}/{port}"),
             Self::AddressGroup(id) => write!(f, "address-groups/{id}"),
             Self::Api { kind, id } => {
@@ -154,7 +159,7 @@ fn parse(rest: &str) -> Option<Key> {
             id: id(port)?,
         },
         ["security-groups", group] => Key::SecurityGroup(id(group)?),
-        ["rules", group, rule] => Key::Rule {
+        ["security-groups", group, "rules", rule] => Key::Rule {
             group: id(group)?,
             id: id(rule)?,
         },
@@ -285,6 +290,9 @@ mod tests {
             id: TWO,
         };
         assert!(rule.to_string().starts_with(&Key::rules_of(ONE)));
+        for key in [rule, Key::SecurityGroup(ONE)] {
+            assert!(key.to_string().starts_with(&Key::group_with_rules(ONE)));
+        }
         let member = Key::Member {
             group: ONE,
             port: TWO,

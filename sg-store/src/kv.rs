@@ -111,11 +111,14 @@ impl Change {
     }
 }
 
-/// All that one commit has changed in what is followed.
+/// All that one commit has changed in what is followed; or, of a store that cannot say when that has come, only
+/// that something has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// The revision that it made.
     pub revision: Revision,
     /// In the order of keys.
     pub changes: Vec<Change>,
+    /// Whether these are all, as always where one range is followed alone. If not, they are to be read.
+    pub is_whole: bool,
 }

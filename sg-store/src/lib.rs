@@ -13,6 +13,7 @@ mod keys;
 mod kv;
 mod layout;
 mod mirror;
+mod once;
 mod order;
 mod ordered;
 mod telling;
@@ -72,9 +73,9 @@ impl Store {
     }
 
     /// The keys of some ranges as of one revision, without their values.
-    pub(crate) async fn list(&self, ranges: &[Range], at: Revision) -> Result<Vec<Entry>> {
+    pub(crate) async fn list(&self, ranges: &[Range], at: Revision) -> Result<Snapshot> {
         match self {
-            Self::Embedded(store) => Ok(store.read(ranges, Some(at)).await?.entries),
+            Self::Embedded(store) => store.read(ranges, Some(at)).await,
             Self::Etcd(store) => store.list(ranges, at).await,
         }
     }
@@ -171,20 +172,20 @@ impl Watch {
         }
     }
 
-    /// Ranges of which changes that have come may lack some, without anybody who tells.
-    pub(crate) fn young(&mut self) -> Vec<Range> {
-        match &mut self.0 {
-            Of::Embedded(_) => Vec::new(),
-            Of::Etcd(watch) => watch.young(),
+    /// Whether what is handed out is all that has changed.
+    pub(crate) fn tells_whole(&self) -> bool {
+        match &self.0 {
+            Of::Embedded(_) => true,
+            Of::Etcd(watch) => watch.tells_whole(),
         }
     }
 
-    /// Follows more ranges behind a revision: that of the changes that came last, or where the watch began.
+    /// Follows more ranges behind a revision up to which all was read.
     ///
     /// # Errors
     ///
     /// Nothing follows any more.
-    pub async fn follow(&mut self, ranges: Vec<Range>, behind: Revision) -> Result<()> {
+    pub(crate) async fn follow(&mut self, ranges: Vec<Range>, behind: Revision) -> Result<()> {
         match &mut self.0 {
             Of::Embedded(watch) => {
                 watch.follow(ranges);
@@ -199,7 +200,7 @@ impl Watch {
     /// # Errors
     ///
     /// Nothing follows any more.
-    pub async fn forget(&mut self, ranges: &[Range]) -> Result<()> {
+    pub(crate) async fn forget(&mut self, ranges: &[Range]) -> Result<()> {
         match &mut self.0 {
             Of::Embedded(watch) => {
                 watch.forget(ranges);

@@ -68,6 +68,7 @@ impl Order {
         Some(Batch {
             revision,
             changes: changes.into_values().collect(),
+            is_whole: true,
         })
     }
 

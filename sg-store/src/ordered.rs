@@ -2,8 +2,8 @@
 //!
 //! What one commit has changed may come in pieces, one for each range, and a range that was added catches up
 //! beside the others. So a revision is handed out only when all of it is known to have come: the store is asked
-//! how far it has told, and its answer comes behind what it is about (a fence). Stores whose answers may overtake
-//! are given a moment instead; what comes too late is noticed, and all is read anew. A range alone needs neither.
+//! how far it has told, and its answer comes behind what it is about (a fence). Of a store whose answers may
+//! overtake is only known that something has changed. A range alone needs neither.
 
 #[cfg(test)]
 mod tests;
@@ -20,14 +20,8 @@ use crate::{Error, Result};
 /// A store that still catches up does not answer: after this it is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// How long the rest of a revision is waited for where there are no fences.
-const HOLD: Duration = Duration::from_millis(50);
-
-/// The same while ranges may be catching up, which etcd has them do every 100 ms.
-const HOLD_YOUNG: Duration = Duration::from_millis(300);
-
-/// How long a range may be catching up where nobody can tell: with many at once it takes seconds.
-const YOUTH: Duration = Duration::from_secs(10);
+/// When so many questions have no answer, it is not waited for any longer: for what waits, that is half a minute.
+const UNANSWERED: u32 = 300;
 
 /// How often a store is asked that says nothing, so that it is known how old is what is known.
 const BEAT: Duration = Duration::from_secs(5);
@@ -35,8 +29,8 @@ const BEAT: Duration = Duration::from_secs(5);
 /// What a stream tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
-    /// A range is followed from now on.
-    Created(i64),
+    /// A range is followed from now on; and which revision the store has come to when it says so.
+    Created(i64, Revision),
     /// Something has changed in a range.
     Changes(Vec<Change>),
     /// The answer to [`Wire::ask`]: all up to here was told.
@@ -71,18 +65,18 @@ pub(crate) struct Ordered<W> {
     order: Order,
     has_fences: bool,
     ranges: BTreeMap<Range, i64>,
-    /// Ranges that may be catching up, without anybody who tells, and since when.
-    young: BTreeMap<Range, Instant>,
     last_id: i64,
     /// Ranges that the store has not yet said it follows: it may hold back their changes, behind a fence.
     uncreated: BTreeSet<i64>,
-    /// Ranges that may be catching up.
-    is_young: bool,
-    /// When it was last asked for what waits, or since when it is waited, and up to which revision.
-    asked: Option<(Instant, Revision)>,
-    /// Questions without an answer yet.
+    /// The newest revision at which it has said so.
+    created: Revision,
+    /// When it is asked for what waits.
+    due: Option<Instant>,
+    /// Something has changed up to here, of which nobody knows whether it is all.
+    changed: Option<Revision>,
+    /// Questions that have no answer yet, and may never get one: those asked since ranges were added last, and those
+    /// from before, whose answers are not about these.
     open: u32,
-    /// Of these, those from before ranges were added: their answers are not about these.
     stale: u32,
     beat: Instant,
 }
@@ -94,18 +88,18 @@ impl<W: Wire> Ordered<W> {
             order: Order::behind(behind),
             has_fences,
             ranges: BTreeMap::new(),
-            young: BTreeMap::new(),
             last_id: 0,
             uncreated: BTreeSet::new(),
-            is_young: false,
-            asked: None,
+            created: 0,
+            due: None,
+            changed: None,
             open: 0,
             stale: 0,
             beat: Instant::now() + BEAT,
         }
     }
 
-    /// Follows ranges behind a revision, which is the one that was handed out last.
+    /// Follows ranges behind a revision, up to which all was read.
     pub async fn follow(&mut self, ranges: Vec<Range>, behind: Revision) -> Result<()> {
         for range in ranges {
             if self.ranges.contains_key(&range) {
@@ -115,26 +109,17 @@ impl<W: Wire> Ordered<W> {
             let id = self.last_id;
             self.uncreated.insert(id);
             self.wire.create(id, &range, behind).await?;
-            if !self.has_fences {
-                self.young.insert(range.clone(), Instant::now());
-            }
             self.ranges.insert(range, id);
             self.order.reopen(behind);
-            (self.is_young, self.asked, self.stale) = (true, None, self.open);
+            self.stale += std::mem::take(&mut self.open);
         }
+        self.due = self.order.is_waiting().then(Instant::now);
         Ok(())
-    }
-
-    /// Ranges that may still be catching up: what came of a revision may lack theirs.
-    pub fn young(&mut self) -> Vec<Range> {
-        self.young.retain(|_, since| since.elapsed() < YOUTH);
-        self.young.keys().cloned().collect()
     }
 
     /// Follows ranges no more.
     pub async fn forget(&mut self, ranges: &[Range]) -> Result<()> {
         for range in ranges {
-            self.young.remove(range);
             if let Some(id) = self.ranges.remove(range) {
                 self.wire.cancel(id).await?;
             }
@@ -142,29 +127,39 @@ impl<W: Wire> Ordered<W> {
         Ok(())
     }
 
-    /// The next revision, whole.
+    /// The next revision, whole, or that something has changed.
     pub async fn next(&mut self) -> Result<Batch> {
         loop {
-            if let Some(batch) = self.order.next() {
+            if let Some(batch) = self.ready() {
                 return Ok(batch);
             }
-            let due = self.due();
+            // However much comes, what waits is asked for.
             tokio::select! {
                 biased;
+                () = sleep_until(self.due()) => self.fence().await?,
                 message = self.wire.message() => self.take(message?)?,
-                () = sleep_until(due) => self.fence().await?,
             }
         }
     }
 
     /// The next revision, if it is here.
     pub fn ready(&mut self) -> Option<Batch> {
-        self.order.next()
+        let changed = self.changed.take().map(|revision| Batch {
+            revision,
+            changes: Vec::new(),
+            is_whole: false,
+        });
+        changed.or_else(|| self.order.next())
     }
 
     /// Up to here all was handed out.
     pub fn upto(&self) -> Revision {
         self.order.upto()
+    }
+
+    /// Whether revisions are handed out whole.
+    pub fn tells_whole(&self) -> bool {
+        self.has_fences || self.is_alone()
     }
 
     /// Whether there was never more than one range. etcd tells one in the order of revisions, each revision in one
@@ -175,75 +170,62 @@ impl<W: Wire> Ordered<W> {
 
     /// When there is something to do if nothing comes.
     fn due(&self) -> Instant {
-        let pause = match (self.has_fences, self.is_young) {
-            (true, _) => AGAIN,
-            (false, true) => HOLD_YOUNG,
-            (false, false) => HOLD,
-        };
-        match self.asked {
-            _ if !self.uncreated.is_empty() => self.beat,
-            Some((at, _)) => (at + pause).min(self.beat),
-            None if self.order.is_waiting() => Instant::now(),
-            None => self.beat,
+        match self.due {
+            Some(due) if self.uncreated.is_empty() => due.min(self.beat),
+            _ => self.beat,
         }
     }
 
     async fn fence(&mut self) -> Result<()> {
         let now = Instant::now();
+        let is_waiting = self.order.is_waiting();
+        self.due = is_waiting.then_some(now + AGAIN);
         if self.beat <= now {
             self.beat = now + BEAT;
-            self.open += 1;
-            return self.wire.ask().await;
+        } else if !is_waiting {
+            return Ok(());
         }
-        let newest = self.order.newest();
-        match (self.has_fences, self.asked) {
-            (true, Some(_)) if !self.order.is_waiting() => {
-                self.asked = None;
-                Ok(())
-            }
-            (false, Some((_, upto))) => {
-                self.order.is_whole(upto);
-                (self.asked, self.is_young) = (None, false);
-                Ok(())
-            }
-            (false, None) => {
-                self.asked = Some((now, newest));
-                Ok(())
-            }
-            (true, _) => {
-                self.asked = Some((now, newest));
-                self.open += 1;
-                self.wire.ask().await
-            }
+        if self.has_fences && self.open + self.stale >= UNANSWERED {
+            return Err(Error::Ended("it does not say how far it has told".into()));
         }
+        self.open += 1;
+        self.wire.ask().await
     }
 
     fn take(&mut self, message: Message) -> Result<()> {
         match message {
-            Message::Created(id) => {
+            Message::Created(id, revision) => {
                 self.uncreated.remove(&id);
+                self.created = self.created.max(revision);
+                Ok(())
+            }
+            Message::Changes(changes) if !self.tells_whole() => {
+                let newest = changes.iter().map(Change::revision).max();
+                self.changed = self.changed.max(newest);
                 Ok(())
             }
             Message::Changes(changes) => {
                 self.order.take(changes)?;
-                if self.is_alone() {
-                    self.order.is_whole(self.order.newest());
+                match self.is_alone() {
+                    true => self.order.is_whole(self.order.newest()),
+                    false => drop(self.due.get_or_insert_with(Instant::now)),
                 }
                 Ok(())
             }
             Message::Progress(revision) => {
-                self.open = self.open.saturating_sub(1);
+                // Whatever was asked before ranges were added was answered, if at all, before the store came further.
+                if self.uncreated.is_empty() && revision > self.created {
+                    self.stale = 0;
+                }
                 if self.stale > 0 {
                     self.stale -= 1;
-                } else if !self.uncreated.is_empty() {
-                    // Their changes may be held back.
-                } else if self.has_fences {
+                    return Ok(());
+                }
+                self.open = self.open.saturating_sub(1);
+                // The changes of a range that is not created yet may be held back.
+                if self.has_fences && self.uncreated.is_empty() {
                     self.order.is_whole(revision);
-                    (self.asked, self.is_young) = (None, false);
-                } else if self.asked.is_none() {
-                    // What it has overtaken is here in a moment.
-                    let upto = revision.max(self.order.newest());
-                    self.asked = Some((Instant::now(), upto));
+                    self.due = Some(Instant::now());
                 }
                 Ok(())
             }

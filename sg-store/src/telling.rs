@@ -20,6 +20,9 @@ pub struct Telling {
     pub base: Option<Revision>,
     /// The store's revision that it comes to.
     pub revision: Revision,
+    /// The first one that it takes with it. Not told: it is there to see how late it is.
+    #[serde(skip)]
+    pub since: Revision,
     /// Whether this is all there is.
     pub complete: bool,
     /// Ports of the node.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sg_store::testing::Cluster;
@@ -72,5 +72,65 @@ fn what_is_written_while_members_are_killed_is_there_once() {
     }
     for (name, ..) in &refused {
         assert!(times.get(name.as_str()) <= Some(&1), "{name}");
+    }
+}
+
+#[test]
+fn an_api_that_starts_before_its_store_waits_for_it() {
+    let netns = Netns::new("desk");
+    let directory = tempfile::tempdir().unwrap();
+    let mut cluster = netns.run(|| Cluster::prepare(MEMBERS, &[]));
+    let urls = cluster.urls();
+    let log = directory.path().join("sgapi.log");
+    let answer = thread::scope(|scope| {
+        // Nobody at first, then one that has no leader, then all.
+        scope.spawn(|| {
+            for number in 0..MEMBERS {
+                thread::sleep(AWAY);
+                netns.run(|| cluster.member(number).start());
+            }
+        });
+        let api = Api::start(&netns, &log, &["--etcd", &urls]);
+        api.ask("GET /v2.0/security-groups", &Value::Null)
+    });
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[test]
+fn an_api_that_was_away_over_a_compaction_reads_all_anew() {
+    let netns = Netns::new("desk");
+    let directory = tempfile::tempdir().unwrap();
+    let mut cluster = netns.run(|| Cluster::start(1));
+    let urls = cluster.urls();
+    let log = directory.path().join("sgapi.log");
+    let api = Api::start(&netns, &log, &["--etcd", &urls]);
+    let _ = api.create("security_group", json!({"name": "before"}));
+    api.freeze(true);
+    netns.run(|| {
+        // Its watch ends, and what it would be told next is forgotten.
+        cluster.member(0).kill();
+        cluster.member(0).start();
+        cluster.member(0).wait();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let done = runtime.unwrap().block_on(async {
+            let mut client = etcd_client::Client::connect([&urls], None).await?;
+            client.put("/elsewhere", "1", None).await?;
+            let put = client.put("/elsewhere", "2", None).await?;
+            let revision = put.header().map_or(0, |header| header.revision());
+            client.compact(revision, None).await
+        });
+        done.unwrap();
+    });
+    api.freeze(false);
+    let deadline = Instant::now() + Duration::from_secs(40);
+    let group = json!({"security_group": {"name": "after"}});
+    loop {
+        let answer = api.ask("POST /v2.0/security-groups", &group);
+        if answer.status == 201 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{}", answer.body);
     }
 }

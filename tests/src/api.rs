@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
@@ -72,6 +74,19 @@ impl Api {
     pub fn stop(&mut self) {
         if let Some(daemon) = self.daemon.take() {
             daemon.terminate(PATIENCE);
+        }
+    }
+
+    /// Has it stand still, or go on.
+    pub fn freeze(&self, stands: bool) {
+        let signal = if stands {
+            Signal::SIGSTOP
+        } else {
+            Signal::SIGCONT
+        };
+        if let Some(daemon) = &self.daemon {
+            let pid = Pid::from_raw(daemon.pid().cast_signed());
+            kill(pid, signal).unwrap_or_else(|e| panic!("cannot send {signal}: {e}"));
         }
     }
 

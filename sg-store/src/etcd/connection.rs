@@ -181,14 +181,15 @@ async fn connect(
     })
 }
 
-/// Whether an answer to a request for progress comes behind all that it is about: before, it could overtake
-/// changes on their way, and did not wait for ranges that still caught up (etcd's change log, 3.4.25 and 3.5.8).
+/// Whether an answer to a request for progress comes behind all that it is about. Before 3.4.25 and 3.5.8 it could
+/// overtake changes, and did not wait for ranges that still caught up; from then until 3.4.31 and 3.5.13 there was
+/// none after a question while one caught up, until something changed (etcd's change log; its issue 17507).
 fn has_fences(version: &str) -> bool {
     let mut numbers = version.split(['.', '-', '+']).map(str::parse::<u32>);
     let mut next = || numbers.next().and_then(std::result::Result::ok);
     match (next(), next(), next()) {
-        (Some(3), Some(4), Some(patch)) => patch >= 25,
-        (Some(3), Some(5), Some(patch)) => patch >= 8,
+        (Some(3), Some(4), Some(patch)) => patch >= 31,
+        (Some(3), Some(5), Some(patch)) => patch >= 13,
         (Some(major), Some(minor), Some(_)) => (major, minor) > (3, 5),
         _ => false,
     }
@@ -200,13 +201,13 @@ mod tests {
 
     #[test]
     fn versions_whose_answers_can_overtake_changes_are_known() {
-        for old in ["3.4.23", "3.4.24", "3.5.0", "3.5.7", "3.3.27", "", "not"] {
+        for old in ["3.4.23", "3.4.30", "3.5.0", "3.5.12", "3.3.27", "", "not"] {
             assert!(!has_fences(old), "{old}");
         }
         for new in [
-            "3.4.25",
+            "3.4.31",
             "3.4.34",
-            "3.5.8",
+            "3.5.13",
             "3.5.21",
             "3.6.0",
             "3.6.0-rc.1",

@@ -11,7 +11,9 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, Txn, TxnOp, TxnOpResponse};
+use etcd_client::{
+    Compare, CompareOp, GetOptions, GetResponse, KeyValue, Txn, TxnOp, TxnOpResponse,
+};
 use tokio::time::timeout;
 
 use crate::kv::{Condition, Entry, Outcome, Range, Revision, Snapshot, Write};
@@ -78,7 +80,7 @@ impl Etcd {
     }
 
     /// As [`Etcd::read`], without the values.
-    pub(crate) async fn list(&self, ranges: &[Range], at: Revision) -> Result<Vec<Entry>> {
+    pub(crate) async fn list(&self, ranges: &[Range], at: Revision) -> Result<Snapshot> {
         let mut found = Snapshot {
             store: 0,
             revision: at,
@@ -87,7 +89,37 @@ impl Etcd {
         for ranges in ranges.chunks(RANGES) {
             self.read_some(ranges, true, &mut found).await?;
         }
-        Ok(found.entries)
+        Ok(found)
+    }
+
+    /// What is in some ranges that was written behind a revision, and how many keys each has.
+    pub(crate) async fn news(
+        &self,
+        ranges: &[Range],
+        behind: Revision,
+    ) -> Result<(Snapshot, Vec<usize>)> {
+        let mut found = Snapshot {
+            store: 0,
+            revision: 0,
+            entries: Vec::new(),
+        };
+        let mut counts = Vec::with_capacity(ranges.len());
+        for ranges in ranges.chunks(RANGES) {
+            // etcd filters what it has found, and counts before.
+            let first = behind.cast_signed() + 1;
+            let get = |range| {
+                let options = GetOptions::new().with_min_mod_revision(first);
+                get(range, None, options, found.revision)
+            };
+            let gets = ranges.iter().map(get).collect();
+            for mut answer in self.ask_for(gets, &mut found).await? {
+                counts.push(usize::try_from(answer.count()).unwrap_or_default());
+                found
+                    .entries
+                    .extend(answer.take_kvs().into_iter().map(entry));
+            }
+        }
+        Ok((found, counts))
     }
 
     /// Adds what lies in some ranges, as of the revision of the snapshot; 0 is the newest, which it gets.
@@ -100,32 +132,23 @@ impl Etcd {
         let mut rest: Vec<(Range, Option<Vec<u8>>)> =
             ranges.iter().map(|range| (range.clone(), None)).collect();
         while !rest.is_empty() {
-            let gets: Vec<TxnOp> = rest
+            let options = match only_keys {
+                true => GetOptions::new().with_limit(PAGE).with_keys_only(),
+                false => GetOptions::new().with_limit(PAGE),
+            };
+            let gets = rest
                 .iter()
-                .map(|(range, from)| get(range, from.as_deref(), only_keys, found.revision))
+                .map(|(range, from)| get(range, from.as_deref(), options.clone(), found.revision))
                 .collect();
-            let at = (found.revision != 0).then_some(found.revision);
-            let answer = self
-                .ask(at, |mut connection: Connection| {
-                    let txn = Txn::new().and_then(gets.clone());
-                    async move { connection.kv.txn(txn).await }
-                })
-                .await?;
-            let header = answer.header();
-            found.store = header.map_or(found.store, |header| header.cluster_id());
-            if found.revision == 0 {
-                found.revision = header.map_or(0, |header| header.revision().cast_unsigned());
-            }
+            let answers = self.ask_for(gets, found).await?;
             let mut more = Vec::new();
-            for ((range, _), answer) in rest.into_iter().zip(answer.op_responses()) {
-                let TxnOpResponse::Get(mut answer) = answer else {
-                    continue;
-                };
+            for ((range, _), mut answer) in rest.into_iter().zip(answers) {
                 let is_cut = answer.more();
-                let entries = answer.take_kvs().into_iter().map(entry);
-                found.entries.extend(entries);
-                if let (true, Some(last)) = (is_cut, found.entries.last()) {
-                    let mut behind = last.key.clone().into_bytes();
+                let found_here = answer.take_kvs();
+                // As it is: a key that is no text is called otherwise here.
+                let last = found_here.last().map(|kv| kv.key().to_vec());
+                found.entries.extend(found_here.into_iter().map(entry));
+                if let (true, Some(mut behind)) = (is_cut, last) {
                     behind.push(0);
                     more.push((range, Some(behind)));
                 }
@@ -133,6 +156,33 @@ impl Etcd {
             rest = more;
         }
         Ok(())
+    }
+
+    /// Asks several questions at once, as of the revision of the snapshot; 0 is the newest, which it gets.
+    async fn ask_for(&self, gets: Vec<TxnOp>, found: &mut Snapshot) -> Result<Vec<GetResponse>> {
+        let at = (found.revision != 0).then_some(found.revision);
+        let answer = self
+            .ask(at, |mut connection: Connection| {
+                let txn = Txn::new().and_then(gets.clone());
+                async move { connection.kv.txn(txn).await }
+            })
+            .await?;
+        let (store, revision) = answer.header().map_or((0, 0), |header| {
+            (header.cluster_id(), header.revision().cast_unsigned())
+        });
+        if ![0, store].contains(&found.store) {
+            return Err(Error::Ended("it is another store".into()));
+        }
+        found.store = store;
+        if found.revision == 0 {
+            found.revision = revision;
+        }
+        let answers = answer.op_responses().into_iter();
+        let gets = answers.filter_map(|answer| match answer {
+            TxnOpResponse::Get(answer) => Some(answer),
+            _ => None,
+        });
+        Ok(gets.collect())
     }
 
     pub(crate) async fn commit(
@@ -199,7 +249,7 @@ impl Etcd {
         let connection = inner.connections.open(inner.timeout).await?;
         let number = connection.number;
         let has_fences = connection.has_fences;
-        let stream = Stream::new(connection, inner.traffic.clone());
+        let stream = Stream::new(self.clone(), connection);
         let mut watch = Ordered::new(stream, has_fences, behind);
         let opened = timeout(inner.timeout, watch.follow(ranges, behind)).await;
         let opened = opened.unwrap_or_else(|_| {
@@ -247,13 +297,8 @@ impl Etcd {
     }
 }
 
-fn get(range: &Range, from: Option<&[u8]>, only_keys: bool, revision: Revision) -> TxnOp {
-    let mut options = GetOptions::new()
-        .with_limit(PAGE)
-        .with_revision(revision.cast_signed());
-    if only_keys {
-        options = options.with_keys_only();
-    }
+fn get(range: &Range, from: Option<&[u8]>, options: GetOptions, revision: Revision) -> TxnOp {
+    let options = options.with_revision(revision.cast_signed());
     match (range, from) {
         (Range::Key(key), _) => TxnOp::get(key.as_str(), Some(options)),
         (Range::Prefix(prefix), None) => TxnOp::get(prefix.as_str(), Some(options.with_prefix())),
@@ -280,7 +325,8 @@ fn entry(kv: KeyValue) -> Entry {
     let revision = kv.mod_revision().cast_unsigned();
     let (key, value) = kv.into_key_value();
     Entry {
-        key: String::from_utf8_lossy(&key).into_owned(),
+        // None is ours that is no text, and no two are to be the same.
+        key: String::from_utf8(key).unwrap_or_else(|no| no.as_bytes().escape_ascii().to_string()),
         value,
         revision,
     }

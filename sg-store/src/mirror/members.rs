@@ -68,7 +68,8 @@ impl Group {
     /// What is to be told, to somebody who knows what was told last, or nothing of this group.
     pub fn tell(&mut self, is_new: bool) -> Option<Members> {
         let stirred = std::mem::take(&mut self.stirred);
-        if is_new || std::mem::take(&mut self.is_anew) {
+        let is_anew = std::mem::take(&mut self.is_anew);
+        if is_new || is_anew {
             let nets = self.counts.keys().map(|net| json!(net));
             let strange = self.ports.values().flat_map(|added| &added.strange);
             return Some(Members::Whole(nets.chain(strange.cloned()).collect()));

@@ -5,9 +5,12 @@ mod members;
 #[cfg(test)]
 mod tests;
 mod text;
+mod want;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -17,6 +20,7 @@ use crate::layout::{LAYOUT, Position};
 use crate::telling::{Members, Telling, session_of};
 use members::Group;
 use text::Rule;
+pub(crate) use want::Want;
 
 /// The entries that are here, as objects.
 #[derive(Debug)]
@@ -27,38 +31,23 @@ pub struct Mirror {
     groups: BTreeMap<Uuid, Box<RawValue>>,
     rules: BTreeMap<Uuid, BTreeMap<Uuid, Rule>>,
     members: BTreeMap<Uuid, Group>,
-    address_groups: BTreeMap<Uuid, Members>,
+    address_groups: BTreeMap<Uuid, Vec<Value>>,
     /// When each key was written last.
     revisions: BTreeMap<String, Revision>,
-    stirred: Stirred,
-    told: Wanted,
+    /// What has changed since it was told last: ports by their ids, and the rest.
+    stirred_ports: BTreeSet<Uuid>,
+    stirred: BTreeSet<Want>,
+    /// Whether objects name others than then.
+    is_turned: bool,
+    /// What was wanted then, and what of it was here.
+    wanted: BTreeSet<Want>,
+    told: BTreeSet<Want>,
 }
 
 #[derive(Debug)]
 struct Port {
     text: Box<RawValue>,
     groups: BTreeSet<Uuid>,
-}
-
-/// What has changed since it was told last.
-#[derive(Debug, Default)]
-struct Stirred {
-    ports: BTreeSet<Uuid>,
-    /// Security groups, for themselves or for their rules.
-    groups: BTreeSet<Uuid>,
-    /// Groups whose members have changed.
-    members: BTreeSet<Uuid>,
-}
-
-/// What a node wants besides its ports.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Wanted {
-    /// Groups of its ports, with rules.
-    groups: BTreeSet<Uuid>,
-    /// Security groups that these rules name, for their members.
-    remotes: BTreeSet<Uuid>,
-    /// Address groups that they name.
-    address_groups: BTreeSet<Uuid>,
 }
 
 /// The objects of a telling.
@@ -81,8 +70,11 @@ impl Mirror {
             members: BTreeMap::new(),
             address_groups: BTreeMap::new(),
             revisions: BTreeMap::new(),
-            stirred: Stirred::default(),
-            told: Wanted::default(),
+            stirred_ports: BTreeSet::new(),
+            stirred: BTreeSet::new(),
+            is_turned: true,
+            wanted: BTreeSet::new(),
+            told: BTreeSet::new(),
         }
     }
 
@@ -96,41 +88,39 @@ impl Mirror {
         self.ports.len()
     }
 
-    /// When each key that is here was written last.
-    pub(crate) fn revisions(&self) -> &BTreeMap<String, Revision> {
-        &self.revisions
+    /// The keys of a range that are here, and when each was written last.
+    pub(crate) fn revisions<'a>(
+        &'a self,
+        range: &'a Range,
+    ) -> impl Iterator<Item = (&'a str, Revision)> {
+        let (Range::Key(first) | Range::Prefix(first)) = range;
+        let first = (Bound::Included(first.as_str()), Bound::Unbounded);
+        let behind = self.revisions.range::<str, _>(first);
+        let keys = behind.map(|(key, revision)| (key.as_str(), *revision));
+        keys.take_while(|(key, _)| range.contains(key))
     }
 
-    /// The ranges that are wanted, as far as the entries that are here tell.
-    pub fn ranges(&self) -> BTreeSet<Range> {
-        let wanted = self.wanted();
-        let first = [
-            Range::Key(LAYOUT.into()),
-            Range::Prefix(Key::ports_of(&self.host)),
-        ];
-        let groups = wanted.groups.iter().flat_map(|group| {
-            let key = Key::SecurityGroup(*group).to_string();
-            [Range::Key(key), Range::Prefix(Key::rules_of(*group))]
-        });
-        let remotes = wanted.remotes.iter();
-        let remotes = remotes.map(|group| Range::Prefix(Key::members_of(*group)));
-        let addresses = wanted.address_groups.iter();
-        let addresses = addresses.map(|group| Range::Key(Key::AddressGroup(*group).to_string()));
-        let ranges = first.into_iter().chain(groups);
-        ranges.chain(remotes).chain(addresses).collect()
+    /// Whether [`Mirror::wanted`] may be something else than when it was told last.
+    pub(crate) fn is_turned(&self) -> bool {
+        self.is_turned
     }
 
-    fn wanted(&self) -> Wanted {
-        let groups: BTreeSet<_> = self.ports.values().flat_map(|port| &port.groups).collect();
-        let rules = groups.iter().filter_map(|group| self.rules.get(group));
-        let rules = || rules.clone().flat_map(BTreeMap::values);
-        Wanted {
-            remotes: rules().filter_map(|rule| rule.remote_group).collect(),
-            address_groups: rules()
-                .filter_map(|rule| rule.remote_address_group)
-                .collect(),
-            groups: groups.iter().copied().copied().collect(),
+    /// What is wanted, as far as the entries that are here tell.
+    pub(crate) fn wanted(&self) -> BTreeSet<Want> {
+        let mut wanted = BTreeSet::from([Want::Layout, Want::Ports]);
+        for port in self.ports.values() {
+            wanted.extend(port.groups.iter().copied().map(Want::Group));
         }
+        let groups = wanted.iter().filter_map(|want| match want {
+            Want::Group(id) => self.rules.get(id),
+            _ => None,
+        });
+        let named: Vec<Want> = groups
+            .flat_map(BTreeMap::values)
+            .flat_map(|rule| rule.names.clone())
+            .collect();
+        wanted.extend(named);
+        wanted
     }
 
     /// Takes an entry as it is.
@@ -148,29 +138,25 @@ impl Mirror {
     pub fn take(&mut self, change: Change) {
         match change {
             Change::Put(entry) => self.put(entry),
-            Change::Delete { key, .. } => {
-                self.set(&key, None);
-                self.revisions.remove(&key);
-            }
+            Change::Delete { key, .. } => self.remove(&key),
         }
     }
 
     /// Lets go of what lies in a range.
     pub fn forget(&mut self, range: &Range) {
-        let keys: Vec<String> = match range {
-            Range::Key(key) => vec![key.clone()],
-            Range::Prefix(prefix) => {
-                let behind = self.revisions.range(prefix.clone()..);
-                let keys = behind.map(|(key, _)| key);
-                keys.take_while(|key| key.starts_with(prefix))
-                    .cloned()
-                    .collect()
-            }
-        };
+        let keys: Vec<String> = self
+            .revisions(range)
+            .map(|(key, _)| key.to_owned())
+            .collect();
         for key in keys {
-            self.set(&key, None);
-            self.revisions.remove(&key);
+            self.remove(&key);
         }
+    }
+
+    /// Lets go of a key.
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.set(key, None);
+        self.revisions.remove(key);
     }
 
     fn set(&mut self, key: &str, value: Option<&[u8]>) {
@@ -184,47 +170,39 @@ impl Mirror {
         };
         match read {
             Key::Port { host, id } if host.as_deref() == Some(&self.host) => {
-                self.stirred.ports.insert(id);
-                match value {
-                    Some(value) => {
-                        let (text, groups) = (text::raw(value), text::groups_of(value));
-                        self.ports.insert(id, Port { text, groups });
-                    }
-                    None => drop(self.ports.remove(&id)),
-                }
+                self.stirred_ports.insert(id);
+                let after = value.map(|value| Port {
+                    text: text::raw(value),
+                    groups: text::groups_of(value),
+                });
+                let groups = after.as_ref().map(|port| port.groups.clone());
+                let before = replace(&mut self.ports, id, after).map(|port| port.groups);
+                self.is_turned |= before.unwrap_or_default() != groups.unwrap_or_default();
             }
             Key::SecurityGroup(id) => {
-                self.stirred.groups.insert(id);
-                match value {
-                    Some(value) => drop(self.groups.insert(id, text::raw(value))),
-                    None => drop(self.groups.remove(&id)),
-                }
+                self.stirred.insert(Want::Group(id));
+                replace(&mut self.groups, id, value.map(text::raw));
             }
             Key::Rule { group, id } => {
-                self.stirred.groups.insert(group);
+                self.stirred.insert(Want::Group(group));
                 let rules = self.rules.entry(group).or_default();
-                match value {
-                    Some(value) => drop(rules.insert(id, Rule::read(id, value))),
-                    None => drop(rules.remove(&id)),
-                }
+                let after = value.map(|value| Rule::read(id, value));
+                let names = after.as_ref().map(|rule| rule.names.clone());
+                let before = replace(rules, id, after).map(|rule| rule.names);
+                self.is_turned |= before.unwrap_or_default() != names.unwrap_or_default();
                 if rules.is_empty() {
                     self.rules.remove(&group);
                 }
             }
             Key::Member { group, port } => {
-                self.stirred.members.insert(group);
+                self.stirred.insert(Want::Members(group));
                 let members = self.members.entry(group).or_default();
                 members.take(port, key, value);
             }
             Key::AddressGroup(id) => {
-                self.stirred.members.insert(id);
-                match value {
-                    Some(value) => {
-                        let members = Members::Whole(text::addresses_of(key, value));
-                        self.address_groups.insert(id, members);
-                    }
-                    None => drop(self.address_groups.remove(&id)),
-                }
+                self.stirred.insert(Want::AddressGroup(id));
+                let addresses = value.map(|value| text::addresses_of(key, value));
+                replace(&mut self.address_groups, id, addresses);
             }
             _ => {}
         }
@@ -238,6 +216,7 @@ impl Mirror {
             session: session_of(at.identity),
             base,
             revision: at.revision,
+            since: at.revision,
             complete: base.is_none(),
             ports: objects.ports,
             security_groups: objects.security_groups,
@@ -246,70 +225,99 @@ impl Mirror {
     }
 
     fn objects(&mut self, complete: bool) -> Objects {
-        if complete {
-            self.told = Wanted::default();
-        }
-        let wanted = self.wanted();
+        let stirred_ports = std::mem::take(&mut self.stirred_ports);
         let stirred = std::mem::take(&mut self.stirred);
+        if complete {
+            self.told = BTreeSet::new();
+        }
+        let concerned = match std::mem::take(&mut self.is_turned) || complete {
+            true => {
+                self.wanted = self.wanted();
+                &self.wanted | &self.told
+            }
+            // Objects name what they named: what has not changed itself is as it was told.
+            false => &self.wanted & &stirred,
+        };
         let mut objects = Objects::default();
-        let mut told = Wanted::default();
-
         let all = complete.then(|| self.ports.keys().copied().collect());
-        for id in all.unwrap_or(stirred.ports) {
+        for id in all.unwrap_or(stirred_ports) {
             let text = self.ports.get(&id).map(|port| port.text.clone());
             if text.is_some() || !complete {
                 objects.ports.insert(id, text);
             }
         }
-
-        for id in wanted.groups.union(&self.told.groups) {
-            let text = self.groups.get(id).filter(|_| wanted.groups.contains(id));
-            let was_told = self.told.groups.contains(id);
-            match text {
-                Some(text) => {
-                    told.groups.insert(*id);
-                    if !was_told || stirred.groups.contains(id) {
-                        let text = text::with_rules(text, self.rules.get(id));
-                        objects.security_groups.insert(*id, Some(text));
-                    }
+        for want in concerned {
+            let is_here = self.wanted.contains(&want) && self.is_here(want);
+            let was_told = self.told.contains(&want);
+            match is_here {
+                true if was_told && !stirred.contains(&want) => {}
+                true => {
+                    self.told.insert(want);
+                    self.object(want, !was_told, &mut objects);
                 }
-                None if was_told => drop(objects.security_groups.insert(*id, None)),
-                None => {}
+                false if was_told => {
+                    self.told.remove(&want);
+                    objects.take_away(want);
+                }
+                false => {}
+            }
+            if let Want::Members(id) = want
+                && self.members.get(&id).is_some_and(Group::is_empty)
+            {
+                self.members.remove(&id);
             }
         }
-
-        for id in wanted.remotes.union(&self.told.remotes) {
-            let is_new = !self.told.remotes.contains(id);
-            if !wanted.remotes.contains(id) {
-                objects.members.insert(*id, None);
-                continue;
-            }
-            told.remotes.insert(*id);
-            if is_new || stirred.members.contains(id) {
-                let members = self.members.entry(*id).or_default().tell(is_new);
-                if let Some(members) = members {
-                    objects.members.insert(*id, Some(members));
-                }
-            }
-        }
-        self.members.retain(|_, group| !group.is_empty());
-
-        for id in wanted.address_groups.union(&self.told.address_groups) {
-            let was_told = self.told.address_groups.contains(id);
-            let members = self.address_groups.get(id);
-            match members.filter(|_| wanted.address_groups.contains(id)) {
-                Some(Members::Whole(list)) => {
-                    told.address_groups.insert(*id);
-                    if !was_told || stirred.members.contains(id) {
-                        let members = Members::Whole(list.clone());
-                        objects.members.insert(*id, Some(members));
-                    }
-                }
-                _ if was_told => drop(objects.members.insert(*id, None)),
-                _ => {}
-            }
-        }
-        self.told = told;
         objects
+    }
+
+    /// Whether there is something to be told of it. A group that is named has members, if only none.
+    fn is_here(&self, want: Want) -> bool {
+        match want {
+            Want::Layout | Want::Everything | Want::Ports => false,
+            Want::Group(id) => self.groups.contains_key(&id),
+            Want::Members(_) => true,
+            Want::AddressGroup(id) => self.address_groups.contains_key(&id),
+        }
+    }
+
+    /// Adds what is to be told of something, to somebody to whom it is new or who knows what was told last.
+    fn object(&mut self, want: Want, is_new: bool, objects: &mut Objects) {
+        match want {
+            Want::Layout | Want::Everything | Want::Ports => {}
+            Want::Group(id) => {
+                let text = self.groups.get(&id);
+                let text = text.map(|text| text::with_rules(text, self.rules.get(&id)));
+                objects.security_groups.insert(id, text);
+            }
+            Want::Members(id) => {
+                let members = self.members.entry(id).or_default();
+                if let Some(members) = members.tell(is_new) {
+                    objects.members.insert(id, Some(members));
+                }
+            }
+            Want::AddressGroup(id) => {
+                let addresses = self.address_groups.get(&id);
+                let members = addresses.map(|addresses| Members::Whole(addresses.clone()));
+                objects.members.insert(id, members);
+            }
+        }
+    }
+}
+
+impl Objects {
+    fn take_away(&mut self, want: Want) {
+        match want {
+            Want::Layout | Want::Everything | Want::Ports => {}
+            Want::Group(id) => drop(self.security_groups.insert(id, None)),
+            Want::Members(id) | Want::AddressGroup(id) => drop(self.members.insert(id, None)),
+        }
+    }
+}
+
+/// Puts a value in the place of another, or takes that away; returns the other.
+fn replace<V>(map: &mut BTreeMap<Uuid, V>, id: Uuid, value: Option<V>) -> Option<V> {
+    match value {
+        Some(value) => map.insert(id, value),
+        None => map.remove(&id),
     }
 }

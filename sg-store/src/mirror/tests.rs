@@ -80,19 +80,12 @@ fn told(mirror: &mut Mirror) -> Value {
 #[test]
 fn a_node_wants_its_ports_their_groups_and_what_the_rules_of_these_name() {
     let mut mirror = Mirror::new(HOST);
-    let ranges = |mirror: &Mirror| {
-        let ranges = mirror.ranges().into_iter();
-        let names = ranges.map(|(Range::Key(name) | Range::Prefix(name))| name);
-        names.collect::<BTreeSet<_>>()
-    };
-    let ports = format!("/sg/v1/ports/{HOST}/");
-    let first = BTreeSet::from([LAYOUT.to_owned(), ports]);
-    assert_eq!(ranges(&mirror), first);
+    let first = BTreeSet::from([Want::Layout, Want::Ports]);
+    assert_eq!(mirror.wanted(), first);
     put(&mut mirror, port(1), &json!({"security_groups": [id(10)]}));
     let mut second = first.clone();
-    second.insert(Key::SecurityGroup(id(10)).to_string());
-    second.insert(Key::rules_of(id(10)));
-    assert_eq!(ranges(&mirror), second);
+    second.insert(Want::Group(id(10)));
+    assert_eq!(mirror.wanted(), second);
     put(
         &mut mirror,
         rule(10, 20),
@@ -104,11 +97,63 @@ fn a_node_wants_its_ports_their_groups_and_what_the_rules_of_these_name() {
         &json!({"remote_address_group_id": id(12)}),
     );
     let mut third = second.clone();
-    third.insert(Key::members_of(id(11)));
-    third.insert(Key::AddressGroup(id(12)).to_string());
-    assert_eq!(ranges(&mirror), third);
+    third.extend([Want::Members(id(11)), Want::AddressGroup(id(12))]);
+    assert_eq!(mirror.wanted(), third);
     delete(&mut mirror, port(1));
-    assert_eq!(ranges(&mirror), first);
+    assert_eq!(mirror.wanted(), first);
+}
+
+#[test]
+fn what_is_wanted_lies_in_its_range_and_in_no_other() {
+    let keys = [
+        (Want::Layout, LAYOUT.to_owned()),
+        (Want::Ports, port(1).to_string()),
+        (Want::Group(id(10)), Key::SecurityGroup(id(10)).to_string()),
+        (Want::Group(id(10)), rule(10, 20).to_string()),
+        (Want::Members(id(10)), member(10, 1).to_string()),
+        (
+            Want::AddressGroup(id(10)),
+            Key::AddressGroup(id(10)).to_string(),
+        ),
+    ];
+    for (want, _) in &keys {
+        let range = want.range(HOST);
+        for (other, key) in &keys {
+            assert_eq!(range.contains(key), want == other, "{want:?}: {key}");
+        }
+    }
+}
+
+#[test]
+fn it_is_asked_anew_what_is_wanted_only_when_objects_name_something_else() {
+    let mut mirror = scene();
+    let mut turned = |change: &dyn Fn(&mut Mirror)| {
+        mirror.objects(false);
+        change(&mut mirror);
+        mirror.is_turned()
+    };
+    assert!(!turned(&|_| {}));
+    let same = json!({"security_groups": [id(10)], "name": "renamed"});
+    assert!(!turned(&|mirror| put(mirror, port(1), &same)));
+    assert!(!turned(&|mirror| put(
+        mirror,
+        rule(10, 21),
+        &json!({"protocol": "tcp"})
+    )));
+    assert!(!turned(&|mirror| put(
+        mirror,
+        member(11, 6),
+        &json!(["10.0.0.6"])
+    )));
+    assert!(turned(&|mirror| put(
+        mirror,
+        port(1),
+        &json!({"security_groups": [id(12)]})
+    )));
+    let other = json!({"remote_group_id": id(13)});
+    assert!(turned(&|mirror| put(mirror, rule(10, 21), &other)));
+    assert!(turned(&|mirror| delete(mirror, rule(10, 20))));
+    assert!(turned(&|mirror| delete(mirror, port(1))));
 }
 
 #[test]

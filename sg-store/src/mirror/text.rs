@@ -7,14 +7,14 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::Want;
 use super::members::net;
 
 /// A rule as it is told, and what it names.
 #[derive(Debug)]
 pub(super) struct Rule {
     text: Box<RawValue>,
-    pub remote_group: Option<Uuid>,
-    pub remote_address_group: Option<Uuid>,
+    pub names: Vec<Want>,
 }
 
 /// What objects name.
@@ -37,14 +37,18 @@ impl Rule {
             let value = String::from_utf8_lossy(value);
             return Self {
                 text: quoted(&json!({"id": id, "value": value})),
-                remote_group: None,
-                remote_address_group: None,
+                names: Vec::new(),
             };
         };
+        let group = names.remote_group_id.as_ref().and_then(uuid);
+        let addresses = names.remote_address_group_id.as_ref().and_then(uuid);
+        let group = group.map(Want::Members);
         Self {
             text: with_id(raw(value), id, names.id.is_some()),
-            remote_group: names.remote_group_id.as_ref().and_then(uuid),
-            remote_address_group: names.remote_address_group_id.as_ref().and_then(uuid),
+            names: group
+                .into_iter()
+                .chain(addresses.map(Want::AddressGroup))
+                .collect(),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Scene {
         };
         for (id, &prefix) in (1..).zip(prefixes) {
             assert_eq!(scene.asked(), Asked::Create(id, prefix.into(), 10));
-            scene.say([Message::Created(id)]);
+            scene.say([Message::Created(id, 10)]);
         }
         scene
     }
@@ -166,10 +166,101 @@ async fn answers_from_before_a_range_was_added_say_nothing_of_it() {
     let more = vec![Range::Prefix("c/".into())];
     scene.watch.follow(more, 12).await.unwrap();
     assert_eq!(scene.asked(), Asked::Create(3, "c/".into(), 12));
-    scene.say([Message::Created(3), Message::Progress(14)]);
+    scene.say([Message::Created(3, 14), Message::Progress(14)]);
     assert_eq!(scene.next(50).await, None);
     assert_eq!(scene.asked(), Asked::Progress);
     scene.say([puts([("c/1", 14)]), Message::Progress(14)]);
+    assert_eq!(scene.next(50).await, batch(14, &["a/1", "c/1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_answer_from_before_is_passed_over_whenever_it_comes() {
+    let mut scene = Scene::new(true).await;
+    scene.say([puts([("a/1", 12)])]);
+    assert_eq!(scene.next(150).await, None);
+    let more = vec![Range::Prefix("c/".into())];
+    scene.watch.follow(more, 10).await.unwrap();
+    // Two were asked; one is answered before it is said that the range is followed, and one behind that.
+    scene.say([
+        Message::Progress(12),
+        Message::Created(3, 12),
+        Message::Progress(12),
+    ]);
+    assert_eq!(scene.next(50).await, None);
+    scene.say([puts([("c/1", 12)]), Message::Progress(12)]);
+    assert_eq!(scene.next(50).await, batch(12, &["a/1", "c/1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_is_not_waited_for_without_end() {
+    let mut scene = Scene::new(true).await;
+    scene.say([puts([("a/1", 12)])]);
+    assert_eq!(scene.next(29_000).await, None);
+    let ended = scene.error().await;
+    assert_eq!(
+        ended.to_string(),
+        "the store has ended the watch: it does not say how far it has told"
+    );
+}
+
+/// Each change is followed by the next one without a pause, so many times.
+struct Flood {
+    rest: u64,
+    asked_with: Option<u64>,
+}
+
+impl Wire for Flood {
+    async fn create(&mut self, _: i64, _: &Range, _: Revision) -> Result<()> {
+        Ok(())
+    }
+
+    async fn cancel(&mut self, _: i64) -> Result<()> {
+        Ok(())
+    }
+
+    async fn ask(&mut self) -> Result<()> {
+        self.asked_with.get_or_insert(self.rest);
+        Ok(())
+    }
+
+    async fn message(&mut self) -> Result<Message> {
+        tokio::task::consume_budget().await;
+        self.rest -= 1;
+        match self.rest {
+            0 => Err(Error::Ended("the flood is over".into())),
+            rest => Ok(puts([("a/1", 1_000_000 - rest)])),
+        }
+    }
+}
+
+#[tokio::test]
+async fn however_much_comes_what_waits_is_asked_for() {
+    let flood = Flood {
+        rest: 100_000,
+        asked_with: None,
+    };
+    let mut watch = Ordered::new(flood, true, 10);
+    let ranges = ["a/", "b/"].map(|prefix| Range::Prefix(prefix.into()));
+    watch.follow(ranges.into(), 10).await.unwrap();
+    watch.uncreated.clear();
+    watch.next().await.unwrap_err();
+    assert!(watch.wire.asked_with > Some(50_000));
+}
+
+/// etcd gives no answer while a range catches up.
+#[tokio::test(start_paused = true)]
+async fn questions_without_an_answer_hold_nothing_up() {
+    let mut scene = Scene::new(true).await;
+    scene.say([puts([("a/1", 12), ("a/1", 14)])]);
+    assert_eq!(scene.next(950).await, None);
+    scene.say([Message::Progress(12)]);
+    assert_eq!(scene.next(50).await, batch(12, &["a/1"]));
+    let more = vec![Range::Prefix("c/".into())];
+    scene.watch.follow(more, 12).await.unwrap();
+    scene.say([Message::Created(3, 14)]);
+    assert_eq!(scene.next(50).await, None);
+    // The store has come further since the range was added: it was asked behind that.
+    scene.say([puts([("c/1", 14)]), Message::Progress(15)]);
     assert_eq!(scene.next(50).await, batch(14, &["a/1", "c/1"]));
 }
 
@@ -180,65 +271,38 @@ async fn no_fence_counts_as_long_as_a_range_is_not_created() {
     scene.watch.follow(more, 10).await.unwrap();
     scene.say([puts([("a/1", 12)]), Message::Progress(12)]);
     assert_eq!(scene.next(500).await, None);
-    scene.say([Message::Created(3), puts([("c/1", 12)])]);
+    scene.say([Message::Created(3, 14), puts([("c/1", 12)])]);
     assert_eq!(scene.next(50).await, None);
     scene.say([Message::Progress(12)]);
     assert_eq!(scene.next(50).await, batch(12, &["a/1", "c/1"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_fences_the_rest_of_a_revision_is_waited_for() {
+async fn without_fences_it_is_said_at_once_that_something_has_changed_and_not_what() {
     let mut scene = Scene::new(false).await;
-    scene.say([puts([("a/1", 12)]), Message::Progress(13)]);
-    assert_eq!(scene.next(200).await, None, "ranges catch up");
-    scene.say([puts([("b/1", 12)])]);
-    assert_eq!(scene.next(200).await, batch(12, &["a/1", "b/1"]));
-    scene.say([puts([("b/1", 14)])]);
-    assert_eq!(scene.next(40).await, None);
-    assert_eq!(scene.next(20).await, batch(14, &["b/1"]));
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_fences_what_comes_behind_holds_nothing_up() {
-    let mut scene = Scene::new(false).await;
-    scene.next(1_000).await;
-    for revision in 12..40 {
-        scene.say([puts([("a/1", revision)])]);
-        if scene.next(20).await.is_some() {
-            return;
-        }
-    }
-    panic!("a change every 20 ms, and none is handed out");
-}
-
-#[tokio::test(start_paused = true)]
-async fn ranges_are_young_as_long_as_nobody_can_tell_that_they_have_caught_up() {
-    let mut scene = Scene::new(true).await;
-    assert_eq!(scene.watch.young(), []);
-    let mut old = Scene::new(false).await;
-    assert_eq!(old.watch.young().len(), 2);
-    old.next(4_000).await;
+    assert!(!scene.watch.tells_whole());
+    scene.say([puts([("a/1", 12)]), puts([("b/1", 13), ("b/1", 14)])]);
+    assert_eq!(scene.next(1).await, batch(12, &[]));
+    assert_eq!(scene.next(1).await, batch(14, &[]));
+    // What comes late is said as well: whoever has read it knows.
+    scene.say([Message::Progress(20), puts([("a/2", 13)])]);
+    assert_eq!(scene.next(1).await, batch(13, &[]));
+    assert_eq!(scene.next(1).await, None);
     let more = vec![Range::Prefix("c/".into())];
-    old.watch.follow(more.clone(), 12).await.unwrap();
-    while old.asked() != Asked::Create(3, "c/".into(), 12) {}
-    old.say([Message::Created(3)]);
-    old.next(7_000).await;
-    assert_eq!(old.watch.young(), more);
-    old.watch.forget(&more).await.unwrap();
-    assert_eq!(old.watch.young(), []);
+    scene.watch.follow(more, 14).await.unwrap();
+    scene.say([puts([("c/1", 15)])]);
+    assert_eq!(scene.next(1).await, batch(15, &[]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_comes_behind_what_was_handed_out_is_caught() {
-    for has_fences in [true, false] {
-        for late in [("a/1", 12), ("b/9", 12), ("b/9", 11)] {
-            let mut scene = Scene::new(has_fences).await;
-            scene.say([puts([("a/1", 12)]), Message::Progress(12)]);
-            assert_eq!(scene.next(700).await, batch(12, &["a/1"]));
-            scene.say([puts([late])]);
-            let error = scene.error().await;
-            assert!(matches!(error, Error::Disordered { .. }), "{error}");
-        }
+    for late in [("a/1", 12), ("b/9", 12), ("b/9", 11)] {
+        let mut scene = Scene::new(true).await;
+        scene.say([puts([("a/1", 12)]), Message::Progress(12)]);
+        assert_eq!(scene.next(700).await, batch(12, &["a/1"]));
+        scene.say([puts([late])]);
+        let error = scene.error().await;
+        assert!(matches!(error, Error::Disordered { .. }), "{error}");
     }
 }
 

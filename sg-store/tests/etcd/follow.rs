@@ -3,18 +3,13 @@
 use std::time::Duration;
 
 use sg_store::testing::Cluster;
-use sg_store::{Batch, Change, Error, Follower, Key, LAYOUT, Range, Revision, Store, Watch};
+use sg_store::{Error, Follower, Key, LAYOUT, Revision, Store, Watch};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use super::support::{impatient, prefix, put, soon, store};
+use super::support::{delete, impatient, prefix, put, soon, store};
 
 const WAIT: Duration = Duration::from_secs(15);
-
-async fn next(watch: &mut Watch) -> Batch {
-    let batch = timeout(WAIT, watch.next()).await;
-    batch.expect("a change in time").unwrap()
-}
 
 async fn end(watch: &mut Watch, within: Duration) -> Error {
     let end = timeout(within, async {
@@ -31,50 +26,93 @@ async fn now(store: &Store) -> Revision {
     store.read(&prefix("none/"), None).await.unwrap().revision
 }
 
-/// Commits in five ranges at once, of which ever more are followed, and then one again.
+/// Each commit changes a port, its groups, a rule that comes and goes, and the members that this names; a second
+/// group is wanted by turns. Whatever is told, it is what the store had at one revision.
 #[tokio::test]
 async fn each_commit_is_told_whole_whichever_ranges_it_touches() {
-    const COMMITS: usize = 400;
+    const COMMITS: u64 = 400;
     let cluster = Cluster::start(1);
     let (writer, reader) = (store(&cluster), store(&cluster));
+    writer.prepare().await.unwrap();
     let begin = now(&reader).await;
-    let ranges = ["a", "b", "c", "d", "e"];
-    let of = |range: &str| Range::Prefix(format!("{range}/"));
-    let mut watch = reader.watch(vec![of("a")], begin).await.unwrap();
+    let [always, by_turns, remote] = [10, 11, 12].map(Uuid::from_u128);
+    let commit = move |number: u64| {
+        let groups = if number % 20 < 10 {
+            vec![always]
+        } else {
+            vec![always, by_turns]
+        };
+        let name = number.to_string();
+        let named = format!("{{\"name\": \"{name}\"}}");
+        let rule = Key::Rule {
+            group: always,
+            id: Uuid::from_u128(20),
+        };
+        let member = Key::Member {
+            group: remote,
+            port: Uuid::from_u128(2),
+        };
+        let port = serde_json::json!({"name": name, "security_groups": groups});
+        let of_remote =
+            serde_json::json!({"description": name, "remote_group_id": remote}).to_string();
+        vec![
+            put(&port_key(1), &port.to_string()),
+            put(&Key::SecurityGroup(always).to_string(), &named),
+            put(&Key::SecurityGroup(by_turns).to_string(), &named),
+            put(&member.to_string(), &format!("[\"{}\"]", address(number))),
+            match number % 4 {
+                0 => delete(&rule.to_string()),
+                _ => put(&rule.to_string(), &of_remote),
+            },
+        ]
+    };
+    writer.commit(vec![], commit(0)).await.unwrap();
+    let mut follower = Follower::new(reader, HOST, None);
+    follower.next().await.unwrap();
     let writing = tokio::spawn(async move {
-        for number in 0..COMMITS {
-            let writes = ranges.map(|range| put(&format!("{range}/{number}"), "x"));
-            writer.commit(vec![], writes.into()).await.unwrap();
+        for number in 1..=COMMITS {
+            writer.commit(vec![], commit(number)).await.unwrap();
         }
     });
-    let mut followed = 1;
-    for number in 0..COMMITS {
-        let batch = next(&mut watch).await;
-        assert_eq!(batch.revision, begin + 1 + number as u64);
-        let keys: Vec<&str> = batch.changes.iter().map(Change::key).collect();
-        let expected: Vec<String> = ranges[..followed]
-            .iter()
-            .map(|range| format!("{range}/{number}"))
-            .collect();
-        assert_eq!(keys, expected, "commit {number}");
-        // One more every 20 commits, and all but one given up then.
-        if number % 20 == 19 {
-            if followed < ranges.len() {
-                let more = vec![of(ranges[followed])];
-                watch.follow(more, batch.revision).await.unwrap();
-                followed += 1;
-            } else {
-                let less: Vec<Range> = ranges[1..].iter().map(|range| of(range)).collect();
-                watch.forget(&less).await.unwrap();
-                followed = 1;
-                // What is given up may still come for a while.
-                let batch = next(&mut watch).await;
-                assert!(batch.changes.len() >= followed);
-                break;
-            }
+    let mut told = 0;
+    let mut times = 0;
+    while told < COMMITS {
+        let step = timeout(WAIT, follower.next()).await;
+        let step = step.unwrap_or_else(|_| panic!("nothing is told behind {told}"));
+        let step = step.unwrap();
+        assert!(!step.complete, "nothing was missed");
+        times += 1;
+        let before = told;
+        told = step.revision - begin - 1;
+        assert!(told > before);
+        let step = serde_json::to_value(&step).unwrap();
+        let name = told.to_string();
+        assert_eq!(step["ports"][Uuid::from_u128(1).to_string()]["name"], name);
+        let groups = &step["security_groups"];
+        assert_eq!(groups[always.to_string()]["name"], name);
+        let rules = &groups[always.to_string()]["security_group_rules"];
+        let members = &step["members"][remote.to_string()];
+        if told % 4 == 0 {
+            assert_eq!(rules.as_array().map(Vec::len), Some(0));
+            assert!(!members.is_array() && members["added"].is_null());
+        } else {
+            assert_eq!(rules[0]["description"], name);
+            let all = match before % 4 {
+                0 => &members[0],
+                _ => &members["added"][0],
+            };
+            assert_eq!(all, &format!("{}/32", address(told)));
+        }
+        if told % 20 >= 10 {
+            assert_eq!(groups[by_turns.to_string()]["name"], name);
         }
     }
+    assert!(times > 3, "{times}");
     writing.await.unwrap();
+}
+
+fn address(number: u64) -> String {
+    format!("10.0.{}.{}", number / 256, number % 256)
 }
 
 #[tokio::test]
@@ -90,6 +128,21 @@ async fn what_was_compacted_is_said_to_be() {
     assert!(matches!(end(&mut watch, WAIT).await, Error::Compacted(_)));
     let read = store.read(&prefix("a"), Some(1)).await;
     assert!(matches!(read, Err(Error::Compacted(1))), "{read:?}");
+}
+
+#[tokio::test]
+async fn keys_that_are_no_text_stay_apart() {
+    let cluster = Cluster::start(1);
+    let store = store(&cluster);
+    let mut client = etcd_client::Client::connect([cluster.urls()], None)
+        .await
+        .unwrap();
+    for last in [0xfe, 0xff] {
+        client.put([b'a', b'/', last], "1", None).await.unwrap();
+    }
+    let read = store.read(&prefix("a/"), None).await.unwrap();
+    let keys: Vec<String> = read.entries.into_iter().map(|entry| entry.key).collect();
+    assert_eq!(keys, [r"a/\xfe", r"a/\xff"]);
 }
 
 pub async fn compact(cluster: &Cluster, revision: Revision) {
@@ -192,10 +245,6 @@ async fn what_a_port_comes_to_need_is_read_at_the_revision_that_needs_it_and_fol
         put(&port_key(1), &port),
     ];
     store.commit(vec![], at_once.into()).await.unwrap();
-    store
-        .commit(vec![], vec![put(&member(6).to_string(), "[\"10.0.0.6\"]")])
-        .await
-        .unwrap();
     let told = follower.next().await.unwrap();
     assert_eq!((told.ports.len(), told.security_groups.len()), (1, 1));
     let members = serde_json::to_value(&told.members).unwrap();
@@ -203,6 +252,10 @@ async fn what_a_port_comes_to_need_is_read_at_the_revision_that_needs_it_and_fol
         members[remote.to_string()],
         serde_json::json!(["10.0.0.5/32"])
     );
+    store
+        .commit(vec![], vec![put(&member(6).to_string(), "[\"10.0.0.6\"]")])
+        .await
+        .unwrap();
     let told = timeout(WAIT, follower.next()).await.unwrap().unwrap();
     let members = serde_json::to_value(&told.members).unwrap();
     assert_eq!(members[remote.to_string()]["added"][0], "10.0.0.6/32");
@@ -218,10 +271,7 @@ async fn who_comes_back_after_a_compaction_is_told_all_and_what_is_gone_is_not_i
     assert!(follower.next().await.is_err());
     cluster.member(0).start();
     cluster.member(0).wait();
-    let other = vec![
-        super::support::delete(&port_key(1)),
-        put(&port_key(2), "{}"),
-    ];
+    let other = vec![delete(&port_key(1)), put(&port_key(2), "{}")];
     soon(async || store.commit(vec![], other.clone()).await).await;
     let revision = now(&store).await;
     compact(&cluster, revision).await;

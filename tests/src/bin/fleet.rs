@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sg_tests::fleet::{self, Options, Size};
+use tokio::runtime::Builder;
 
 /// Fills a real etcd, has many nodes follow it with the daemon's own code and no kernel, writes and disturbs, and
 /// compares every node with a model.
@@ -61,9 +62,9 @@ fn main() -> anyhow::Result<ExitCode> {
         seed: arguments.seed,
     };
     open_many_files();
-    let runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = { runtime }.enable_all().build()?;
-    let report = runtime.block_on(fleet::run(&options))?;
+    let beside = Builder::new_multi_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(fleet::run(&options, beside.handle()))?;
     print!("{report}");
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// What a node has done so far.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// Which revision it has applied when, in order; the first one is its start.
-    pub applied: Vec<(Revision, Instant)>,
+    /// Which revisions it has applied when, from the first that came to the one that was applied; in order, and the
+    /// first are its start.
+    pub applied: Vec<(RangeInclusive<Revision>, Instant)>,
     /// What it enforced then, as a number, if that is kept.
     pub states: Vec<(Revision, u64)>,
     /// The first of these states, whole.
@@ -30,8 +32,9 @@ pub struct Record {
     pub relists: u64,
     /// What was wrong last.
     pub error: Option<String>,
-    /// What it enforces now.
-    pub now: Enforced,
+    /// What it was told so far, and what that comes to.
+    told: Told,
+    inventory: Inventory,
 }
 
 /// The record of a node that runs.
@@ -49,27 +52,26 @@ pub async fn run(
 ) -> sg_store::Result<()> {
     let store = Store::etcd(EtcdOptions::at(urls))?;
     let mut follower = Follower::new(store, &host, None);
-    let (mut told, mut inventory) = (Told::default(), Inventory::default());
     let mut pause = Duration::from_millis(50);
     loop {
         match follower.next().await {
             Ok(telling) => {
                 pause = Duration::from_millis(50);
-                let (revision, complete) = (telling.revision, telling.complete);
-                apply(&mut told, &mut inventory, &telling.to_json());
+                let (since, revision) = (telling.since, telling.revision);
+                let complete = telling.complete;
+                let body = telling.to_json();
                 let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+                record.apply(&body);
                 if complete && !record.applied.is_empty() {
                     record.relists += 1;
                 }
-                record.applied.push((revision, Instant::now()));
+                record.applied.push((since..=revision, Instant::now()));
                 record.error = None;
-                record.now = Enforced::of(&inventory);
                 if keep_states {
-                    let state = number(&record.now);
-                    record.states.push((revision, state));
+                    let now = record.now();
+                    record.states.push((revision, number(&now)));
                     if record.first.len() < WHOLE {
-                        let whole = record.now.clone();
-                        record.first.push(whole);
+                        record.first.push(now);
                     }
                 }
             }
@@ -91,10 +93,20 @@ pub fn number(enforced: &Enforced) -> u64 {
     hasher.finish()
 }
 
-fn apply(told: &mut Told, inventory: &mut Inventory, body: &[u8]) {
-    let transaction = Transaction::parse(body);
-    let transaction = transaction.unwrap_or_else(|e| panic!("what is told is not understood: {e}"));
-    let step = told.step(inventory, transaction);
-    let step = step.unwrap_or_else(|e| panic!("what is told does not follow what was told: {e}"));
-    told.take(inventory, step);
+impl Record {
+    /// What it enforces now.
+    #[must_use]
+    pub fn now(&self) -> Enforced {
+        Enforced::of(&self.inventory)
+    }
+
+    fn apply(&mut self, body: &[u8]) {
+        let transaction = Transaction::parse(body);
+        let transaction =
+            transaction.unwrap_or_else(|e| panic!("what is told is not understood: {e}"));
+        let step = self.told.step(&self.inventory, transaction);
+        let step =
+            step.unwrap_or_else(|e| panic!("what is told does not follow what was told: {e}"));
+        self.told.take(&mut self.inventory, step);
+    }
 }

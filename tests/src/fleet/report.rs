@@ -48,8 +48,9 @@ impl Latencies {
         let mut all = Vec::new();
         for (_, record) in records {
             let record = record.lock().unwrap_or_else(PoisonError::into_inner);
-            for (revision, at) in &record.applied {
-                if let Some(begun) = begun.get(revision) {
+            for (revisions, at) in &record.applied {
+                // Of what was taken together the first one has waited longest.
+                if let Some((_, begun)) = begun.range(revisions.clone()).next() {
                     all.push(at.saturating_duration_since(*begun));
                 }
             }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use sg_store::Revision;
 use sg_store::testing::Cluster;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -40,14 +41,18 @@ pub struct Options {
 /// How many nodes have each of their states compared.
 const WATCHED: usize = 20;
 
+/// How far behind its rate the writer may be, to make up for it.
+const MADE_UP_FOR: Duration = Duration::from_millis(500);
+
 /// How long nodes may take to come to their state: at first, and at the end.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Runs a fleet and compares every node with the model.
+/// Runs a fleet and compares every node with the model. Nodes and the network run beside, as those of a cloud do: who
+/// writes does not wait for them.
 ///
 /// # Errors
 /// When the store cannot be filled, or a node is not where it should be: which, and since when.
-pub async fn run(options: &Options) -> Result<Report> {
+pub async fn run(options: &Options, beside: &Handle) -> Result<Report> {
     let mut cluster = Cluster::start_with(options.members, &["--quota-backend-bytes=8589934592"]);
     // The writer is on the safe side of the network.
     let mut writer = Writer::new(&cluster.urls()).await?;
@@ -60,10 +65,11 @@ pub async fn run(options: &Options) -> Result<Report> {
     let mut proxies = Vec::new();
     for number in 0..options.members {
         let address = cluster.member(number).address();
-        proxies.push(Proxy::to(address, traffic.clone()).await);
+        let proxy = Proxy::to(address, traffic.clone());
+        proxies.push(beside.spawn(proxy).await?);
     }
     let began = Instant::now();
-    let (records, tasks) = start(options, &proxies);
+    let (records, tasks) = start(options, &proxies, beside);
     wait_until(&records, |record| !record.applied.is_empty()).await?;
     let started = began.elapsed();
     let listed = traffic.answered.load(Ordering::Relaxed);
@@ -88,11 +94,11 @@ pub async fn run(options: &Options) -> Result<Report> {
     tasks.iter().for_each(JoinHandle::abort);
     if let Some((host, record)) = wrong {
         let error = record.error.as_deref().unwrap_or("none");
-        let applied = record.applied.last().map_or(0, |(revision, _)| *revision);
+        let applied = record.applied.last().map_or(0, |(to, _)| *to.end());
         let expected = history.enforced(&host, last);
         bail!(
             "{host} is not in the state of revision {last}; it came to {applied}; its last error: {error}\n{}",
-            record.now.beside(&expected)
+            record.now().beside(&expected)
         );
     }
     let states = check_states(&records, history)?;
@@ -118,7 +124,7 @@ pub async fn run(options: &Options) -> Result<Report> {
 
 type Records = Vec<(String, Shared)>;
 
-fn start(options: &Options, proxies: &[Proxy]) -> (Records, Vec<JoinHandle<()>>) {
+fn start(options: &Options, proxies: &[Proxy], beside: &Handle) -> (Records, Vec<JoinHandle<()>>) {
     let urls: Vec<String> = proxies
         .iter()
         .map(|proxy| format!("http://{}", proxy.address()))
@@ -133,7 +139,7 @@ fn start(options: &Options, proxies: &[Proxy]) -> (Records, Vec<JoinHandle<()>>)
             number % every == 0,
             record.clone(),
         );
-        let task = tokio::spawn(async move {
+        let task = beside.spawn(async move {
             if let Err(error) = running.await {
                 eprintln!("a node cannot run: {error}");
             }
@@ -159,9 +165,10 @@ async fn churn(
             let begun = Instant::now();
             let revision = writer.write(world.change()).await?;
             written.push((revision, begun));
-            // What was missed while nothing could be written is not made up for.
-            due = (due + period).max(Instant::now());
-            sleep(due - Instant::now()).await;
+            // What was missed while nothing could be written is not made up for, but for a moment's worth.
+            let now = Instant::now();
+            due = (due + period).max(now - MADE_UP_FOR);
+            sleep(due.saturating_duration_since(now)).await;
         }
         Ok::<_, anyhow::Error>(written)
     };
@@ -222,7 +229,7 @@ async fn converge(
         .collect();
     let deadline = Instant::now() + PATIENCE.min(options.length.max(Duration::from_secs(60)));
     for (host, record) in records {
-        while lock(record).now != expected[host.as_str()] {
+        while lock(record).now() != expected[host.as_str()] {
             if Instant::now() > deadline {
                 return Some((host.clone(), std::mem::take(&mut *lock(record))));
             }

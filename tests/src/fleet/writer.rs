@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
-use sg_store::{Condition, EtcdOptions, Key, Outcome, Range, Revision, Store, Write};
+use anyhow::{Result, bail};
+use sg_store::{Condition, EtcdOptions, Key, Outcome, Revision, Store, Write};
 use tokio::time::sleep;
 
 use super::history::History;
@@ -68,30 +68,23 @@ impl Writer {
     /// The store is away for too long, or somebody else writes.
     pub async fn write(&mut self, mut writes: Vec<Write>) -> Result<Revision> {
         self.count += 1;
-        let (key, value) = (Key::Head.to_string(), self.count.to_string());
+        let key = Key::Head.to_string();
         writes.push(Write::Put {
             key: key.clone(),
-            value: value.clone().into_bytes(),
+            value: self.count.to_string().into_bytes(),
         });
-        let only_behind = Condition {
+        let only_behind = [Condition {
             key: key.clone(),
             revision: self.head,
-        };
+        }];
         let deadline = Instant::now() + PATIENCE;
         let revision = loop {
-            let done = self.store.commit(vec![only_behind.clone()], writes.clone());
-            match done.await {
+            let written = self
+                .store
+                .commit_once(&key, &only_behind, &writes, PATIENCE);
+            match written.await {
                 Ok(Outcome::Written(revision)) => break revision,
-                // What was tried before was written all the same: then the head is ours.
-                Ok(Outcome::Conflict) => {
-                    let head = self.store.read(&[Range::Key(key.clone())], None).await;
-                    let Ok(head) = head else { continue };
-                    let Some(head) = head.entries.first() else {
-                        bail!("the head of the store is gone");
-                    };
-                    ensure!(head.value == value.as_bytes(), "somebody else writes, too");
-                    break head.revision;
-                }
+                Ok(Outcome::Conflict) => bail!("somebody else writes, too"),
                 Err(error) if Instant::now() > deadline => return Err(error.into()),
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }

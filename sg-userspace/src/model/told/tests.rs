@@ -83,7 +83,7 @@ fn what_a_store_tells_is_at_fault_at_its_key() {
         .collect();
     keys.sort_unstable();
     let port = format!("/sg/v1/ports/n%201/{P1}");
-    let rule = format!("/sg/v1/rules/{WEB}/{RULE}");
+    let rule = format!("/sg/v1/security-groups/{WEB}/rules/{RULE}");
     assert_eq!(
         keys,
         [&member, &member, &port, &rule].map(|key| Some(key.as_str()))
