@@ -34,6 +34,13 @@ pub struct Request {
     pub base: String,
 }
 
+impl Request {
+    /// Whether it asks, and wants nothing changed.
+    pub fn only_asks(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+}
+
 /// What is answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {

@@ -5,7 +5,7 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sg_store::{Key, Outcome, Revision, Store};
+use sg_store::{Key, Outcome, Range, Revision, Store};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
@@ -20,8 +20,11 @@ use write::{unavailable, write};
 /// How often a request is computed anew because others have written first.
 const TRIES: usize = 64;
 
-/// How long a commit may take to come back from the store.
+/// How long a commit may take to come back from the store, and a request to have its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the store may take to say whether a request was computed in the newest world.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// How long a store is waited for at the start that does not answer, or has no leader.
 const FIRST: Duration = Duration::from_secs(10);
@@ -85,26 +88,41 @@ impl Desk {
         Arc::new(world)
     }
 
-    /// Answers a request. What it changes is written, and part of this world, when the answer comes.
+    /// Answers a request. What it changes is written, and part of this world, when the answer comes. What is refused,
+    /// or needs no change, is so in the newest world that there is, whoever has written it.
     ///
     /// # Errors
     ///
     /// It is refused, and nothing is written; or the store cannot be written to.
     pub async fn answer(&self, context: &Context, request: &Request) -> Result<Answer> {
-        let (draft, answered) = self.draft(context, request)?;
-        if draft.is_empty() {
-            return Ok(answered);
-        }
-        let _turn = self.turn.lock().await;
+        let mut turn = None;
         for _ in 0..TRIES {
-            let (draft, answered) = self.draft(context, request)?;
-            if draft.is_empty() {
-                return Ok(answered);
+            let world = self.world();
+            let (draft, answered) = match draft(&world, context, request) {
+                Ok((draft, answered)) if !draft.is_empty() => (draft, answered),
+                Ok((_, answered)) if request.only_asks() => return Ok(answered),
+                // What it is refused for, or why there is nothing to do, may be otherwise by now.
+                settled => match self.newest().await {
+                    Some(newest) if newest > world.written(&Key::Head) => {
+                        self.seen(newest).await?;
+                        continue;
+                    }
+                    Some(_) => return settled.map(|(_, answered)| answered),
+                    None => return Err(settled.err().unwrap_or_else(unavailable)),
+                },
+            };
+            if turn.is_none() {
+                let own = timeout(PATIENCE, self.turn.lock()).await;
+                turn = Some(own.map_err(|_| unavailable())?);
+                // Others have written meanwhile.
+                continue;
             }
             let (conditions, writes) = draft.commit(Uuid::new_v4());
             match write(&self.store, &conditions, &writes).await? {
                 Outcome::Written(revision) => {
-                    self.seen(revision).await?;
+                    if self.seen(revision).await.is_err() {
+                        tracing::warn!("the store is slow to tell what was written to it");
+                    }
                     return Ok(answered);
                 }
                 Outcome::Conflict => self.seen(draft.revision() + 1).await?,
@@ -113,11 +131,12 @@ impl Desk {
         Err(unavailable())
     }
 
-    /// What comes of a request in the world as it is.
-    fn draft(&self, context: &Context, request: &Request) -> Result<(Draft, Answer)> {
-        let mut draft = Draft::new(&self.world(), context.clone());
-        let answered = answer(&mut draft, request)?;
-        Ok((draft, answered))
+    /// When anybody has written last, if the store says so in time.
+    async fn newest(&self) -> Option<Revision> {
+        let head = [Range::Key(Key::Head.to_string())];
+        let read = timeout(LOOK, self.store.read(&head, None)).await;
+        let entry = read.ok()?.ok()?.entries.pop()?;
+        Some(entry.revision)
     }
 
     /// Waits until this world is of a revision, or of a later one.
@@ -129,6 +148,13 @@ impl Desk {
             _ => Err(unavailable()),
         }
     }
+}
+
+/// What comes of a request in a world.
+fn draft(world: &World, context: &Context, request: &Request) -> Result<(Draft, Answer)> {
+    let mut draft = Draft::new(world, context.clone());
+    let answered = answer(&mut draft, request)?;
+    Ok((draft, answered))
 }
 
 async fn begin(store: &Store) -> sg_store::Result<World> {
@@ -192,5 +218,78 @@ async fn follow_once(store: &Store, told: &watch::Sender<Arc<World>>) -> sg_stor
         let mut world = World::clone(&told.borrow());
         tell(&world.follow(batch.revision, batch.changes));
         told.send_replace(Arc::new(world));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::query::Query;
+
+    fn request(method: &str, path: &str, body: Value) -> Request {
+        Request {
+            method: method.into(),
+            path: path.into(),
+            query: Query::default(),
+            body: (!body.is_null())
+                .then(|| body.to_string().into())
+                .unwrap_or_default(),
+            is_json: true,
+            base: String::new(),
+        }
+    }
+
+    /// Two servers, of which one is behind until it is told.
+    #[tokio::test]
+    async fn what_another_server_has_written_counts_before_it_is_heard_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::embedded(&folder.path().join("state.redb")).unwrap();
+        let ahead = Desk::open(store.clone()).await.unwrap();
+        let (told, worlds) = watch::channel(ahead.world());
+        let behind = Desk {
+            worlds,
+            ..ahead.clone()
+        };
+        let context = Context::now();
+        let answer = async |desk: &Desk, asked: &Request| desk.answer(&context, asked).await;
+        // It is asked first, and hears of what the other one did while it decides.
+        let late = async |asked: &Request| {
+            let (answered, ()) = tokio::join!(answer(&behind, asked), async {
+                sleep(Duration::from_millis(50)).await;
+                told.send_replace(ahead.world());
+            });
+            answered.map_or_else(|error| error.status, |answered| answered.status)
+        };
+        let network = request("POST", "/v2.0/networks", json!({"network": {}}));
+        let made = answer(&ahead, &network).await.unwrap().body.unwrap();
+        let id = made["network"]["id"].as_str().unwrap();
+        let tag = format!("/v2.0/networks/{id}/tags/t");
+        let port = json!({"port": {"network_id": id}});
+        assert_eq!(late(&request("POST", "/v2.0/ports", port)).await, 201);
+        assert_eq!(late(&request("PUT", &tag, Value::Null)).await, 201);
+        let untag = request("DELETE", &tag, Value::Null);
+        assert_eq!(answer(&ahead, &untag).await.unwrap().status, 204);
+        assert_eq!(late(&request("PUT", &tag, Value::Null)).await, 201);
+        let has = request("GET", &tag, Value::Null);
+        assert_eq!(answer(&ahead, &has).await.unwrap().status, 204);
+        assert_eq!(
+            late(&request("GET", "/v2.0/networks/none", Value::Null)).await,
+            404
+        );
+    }
+
+    /// It is written, though this server does not hear of it.
+    #[tokio::test(start_paused = true)]
+    async fn what_was_written_is_said_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::embedded(&folder.path().join("state.redb")).unwrap();
+        let desk = Desk::open(store.clone()).await.unwrap();
+        let (_told, worlds) = watch::channel(desk.world());
+        let deaf = Desk { worlds, ..desk };
+        let network = request("POST", "/v2.0/networks", json!({"network": {}}));
+        let answered = deaf.answer(&Context::now(), &network).await;
+        assert_eq!(answered.unwrap().status, 201);
     }
 }

@@ -2,6 +2,8 @@
 
 mod filters;
 
+use std::collections::HashSet;
+
 pub use filters::Filters;
 
 use crate::attributes::Attribute;
@@ -42,15 +44,13 @@ impl Query {
     }
 
     /// The fields that are asked for, and some that are always there; all if none is asked for.
-    pub fn pick(&self, fields: Fields, always: &[&str]) -> Fields {
-        let asked = || self.all("fields").filter(|field| !field.is_empty());
-        if asked().next().is_none() {
-            return fields;
+    pub fn picked<'a>(&'a self, always: &[&'a str]) -> Picked<'a> {
+        let asked = self.all("fields").filter(|field| !field.is_empty());
+        let mut names: HashSet<&str> = asked.collect();
+        if !names.is_empty() {
+            names.extend(always);
         }
-        let is_wanted =
-            |name: &String| asked().any(|field| field == name) || always.contains(&name.as_str());
-        let wanted = fields.into_iter().filter(|(name, _)| is_wanted(name));
-        wanted.collect()
+        Picked(names)
     }
 
     /// The filters, each of an attribute that can be one.
@@ -124,10 +124,14 @@ impl Query {
                 python::list(invalid)
             )));
         }
-        let keys = keys.into_iter().map(str::to_owned);
-        Ok(keys
-            .zip(directions.into_iter().map(|direction| direction == "asc"))
-            .collect())
+        let mut sorts: Vec<(String, bool)> = Vec::new();
+        for (key, direction) in keys.into_iter().zip(directions) {
+            // Who asks again for what is in order changes nothing.
+            if !sorts.iter().any(|(sorted, _)| sorted == key) {
+                sorts.push((key.to_owned(), direction == "asc"));
+            }
+        }
+        Ok(sorts)
     }
 
     /// How many are asked for; all if nothing is said.
@@ -157,6 +161,20 @@ impl Query {
     pub fn is_reverse(&self) -> bool {
         let reverse = self.last("page_reverse");
         reverse.is_some_and(|reverse| reverse.eq_ignore_ascii_case("true"))
+    }
+}
+
+/// The names of fields that are asked for; none for all.
+#[derive(Clone, Debug)]
+pub struct Picked<'a>(HashSet<&'a str>);
+
+impl Picked<'_> {
+    /// These fields of an object.
+    pub fn of(&self, mut fields: Fields) -> Fields {
+        if !self.0.is_empty() {
+            fields.retain(|name, _| self.0.contains(name.as_str()));
+        }
+        fields
     }
 }
 
@@ -231,7 +249,9 @@ mod tests {
         assert!(sorts("sort_key=name&sort_dir=up").is_err());
         assert!(sorts("sort_key=fixed_ips&sort_dir=asc").is_err());
         assert_eq!(
-            sorts("sort_key=name&sort_dir=desc&sort_key=id&sort_dir=asc"),
+            sorts(
+                "sort_key=name&sort_dir=desc&sort_key=id&sort_dir=asc&sort_key=name&sort_dir=asc"
+            ),
             Ok(vec![("name".into(), false), ("id".into(), true)])
         );
     }
@@ -239,7 +259,7 @@ mod tests {
     #[test]
     fn fields_are_picked_and_unknown_ones_are_none() {
         let object = || fields(json!({"id": 1, "name": "a"}));
-        let pick = |query: &str| Query::read(query).pick(object(), &[]);
+        let pick = |query: &str| Query::read(query).picked(&[]).of(object());
         assert_eq!(pick("fields=name"), fields(json!({"name": "a"})));
         assert_eq!(pick("fields=nonsense"), Fields::new());
         assert_eq!(pick("fields="), object());

@@ -57,6 +57,8 @@ pub struct Collection {
     pub update: Option<Update>,
     /// Takes one away.
     pub delete: Option<fn(&mut Draft, &str) -> Result<()>>,
+    /// The attribute by which one is told from the others, and pages are turned.
+    pub key: &'static str,
     /// Fields that answers have even if others are asked for.
     pub always: &'static [&'static str],
     /// What else can be done with one, by its name: a PUT of a bare body.

@@ -4,6 +4,7 @@ mod converse;
 mod front;
 mod htpasswd;
 mod limit;
+mod share;
 mod tls;
 
 pub use converse::{Client, Limits, serve};

@@ -53,6 +53,15 @@ pub enum Error {
         /// How many writes.
         writes: usize,
     },
+    /// A commit is too large, in bytes. Nothing was written.
+    #[error(
+        "a commit of {bytes} bytes is more than the store takes at once (etcd: --max-request-bytes, 1.5 MiB unless \
+         set): split it"
+    )]
+    TooLarge {
+        /// How many bytes its keys and values have.
+        bytes: usize,
+    },
     /// The store did not say what became of a commit: all of it may be written, or nothing. Who needs to know
     /// reads.
     #[error("it is not known whether the commit was made: {0}")]
@@ -123,6 +132,11 @@ impl Error {
         )
     }
 
+    /// Whether a commit was more than the store takes.
+    pub fn is_too_much(&self) -> bool {
+        matches!(self, Self::TooMany { .. } | Self::TooLarge { .. })
+    }
+
     /// Whether it may be otherwise in a moment: members that start, or have a new leader.
     pub fn may_pass(&self) -> bool {
         matches!(
@@ -137,7 +151,10 @@ impl Error {
             Self::File { .. } => "file",
             Self::Options(_) => "options",
             Self::Unreachable { .. } | Self::Unknown(_) => "unreachable",
-            Self::Refused { .. } | Self::Impossible { .. } | Self::TooMany { .. } => "refused",
+            Self::Refused { .. }
+            | Self::Impossible { .. }
+            | Self::TooMany { .. }
+            | Self::TooLarge { .. } => "refused",
             Self::Compacted(_) => "compacted",
             Self::Ended(_) => "ended",
             Self::NoLeader => "no_leader",

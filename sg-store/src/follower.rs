@@ -38,6 +38,8 @@ struct Following {
     mirror: Mirror,
     watch: Watch,
     ranges: Ranges,
+    /// What answers, by its own number.
+    place: u64,
     identity: Identity,
     /// Up to here all was told.
     told: Revision,
@@ -101,12 +103,8 @@ impl Follower {
 
     async fn begin(&self) -> Result<(Following, Telling)> {
         let mut mirror = Mirror::new(&self.host);
-        let (ranges, (store, revision)) = self.read(&mut mirror, Ranges::new(), None).await?;
-        let layout = Layout::read(mirror.layout())?;
-        let identity = Identity {
-            store,
-            generation: layout.generation,
-        };
+        let (ranges, (place, revision)) = self.read(&mut mirror, Ranges::new(), None).await?;
+        let identity = Layout::read(mirror.layout())?.identity(place);
         let here = Position { identity, revision };
         if let Some(known) = self.known {
             known.goes_on_at(here)?;
@@ -117,6 +115,7 @@ impl Follower {
             mirror,
             watch,
             ranges,
+            place,
             identity,
             told: revision,
             read: revision,
@@ -127,8 +126,8 @@ impl Follower {
         Ok((following, telling))
     }
 
-    /// Reads what is wanted and not read, of this store at this revision, or of the one that there is at its newest,
-    /// until nothing is missing; returns what is read then, and of which store and at which revision.
+    /// Reads what is wanted and not read, at this place and revision, or at the one that there is and its newest,
+    /// until nothing is missing; returns what is read then, and at which place and revision.
     async fn read(
         &self,
         mirror: &mut Mirror,
@@ -145,8 +144,8 @@ impl Follower {
             let ranges: Vec<Range> = missing.values().cloned().collect();
             let revision = at.map(|(_, revision)| revision);
             let snapshot = self.store.read(&ranges, revision).await?;
-            let (store, _) = *at.get_or_insert((snapshot.store, snapshot.revision));
-            refuse_other(store, snapshot.store)?;
+            let (place, _) = *at.get_or_insert((snapshot.store, snapshot.revision));
+            refuse_other(place, snapshot.store)?;
             for entry in snapshot.entries {
                 mirror.put(entry);
             }
@@ -205,7 +204,7 @@ impl Follower {
         let begun = Instant::now();
         let ranges: Vec<Range> = following.ranges.values().cloned().collect();
         let (news, counts) = store.news(&ranges, following.read).await?;
-        refuse_other(following.identity.store, news.store)?;
+        refuse_other(following.place, news.store)?;
         if news.revision < following.read {
             return Err(Error::Ended("it has gone back".into()));
         }
@@ -241,7 +240,7 @@ impl Follower {
     /// Follows from a revision on what is wanted as of it, and nothing else.
     async fn turn(&self, following: &mut Following, revision: Revision) -> Result<()> {
         let before = following.ranges.clone();
-        let at = Some((following.identity.store, revision));
+        let at = Some((following.place, revision));
         let (ranges, _) = self.read(&mut following.mirror, before.clone(), at).await?;
         let wanted = self.wanted(&following.mirror);
         let (ranges, less): (Ranges, Ranges) = ranges
@@ -272,7 +271,7 @@ impl Follower {
             Err(Error::Compacted(_)) => return Ok(revision),
             listed => listed?,
         };
-        refuse_other(following.identity.store, listed.store)?;
+        refuse_other(following.place, listed.store)?;
         let has: BTreeSet<(&str, Revision)> = listed
             .entries
             .iter()

@@ -70,6 +70,16 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// How many bytes its key and value have.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Put { key, value } => key.len() + value.len(),
+            Self::Delete { key } => key.len(),
+        }
+    }
+}
+
 /// What became of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

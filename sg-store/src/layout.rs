@@ -20,22 +20,29 @@ pub struct Layout {
     /// How often an operator has said that this store is to be followed though it is another, or has gone back.
     #[serde(default = "first")]
     pub generation: u32,
+    /// What the store was given when it was begun; 0 where an operator has written the value. Clusters at the same
+    /// addresses have the same id unless somebody chose a token, and one that was emptied and begun anew keeps its.
+    #[serde(default)]
+    pub store: u64,
 }
+
+/// JSON has no greater numbers that all read alike (RFC 8259, 6).
+const STORES: u64 = 1 << 53;
 
 const fn first() -> u32 {
     1
 }
 
-impl Default for Layout {
-    fn default() -> Self {
+impl Layout {
+    /// That of a store which begins.
+    pub fn of_new_store() -> Self {
         Self {
             layout: KNOWN,
             generation: first(),
+            store: fastrand::u64(1..STORES),
         }
     }
-}
 
-impl Layout {
     /// Reads the value of the key, if it is there.
     ///
     /// # Errors
@@ -60,17 +67,25 @@ impl Layout {
     /// As it is written.
     pub fn value(self) -> Vec<u8> {
         format!(
-            "{{\"layout\": {}, \"generation\": {}}}",
-            self.layout, self.generation
+            "{{\"layout\": {}, \"generation\": {}, \"store\": {}}}",
+            self.layout, self.generation, self.store
         )
         .into_bytes()
+    }
+
+    /// Which store it is of, at a place with a number of its own: that of etcd's cluster, or of a file.
+    pub(crate) const fn identity(self, place: u64) -> Identity {
+        Identity {
+            store: place ^ self.store,
+            generation: self.generation,
+        }
     }
 }
 
 /// A store, told from others, and from itself before an operator has put it in the place of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// etcd's number of its cluster; that of a file, which it was given when it was made.
+    /// Of its place and of its layout, in one number.
     pub store: u64,
     /// That of its layout.
     pub generation: u32,
@@ -153,12 +168,10 @@ mod tests {
 
     #[test]
     fn a_layout_that_is_not_known_is_named_with_what_to_do() {
-        assert_eq!(
-            Layout::read(Some(&Layout::default().value())).unwrap(),
-            Layout::default()
-        );
+        let new = Layout::of_new_store();
+        assert_eq!(Layout::read(Some(&new.value())).unwrap(), new);
         let old_form = Layout::read(Some(b"{\"layout\": 1}")).unwrap();
-        assert_eq!(old_form, Layout::default());
+        assert_eq!(old_form, Layout { store: 0, ..new });
         let advice = |value: &[u8]| Layout::read(Some(value)).unwrap_err().to_string();
         assert!(advice(b"{\"layout\": 2}").contains("install a newer version here"));
         assert!(advice(b"{\"layout\": 0}").contains("a newer writer"));

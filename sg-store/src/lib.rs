@@ -123,7 +123,7 @@ impl Store {
             };
             let ours = Write::Put {
                 key: LAYOUT.into(),
-                value: Layout::default().value(),
+                value: Layout::of_new_store().value(),
             };
             // Who has written it meanwhile is read.
             self.commit(vec![nobody], vec![ours]).await?;

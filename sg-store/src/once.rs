@@ -40,7 +40,7 @@ impl Store {
                 }
                 Err(Error::Unknown(what)) => doubt = Some(what),
                 // What was sent before may have been written.
-                Err(error) if doubt.is_some() && !matches!(error, Error::TooMany { .. }) => {}
+                Err(error) if doubt.is_some() && !error.is_too_much() => {}
                 known => return known,
             }
             if Instant::now() > deadline {

@@ -172,13 +172,13 @@ impl Member {
         self.signal("CONT");
     }
 
-    /// Forgets all that it has: with the next start it is a member of another cluster, whose peers know it by
-    /// this word.
-    pub fn forget(&mut self, token: &str) {
+    /// Forgets all that it has: with the next start it begins a cluster, which has another id if its peers know it
+    /// by another word.
+    pub fn forget(&mut self, token: Option<&str>) {
         assert!(self.running.is_none(), "{} runs", self.name);
         let _ = fs::remove_dir_all(self.data());
-        self.options
-            .push(format!("--initial-cluster-token={token}"));
+        let token = token.map(|token| format!("--initial-cluster-token={token}"));
+        self.options.extend(token);
     }
 
     /// A copy of its data, to go back to. It must not run.

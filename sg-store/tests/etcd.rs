@@ -82,6 +82,16 @@ async fn a_commit_that_is_too_large_is_refused_with_its_size() {
         "{error}"
     );
     assert!(error.to_string().contains("--max-txn-ops"), "{error}");
+    // etcd takes 1.5 MiB, and its gRPC half a MiB more.
+    for bytes in [1_600_000, 3_000_000] {
+        let writes = vec![put("a", &"x".repeat(bytes - 1))];
+        let error = store.commit(vec![], writes).await.unwrap_err();
+        assert!(
+            matches!(error, Error::TooLarge { bytes: said } if said == bytes),
+            "{error}"
+        );
+        assert!(error.to_string().contains("--max-request-bytes"), "{error}");
+    }
     assert_eq!(store.read(&prefix(""), None).await.unwrap().entries, []);
 }
 

@@ -28,7 +28,7 @@ def requests(text):
             continue
         if line.startswith('  '):
             header = HEADER.match(line.strip())
-            if header and found[-1]['body'] is None:
+            if header:
                 found[-1]['headers'][header[1]] = header[2]
             else:
                 found[-1]['body'] = (found[-1]['body'] or '') + line.strip()

@@ -19,7 +19,7 @@ pub fn list(collection: &Collection, draft: &mut Draft, query: &Query, url: &str
     let filters = query.filters(collection.attributes)?;
     let limit = query.limit()?;
     let mut sorts = query.sorts(collection.attributes)?;
-    let key = "id";
+    let key = collection.key;
     if !sorts.iter().any(|(name, _)| name == key) {
         sorts.push((key.into(), true));
     }
@@ -36,12 +36,10 @@ pub fn list(collection: &Collection, draft: &mut Draft, query: &Query, url: &str
             marker => marker.unwrap_or_default(),
         };
         page = cut(page, &sorts, marker.as_ref(), limit, query.is_reverse());
-        links = Some(beside(query, url, &page, limit));
+        links = Some(beside(query, url, (&page, key), limit));
     }
-    let page: Vec<Fields> = page
-        .into_iter()
-        .map(|one| query.pick(one, collection.always))
-        .collect();
+    let picked = query.picked(collection.always);
+    let page: Vec<Fields> = page.into_iter().map(|one| picked.of(one)).collect();
     let mut answer = json!({});
     answer[collection.plural] = page.into();
     if let Some(links) = links.filter(|links| !links.is_empty()) {
@@ -76,15 +74,17 @@ fn cut(
 
 fn order(sorts: &[(String, bool)], one: &Fields, other: &Fields) -> Ordering {
     let null = Value::Null;
-    let orders = sorts.iter().map(|(name, is_upwards)| {
-        let value = |of: &'_ Fields| of.get(name).cloned().unwrap_or(null.clone());
-        let order = compare(&value(one), &value(other));
+    let mut orders = sorts.iter().map(|(name, is_upwards)| {
+        let [one, other] = [one, other].map(|of| of.get(name).unwrap_or(&null));
+        let order = compare(one, other);
         match is_upwards {
             true => order,
             false => order.reverse(),
         }
     });
-    orders.fold(Ordering::Equal, Ordering::then)
+    orders
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 /// Nothing comes before everything.
@@ -101,7 +101,7 @@ fn compare(one: &Value, other: &Value) -> Ordering {
 }
 
 /// The links to the pages behind and before this one.
-fn beside(query: &Query, url: &str, page: &[Fields], limit: usize) -> Vec<Value> {
+fn beside(query: &Query, url: &str, (page, key): (&[Fields], &str), limit: usize) -> Vec<Value> {
     let is_short = page.len() < limit;
     let link = |rel: &str, at: Option<&Fields>, is_reverse: bool| {
         let left_out = match is_reverse {
@@ -113,7 +113,7 @@ fn beside(query: &Query, url: &str, page: &[Fields], limit: usize) -> Vec<Value>
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .filter(|(name, _)| !left_out.contains(name))
             .collect();
-        let marker = at.and_then(|at| at.get("id")?.as_str());
+        let marker = at.and_then(|at| at.get(key)?.as_str());
         kept.extend(marker.map(|marker| ("marker", marker)));
         if is_reverse {
             kept.retain(|(name, _)| *name != "page_reverse");

@@ -87,10 +87,8 @@ fn make(draft: &mut Draft, request: &Request, kind: &Collection) -> Result<Answe
     let mut made = kind.create(draft, attributes)?;
     let body = match is_bulk {
         true => {
-            let made = made
-                .into_iter()
-                .map(|one| request.query.pick(one, kind.always));
-            let made: Vec<Fields> = made.collect();
+            let picked = request.query.picked(kind.always);
+            let made: Vec<Fields> = made.into_iter().map(|one| picked.of(one)).collect();
             json!({kind.plural: made})
         }
         false => under(kind, request, made.pop().unwrap_or_default()),
@@ -109,5 +107,5 @@ fn act(draft: &mut Draft, request: &Request, id: &str, action: Action) -> Result
 
 /// An object under the name of its kind.
 fn under(kind: &Collection, request: &Request, fields: Fields) -> Value {
-    json!({kind.resource: request.query.pick(fields, kind.always)})
+    json!({kind.resource: request.query.picked(kind.always).of(fields)})
 }

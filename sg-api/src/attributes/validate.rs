@@ -3,6 +3,7 @@
 mod options;
 mod pairs;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use serde_json::Value;
@@ -136,12 +137,10 @@ pub fn whole_list(value: &Value, of: impl Fn(&Value) -> Option<String>) -> Optio
     let Some(items) = value.as_array() else {
         return Some(format!("'{}' is not a list", python::str(value)));
     };
-    let mut twice: Vec<&Value> = Vec::new();
-    for (place, item) in items.iter().enumerate() {
-        if items[..place].contains(item) && !twice.contains(&item) {
-            twice.push(item);
-        }
-    }
+    let (mut once, mut again) = (HashSet::new(), HashSet::new());
+    let all = items.iter();
+    let twice = all.filter(|&item| !once.insert(item) && again.insert(item));
+    let twice: Vec<&Value> = twice.collect();
     if !twice.is_empty() {
         let twice: Vec<String> = twice.into_iter().map(python::str).collect();
         return Some(format!(
@@ -238,19 +237,18 @@ fn fixed_ips(value: &Value) -> Option<String> {
     let Some(items) = value.as_array() else {
         return Some(wrong(value));
     };
-    let mut seen: Vec<&Value> = Vec::new();
+    let mut seen = HashSet::new();
     for item in items {
         let Some(item) = item.as_object() else {
             return Some(wrong(item));
         };
         if let Some(ip) = item.get("ip_address") {
-            if seen.contains(&ip) {
+            if !seen.insert(ip) {
                 return Some(format!("Duplicate IP address '{}'", python::str(ip)));
             }
             if let Some(reason) = address(ip) {
                 return Some(reason);
             }
-            seen.push(ip);
         }
         if let Some(reason) = item.get("subnet_id").and_then(uuid) {
             return Some(reason);
@@ -341,12 +339,13 @@ fn nameservers(value: &Value) -> Option<String> {
             ));
         }
     };
-    hosts.iter().enumerate().find_map(|(place, host)| {
+    let mut seen = HashSet::new();
+    hosts.iter().find_map(|host| {
         let told = python::str(host);
         if let Some(reason) = address(host) {
             return Some(format!("'{told}' is not a valid nameserver. {reason}"));
         }
-        let is_twice = hosts[..place].contains(host);
+        let is_twice = !seen.insert(host);
         is_twice.then(|| format!("Duplicate nameserver '{told}'"))
     })
 }
@@ -358,12 +357,13 @@ fn routes(value: &Value) -> Option<String> {
             python::str(value)
         ));
     };
-    items.iter().enumerate().find_map(|(place, route)| {
+    let mut seen = HashSet::new();
+    items.iter().find_map(|route| {
         names(route, ["destination", "nexthop"])
             .or_else(|| destination(&route["destination"]))
             .or_else(|| address(&route["nexthop"]))
             .or_else(|| {
-                let is_twice = items[..place].contains(route);
+                let is_twice = !seen.insert(route);
                 is_twice.then(|| format!("Duplicate hostroute '{}'", python::str(route)))
             })
     })

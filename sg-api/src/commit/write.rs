@@ -25,7 +25,9 @@ pub(super) async fn write(
     written.map_err(|error| {
         tracing::error!("the store: {error}");
         match error {
-            Error::TooMany { .. } => ApiError::bad_resource("bulk", error),
+            error if error.is_too_much() => {
+                ApiError::new(413, "HTTPRequestEntityTooLarge", error.to_string())
+            }
             Error::Unknown(_) => ApiError::new(
                 503,
                 "ServiceUnavailable",

@@ -25,6 +25,7 @@ pub const COLLECTION: Collection = Collection {
     create: Some(Create::Each(create)),
     update: Some(update),
     delete: Some(delete),
+    key: "id",
     always: &["tenant_id"],
     actions: &[("add_addresses", add), ("remove_addresses", remove)],
 };

@@ -28,6 +28,7 @@ pub const COLLECTION: Collection = Collection {
     create: Some(Create::Each(create)),
     update: None,
     delete: None,
+    key: "id",
     always: &[],
     actions: &[],
 };

@@ -25,6 +25,7 @@ pub const COLLECTION: Collection = Collection {
     create: Some(Create::Each(create)),
     update: None,
     delete: None,
+    key: "network_id",
     always: &[],
     actions: &[],
 };

@@ -23,6 +23,7 @@ pub const COLLECTION: Collection = Collection {
     create: Some(Create::Each(create)),
     update: None,
     delete: Some(delete),
+    key: "id",
     always: &[],
     actions: &[],
 };

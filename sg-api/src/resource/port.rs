@@ -27,6 +27,7 @@ pub const COLLECTION: Collection = Collection {
     create: Some(Create::Each(create)),
     update: Some(update),
     delete: Some(delete),
+    key: "id",
     always: &[],
     actions: &[],
 };

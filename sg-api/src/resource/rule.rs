@@ -25,6 +25,7 @@ pub const COLLECTION: Collection = Collection {
     create: Some(Create::All(create)),
     update: None,
     delete: Some(delete),
+    key: "id",
     always: &[],
     actions: &[],
 };

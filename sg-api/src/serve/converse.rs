@@ -16,10 +16,12 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
+use super::share::{Share, Shares};
+
 /// What whoever connects can take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once.
+    /// Connections at once; one client has half of them at most.
     pub connections: usize,
     /// How long a handshake and the head of a request may take, and how long nothing of an answer may be read.
     pub patience: Duration,
@@ -40,13 +42,16 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let room = Arc::new(Semaphore::new(limits.connections));
+    let shares = Shares::new(limits.connections.div_ceil(2));
     loop {
         let (stream, client) = tokio::select! {
             accepted = accepted(&listener) => accepted,
             () = told(&mut stop) => break,
         };
         // What finds no room is closed.
-        let Ok(permit) = room.clone().try_acquire_owned() else {
+        let (Some(share), Ok(permit)) =
+            (shares.take(client.ip()), room.clone().try_acquire_owned())
+        else {
             continue;
         };
         let router = router.clone().layer(Extension(Client(client)));
@@ -56,7 +61,7 @@ pub async fn serve(
                 router,
                 patience: limits.patience,
                 stop,
-                _permit: permit,
+                _place: (permit, share),
             };
             conversation.begin(stream, tls).await;
         });
@@ -92,7 +97,7 @@ struct Conversation {
     router: Router,
     patience: Duration,
     stop: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    _place: (OwnedSemaphorePermit, Share),
 }
 
 impl Conversation {
@@ -131,5 +136,50 @@ impl Conversation {
         if let Err(error) = ended {
             tracing::debug!("a connection ended early: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpSocket;
+
+    use super::*;
+
+    /// A connection from an address of the loopback.
+    async fn connected(from: u8, to: SocketAddr) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        let from = Ipv4Addr::new(127, 0, 0, from);
+        socket.bind((from, 0).into()).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    /// The first byte of an answer, if there is one.
+    async fn answered(stream: &mut TcpStream) -> Option<u8> {
+        let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        asked.await.ok()?;
+        stream.read_u8().await.ok()
+    }
+
+    #[tokio::test]
+    async fn a_client_that_holds_all_it_can_leaves_room_for_another() {
+        let limits = Limits {
+            connections: 4,
+            patience: Duration::from_secs(10),
+            farewell: Duration::ZERO,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_told, stop) = watch::channel(false);
+        tokio::spawn(serve(limits, listener, None, Router::new(), stop));
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(connected(1, address).await);
+        }
+        assert_eq!(answered(&mut held[3]).await, None);
+        assert_eq!(answered(&mut connected(2, address).await).await, Some(b'H'));
+        assert_eq!(answered(&mut held[1]).await, Some(b'H'));
     }
 }

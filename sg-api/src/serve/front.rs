@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::header::{
-    AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER,
-    WWW_AUTHENTICATE,
+    AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, ORIGIN,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::{Response, StatusCode, request::Parts};
 use axum::{Extension, Router};
@@ -35,6 +35,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The header by which an answer is found in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
+
+/// The header by which a browser says whose page asks.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The longest name of a project, as in a body.
+const LONGEST_PROJECT: usize = 255;
 
 /// The header by which a client says whose objects it means.
 const PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
@@ -69,6 +75,9 @@ impl Front {
         if self.only_by_address && !is_address(host(head)) {
             return Err(Refusal::ByName);
         }
+        if is_foreign(head) {
+            return Err(Refusal::Foreign);
+        }
         // Clients have to know where to go on before they say who they are.
         let is_open = matches!(head.uri.path(), "" | "/");
         let Some(users) = self.users.as_ref().filter(|_| !is_open) else {
@@ -77,9 +86,10 @@ impl Front {
         let Some((user, password)) = credentials(&head.headers) else {
             return Err(Refusal::Unknown);
         };
-        match users.knows(&user, &password).await {
-            true => Ok(()),
-            false => Err(Refusal::Unknown),
+        match users.knows(client, &user, &password).await {
+            Some(true) => Ok(()),
+            Some(false) => Err(Refusal::Unknown),
+            None => Err(Refusal::TooMany(Duration::from_secs(1))),
         }
     }
 
@@ -105,6 +115,10 @@ impl Front {
         };
         let mut context = Context::now();
         if let Some(project) = text(head, &PROJECT_ID).filter(|project| !project.is_empty()) {
+            if project.len() > LONGEST_PROJECT {
+                let why = format!("it is longer than {LONGEST_PROJECT} characters");
+                return Err(ApiError::bad_resource("X-Project-Id", why));
+            }
             context.project = project.into();
         }
         context.expected = match request.method.as_str() {
@@ -119,6 +133,7 @@ impl Front {
 enum Refusal {
     TooMany(Duration),
     ByName,
+    Foreign,
     Unknown,
 }
 
@@ -168,6 +183,11 @@ fn refused(refusal: &Refusal) -> Response<Body> {
             "Misdirected Request",
             "Ask this server by its address, or as localhost.",
         ),
+        Refusal::Foreign => (
+            403,
+            "Forbidden",
+            "A page of another server may not ask this one.",
+        ),
         Refusal::Unknown => (
             401,
             "Unauthorized",
@@ -188,7 +208,7 @@ fn refused(refusal: &Refusal) -> Response<Body> {
             let basic = HeaderValue::from_static("Basic realm=\"sgapi\", charset=\"UTF-8\"");
             headers.insert(WWW_AUTHENTICATE, basic);
         }
-        Refusal::ByName => {}
+        Refusal::ByName | Refusal::Foreign => {}
     }
     response
 }
@@ -200,6 +220,17 @@ fn text<'a>(head: &'a Parts, name: &HeaderName) -> Option<&'a str> {
 fn host(head: &Parts) -> Option<&str> {
     let authority = || head.uri.authority().map(|authority| authority.as_str());
     text(head, &HOST).or_else(authority)
+}
+
+/// Whether a browser asks for a page of another server (Fetch Metadata; RFC 6454, 7). To list groups may make one.
+fn is_foreign(head: &Parts) -> bool {
+    let site = text(head, &FETCH_SITE);
+    let origin = head.headers.get(ORIGIN).map(|origin| {
+        let (_, authority) = origin.to_str().ok()?.split_once("://")?;
+        Some(authority)
+    });
+    site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
+        || origin.is_some_and(|authority| authority.is_none() || authority != host(head))
 }
 
 /// Whether a host is an address, or this one's own name, with or without a port.

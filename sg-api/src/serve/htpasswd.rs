@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::hash::Hasher;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -11,6 +12,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use tokio::sync::Semaphore;
 use tokio::task;
 
+use super::share::Shares;
 use crate::exit::{Exit, Failure};
 
 /// What a new hash costs, and what one may cost at most.
@@ -26,6 +28,9 @@ const MOST_REMEMBERED: usize = 4096;
 /// How many hashes are computed at once.
 const AT_ONCE: usize = 2;
 
+/// How many of one client's are, or wait: who guesses takes no more than two seconds of everybody's.
+const EACH: usize = 32;
+
 /// A hash that no password has, of the usual cost: who is not there takes as long as who is.
 const NOBODY: &str = "$2b$10$abcdefghijklmnopqrstuuW2bC6Zq3mGvKPPDr3g7oS8Qw5a8y3y2";
 
@@ -40,6 +45,7 @@ struct Inner {
     remembered: Mutex<HashMap<u128, Instant>>,
     secret: [u8; 16],
     room: Semaphore,
+    shares: Shares,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -62,20 +68,20 @@ impl Htpasswd {
             remembered: Mutex::default(),
             secret: uuid::Uuid::new_v4().into_bytes(),
             room: Semaphore::new(AT_ONCE),
+            shares: Shares::new(EACH),
         })))
     }
 
-    /// Whether this is the password of this user.
-    pub async fn knows(&self, user: &str, password: &str) -> bool {
+    /// Whether this is the password of this user; nothing if so many of this client's are looked at already.
+    pub async fn knows(&self, client: IpAddr, user: &str, password: &str) -> Option<bool> {
         let inner = &self.0;
         let hash = inner.hash_of(user);
         let token = inner.token(user, password, hash.as_deref().unwrap_or(NOBODY));
         if hash.is_some() && inner.remembers(token) {
-            return true;
+            return Some(true);
         }
-        let Ok(_permit) = inner.room.acquire().await else {
-            return false;
-        };
+        let _share = inner.shares.take(client)?;
+        let _permit = inner.room.acquire().await.ok()?;
         let against = hash.clone().unwrap_or_else(|| NOBODY.into());
         let password = password.to_owned();
         let checked = task::spawn_blocking(move || bcrypt::verify(password, &against));
@@ -83,7 +89,7 @@ impl Htpasswd {
         if is_right {
             inner.remember(token);
         }
-        is_right
+        Some(is_right)
     }
 }
 
@@ -93,9 +99,15 @@ impl Inner {
         if changed(&self.path) != users.changed {
             match read(&self.path) {
                 Ok(read) => *users = read,
-                Err(error) => {
-                    tracing::error!("{error}; nobody new is let in");
+                Err(error) if self.path.exists() => {
+                    tracing::error!("{error}; it is as it was read last");
                     users.changed = changed(&self.path);
+                }
+                Err(error) => {
+                    if !users.hashes.is_empty() {
+                        tracing::error!("{error}; nobody is let in");
+                    }
+                    *users = Users::default();
                 }
             }
         }
@@ -188,6 +200,8 @@ mod tests {
 
     use super::*;
 
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
     fn file(lines: &[String]) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         for line in lines {
@@ -201,9 +215,9 @@ mod tests {
         let file = file(&[line("ada", "secret").unwrap()]);
         let users = Htpasswd::open(file.path()).unwrap();
         for _ in 0..2 {
-            assert!(users.knows("ada", "secret").await);
-            assert!(!users.knows("ada", "Secret").await);
-            assert!(!users.knows("eve", "secret").await);
+            assert_eq!(users.knows(CLIENT, "ada", "secret").await, Some(true));
+            assert_eq!(users.knows(CLIENT, "ada", "Secret").await, Some(false));
+            assert_eq!(users.knows(CLIENT, "eve", "secret").await, Some(false));
         }
     }
 
@@ -211,10 +225,10 @@ mod tests {
     async fn a_password_that_was_right_is_not_computed_again() {
         let file = file(&[line("ada", "secret").unwrap()]);
         let users = Htpasswd::open(file.path()).unwrap();
-        assert!(users.knows("ada", "secret").await);
+        assert_eq!(users.knows(CLIENT, "ada", "secret").await, Some(true));
         let started = Instant::now();
         for _ in 0..100 {
-            assert!(users.knows("ada", "secret").await);
+            assert_eq!(users.knows(CLIENT, "ada", "secret").await, Some(true));
         }
         // One hash alone takes longer.
         assert!(started.elapsed() < Duration::from_millis(30));
@@ -224,13 +238,36 @@ mod tests {
     async fn who_is_taken_out_of_the_file_is_not_let_in_any_more() {
         let file = file(&[line("ada", "secret").unwrap()]);
         let users = Htpasswd::open(file.path()).unwrap();
-        assert!(users.knows("ada", "secret").await);
+        assert_eq!(users.knows(CLIENT, "ada", "secret").await, Some(true));
         fs::write(file.path(), line("eve", "secret").unwrap()).unwrap();
         let later = SystemTime::now() + Duration::from_secs(2);
         let opened = fs::File::options().write(true).open(file.path()).unwrap();
         opened.set_modified(later).unwrap();
-        assert!(!users.knows("ada", "secret").await);
-        assert!(users.knows("eve", "secret").await);
+        assert_eq!(users.knows(CLIENT, "ada", "secret").await, Some(false));
+        assert_eq!(users.knows(CLIENT, "eve", "secret").await, Some(true));
+        fs::remove_file(file.path()).unwrap();
+        assert_eq!(users.knows(CLIENT, "eve", "secret").await, Some(false));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_guesses_is_not_listened_to_without_end() {
+        let file = file(&[line("ada", "secret").unwrap()]);
+        let users = Htpasswd::open(file.path()).unwrap();
+        let guesses = (0..EACH + 8).map(|guess| {
+            let users = users.clone();
+            tokio::spawn(async move { users.knows(CLIENT, "ada", &guess.to_string()).await })
+        });
+        let guesses: Vec<_> = guesses.collect();
+        let mut passed_over = 0;
+        for guess in guesses {
+            match guess.await.unwrap() {
+                None => passed_over += 1,
+                known => assert_eq!(known, Some(false)),
+            }
+        }
+        assert!((1..=8).contains(&passed_over), "{passed_over}");
+        let other = IpAddr::from([192, 0, 2, 2]);
+        assert_eq!(users.knows(other, "ada", "secret").await, Some(true));
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Rates {
 }
 
 /// Of IPv6 a client has a whole network.
-fn network(client: IpAddr) -> IpAddr {
+pub(super) fn network(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V6(address) if address.to_ipv4_mapped().is_none() => {
             let bits = u128::from(address) & !u128::from(u64::MAX);

@@ -85,6 +85,21 @@ async fn a_page_of_another_server_can_neither_read_nor_write_here() {
     let host = ("host", "evil.example:9696");
     let answer = server.ask("GET", "/v2.0/networks", &[host], None).await;
     assert_eq!(answer.status, 421);
+    // The browser says whose page asks, of an image too.
+    for (header, value, status) in [
+        ("sec-fetch-site", "cross-site", 403),
+        ("sec-fetch-site", "same-site", 403),
+        ("origin", "http://evil.example", 403),
+        ("origin", "http://127.0.0.1:8080", 403),
+        ("origin", "null", 403),
+        ("origin", "http://127.0.0.1:9696", 200),
+        ("sec-fetch-site", "same-origin", 200),
+        ("sec-fetch-site", "none", 200),
+    ] {
+        let path = "/v2.0/security-groups?project_id=other";
+        let answer = server.ask("GET", path, &[(header, value)], None).await;
+        assert_eq!(answer.status, status, "{header}: {value}");
+    }
     // What a form sends is no JSON.
     let text = ("content-type", "text/plain");
     let body = Some("{\"network\": {}}");

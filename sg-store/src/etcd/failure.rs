@@ -89,9 +89,16 @@ pub(super) fn is_hung_up(error: &Etcd) -> bool {
             .any(|words| says.contains(words))
 }
 
-/// Whether a commit is larger than the store takes.
-pub(super) fn is_too_large(error: &Etcd) -> bool {
+/// Whether a commit has more operations than the store takes.
+pub(super) fn is_too_many(error: &Etcd) -> bool {
     matches!(error, Etcd::GRpcStatus(status) if status.message().contains("too many operations"))
+}
+
+/// Whether it is larger: etcd says so, or its gRPC.
+pub(super) fn is_too_large(error: &Etcd) -> bool {
+    let words = ["request is too large", "larger than max"];
+    let says = |text: &str| words.iter().any(|words| text.contains(words));
+    matches!(error, Etcd::GRpcStatus(status) if says(status.message()))
 }
 
 /// What TLS finds wrong, rustls wraps so.

@@ -191,6 +191,7 @@ impl Etcd {
         writes: Vec<Write>,
     ) -> Result<Outcome> {
         let counts = (conditions.len(), writes.len());
+        let bytes = writes.iter().map(Write::bytes).sum();
         let compares = conditions.into_iter().map(|condition| {
             let revision = condition.revision.cast_signed();
             Compare::mod_revision(condition.key, CompareOp::Equal, revision)
@@ -221,9 +222,12 @@ impl Etcd {
                     });
                 }
                 Err(error) if failure::is_unsent(&error) => inner.connections.leave(number),
-                Err(error) if failure::is_too_large(&error) => {
+                Err(error) if failure::is_too_many(&error) => {
                     let (conditions, writes) = counts;
                     return Err(Error::TooMany { conditions, writes });
+                }
+                Err(error) if failure::is_too_large(&error) => {
+                    return Err(Error::TooLarge { bytes });
                 }
                 Err(error) => {
                     return Err(match failure::of(error, inner.connections.urls(), None) {

@@ -293,18 +293,29 @@ async fn a_store_that_was_emptied_or_is_another_takes_nothing_away_until_an_oper
     let error = timeout(WAIT, follower.next()).await.unwrap().unwrap_err();
     assert!(error.to_string().contains(LAYOUT), "{error}");
     assert!(matches!(follower.next().await, Err(Error::NoLayout)));
-    // Another cluster at the same place, of which somebody has made a store.
-    cluster.member(0).stop();
-    cluster.member(0).forget("another");
-    cluster.member(0).start();
-    cluster.member(0).wait();
-    soon(async || store.prepare().await).await;
+    // An API begins it anew.
+    store.prepare().await.unwrap();
     let error = follower.next().await.unwrap_err();
     assert!(matches!(error, Error::OtherStore { .. }), "{error}");
-    let raised = put(LAYOUT, "{\"layout\": 1, \"generation\": 2}");
-    store.commit(vec![], vec![raised]).await.unwrap();
-    let told = follower.next().await.unwrap();
-    assert!(told.complete && told.ports.is_empty());
+    // Other clusters at the same place, with the same id and another one.
+    for (generation, token) in [(2, None), (3, Some("another"))] {
+        cluster.member(0).stop();
+        cluster.member(0).forget(token);
+        cluster.member(0).start();
+        cluster.member(0).wait();
+        soon(async || store.prepare().await).await;
+        while now(&store).await < 10 {
+            let other = put("other", "{}");
+            store.commit(vec![], vec![other]).await.unwrap();
+        }
+        let error = follower.next().await.unwrap_err();
+        assert!(matches!(error, Error::OtherStore { .. }), "{error}");
+        let raised = format!("{{\"layout\": 1, \"generation\": {generation}}}");
+        let raised = put(LAYOUT, &raised);
+        store.commit(vec![], vec![raised]).await.unwrap();
+        let told = follower.next().await.unwrap();
+        assert!(told.complete && told.ports.is_empty());
+    }
 }
 
 #[tokio::test]
