@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Collection, Create, id, shown};
+use super::{Collection, Create, default_rule, id, shown};
 use crate::attributes::{Attrs, tables};
 use crate::error::{ApiError, Missing, Result, not_found};
 use crate::objects::{AddressGroup, Fields, Object};
@@ -94,6 +94,15 @@ fn delete(draft: &mut Draft, text: &str) -> Result<()> {
         ));
     }
     let group = find(&draft.world, text)?.clone();
+    if let Some(rule) = default_rule::naming(&draft.world, group.id) {
+        return Err(ApiError::conflict(
+            "AddressGroupInUse",
+            format!(
+                "Address group {text} is in use on default security group rule {}.",
+                rule.id
+            ),
+        ));
+    }
     draft.expect(&group.standard)?;
     draft.delete(&Object::AddressGroup(group));
     Ok(())
