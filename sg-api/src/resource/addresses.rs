@@ -76,7 +76,7 @@ pub fn allocate(
                 };
                 let holder = world.holder(subnet_id, ip_address);
                 let is_taken = holder.is_some_and(|holder| Some(holder) != port.port);
-                if is_taken || got.contains(&fixed) {
+                if is_taken || got.contains(&fixed) || kept.contains(&fixed) {
                     return Err(ApiError::conflict(
                         "IpAddressAlreadyAllocated",
                         format!("IP address {ip_address} already allocated in subnet {subnet_id}"),

@@ -90,8 +90,9 @@ impl Tally {
     }
 }
 
-fn view(world: &World, network: &Network, version: Option<u8>) -> Fields {
-    let is_asked = |subnet: &&Subnet| version.is_none_or(|version| subnet.ip_version == version);
+/// Of one network; only subnets of these families, if any are said.
+fn view(world: &World, network: &Network, versions: Option<&[u8]>) -> Fields {
+    let is_asked = |subnet: &&Subnet| is_of(versions, subnet);
     let subnets = world.subnets_of(network.id).into_iter().filter(is_asked);
     let mut sum = Tally::default();
     let mut rows: Vec<Value> = Vec::new();
@@ -117,19 +118,25 @@ fn view(world: &World, network: &Network, version: Option<u8>) -> Fields {
 
 fn list(draft: &mut Draft, filters: &Filters) -> Result<Vec<Fields>> {
     let world = &draft.world;
-    let version = filters.first("ip_version");
+    let versions = filters.get("ip_version");
     // What is no number is no family, and no subnet is of it.
-    let version = version.map(|version| version.parse().unwrap_or_default());
+    let read = |version: &Value| version.as_str()?.parse().ok();
+    let versions: Option<Vec<u8>> =
+        versions.map(|versions| versions.iter().filter_map(read).collect());
+    let versions = versions.as_deref();
     // One without any subnet of the family that is asked for is not meant.
     let is_meant = |network: &&Network| {
-        let subnets = world.subnets_of(network.id).into_iter();
-        let mut versions = subnets.map(|subnet| subnet.ip_version);
-        version.is_none_or(|version| versions.any(|one| one == version))
+        let subnets = world.subnets_of(network.id);
+        versions.is_none() || subnets.iter().any(|subnet| is_of(versions, subnet))
     };
     let networks = world.networks.values().filter(is_meant);
     Ok(networks
-        .map(|network| view(world, network, version))
+        .map(|network| view(world, network, versions))
         .collect())
+}
+
+fn is_of(versions: Option<&[u8]>, subnet: &Subnet) -> bool {
+    versions.is_none_or(|versions| versions.contains(&subnet.ip_version))
 }
 
 fn show(world: &World, text: &str) -> Result<Fields> {

@@ -1,5 +1,7 @@
 //! The rules that new security groups get.
 
+use uuid::Uuid;
+
 use super::matches::{Matches, Same};
 use super::{Collection, Create, address_group, id, security_group};
 use crate::attributes::{Attrs, tables};
@@ -73,6 +75,17 @@ pub fn seed(draft: &mut Draft) {
             standard_attr_id: standard.standard_attr_id,
         }));
     }
+}
+
+/// One that names a group as remote, of either kind: every new group would get a rule that names what is not there,
+/// were that group taken away.
+pub fn naming(world: &World, group: Uuid) -> Option<&DefaultRule> {
+    let group = group.to_string();
+    world.default_rules.values().find(|rule| {
+        let matches = &rule.matches;
+        let remotes = [&matches.remote_group_id, &matches.remote_address_group_id];
+        remotes.into_iter().flatten().any(|remote| *remote == group)
+    })
 }
 
 fn view(rule: &DefaultRule) -> Fields {

@@ -37,7 +37,11 @@ const LOCAL: &str = "local";
 const MTU: u64 = 1500;
 
 /// Who has ports that go with their network.
-pub const GOES_ALONG: [&str; 3] = ["network:dhcp", "network:distributed", "network:routed"];
+pub const GOES_ALONG: [&str; 3] = [
+    "network:dhcp",
+    "network:distributed",
+    "network:floatingip_agent_gateway",
+];
 
 /// The network of an id.
 pub fn find<'a>(world: &'a World, text: &str) -> Result<&'a Network> {
@@ -220,10 +224,13 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
 
 /// Others must not be left on a network that is theirs no more.
 fn still_own(world: &World, network: &Network) -> Result<()> {
-    let is_foreign = |port: &Port| {
-        port.project_id != network.project_id && !port.device_owner.starts_with("network:")
-    };
-    match world.ports_of(network.id).any(is_foreign) {
+    let ports = world.ports_of(network.id);
+    let ports = ports.filter(|port| !port.device_owner.starts_with("network:"));
+    let subnets = world.subnets_of(network.id).into_iter();
+    let mut projects = ports
+        .map(|port| &port.project_id)
+        .chain(subnets.map(|subnet| &subnet.project_id));
+    match projects.any(|project| *project != network.project_id) {
         false => Ok(()),
         true => Err(ApiError::conflict(
             "InvalidSharedSetting",

@@ -66,21 +66,39 @@ pub fn read(pools: &[Value], network: IpNet) -> Result<Vec<Pool>> {
         }
         read.push(made);
     }
-    for (place, one) in read.iter().enumerate() {
-        for other in &read[place + 1..] {
-            if one.start <= other.end && other.start <= one.end {
-                return Err(ApiError::conflict(
-                    "OverlappingAllocationPools",
-                    format!(
-                        "Found overlapping allocation pools: {} {} for subnet {network}.",
-                        told(*one),
-                        told(*other)
-                    ),
-                ));
-            }
+    match meeting(&read) {
+        None => Ok(read),
+        Some((one, other)) => Err(ApiError::conflict(
+            "OverlappingAllocationPools",
+            format!(
+                "Found overlapping allocation pools: {} {} for subnet {network}.",
+                told(one),
+                told(other)
+            ),
+        )),
+    }
+}
+
+/// The first that meets another one, and the first that it meets.
+fn meeting(pools: &[Pool]) -> Option<(Pool, Pool)> {
+    let mut ordered: Vec<(usize, Pool)> = pools.iter().copied().enumerate().collect();
+    ordered.sort_by_key(|(_, pool)| pool.start);
+    let mut first: Option<usize> = None;
+    // The one that ends last of those that begin before: whoever meets anything before it meets this one.
+    let mut last: Option<(usize, Pool)> = None;
+    for (place, pool) in ordered {
+        if let Some((before, _)) = last.filter(|(_, last)| pool.start <= last.end) {
+            let least = place.min(before);
+            first = Some(first.map_or(least, |first| first.min(least)));
+        }
+        if last.is_none_or(|(_, last)| last.end < pool.end) {
+            last = Some((place, pool));
         }
     }
-    Ok(read)
+    let one = *pools.get(first?)?;
+    let meets = |other: &&Pool| one.start <= other.end && other.start <= one.end;
+    let other = pools.iter().skip(first? + 1).find(meets)?;
+    Some((one, *other))
 }
 
 /// Refuses a gateway that lies in one of them.
@@ -144,6 +162,8 @@ fn hosts(network: IpNet) -> (u128, u128) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use serde_json::json;
 
     use super::*;
@@ -184,5 +204,39 @@ mod tests {
             "OverlappingAllocationPools"
         );
         assert!(read(&[range("10.0.0.5", "10.0.0.9")], network).is_ok());
+    }
+
+    #[test]
+    fn the_first_ranges_that_meet_are_told_whatever_their_order() {
+        let like = IpAddr::from([10, 0, 0, 0]);
+        for _ in 0..5000 {
+            let pools: Vec<Pool> = (0..fastrand::usize(0..8))
+                .map(|_| {
+                    let first = fastrand::u128(0..40);
+                    pool(like, first, first + fastrand::u128(0..8))
+                })
+                .collect();
+            let each = pools.iter().enumerate();
+            let pairs = each.flat_map(|(place, one)| {
+                let others = pools.iter().skip(place + 1);
+                others.map(move |other| (*one, *other))
+            });
+            let mut meet =
+                pairs.filter(|(one, other)| one.start <= other.end && other.start <= one.end);
+            assert_eq!(meeting(&pools), meet.next(), "{pools:?}");
+        }
+    }
+
+    #[test]
+    fn very_many_ranges_are_read_in_time_that_grows_with_their_number() {
+        let network: IpNet = "10.0.0.0/8".parse().unwrap();
+        let first = net::number(network.network()) + 1;
+        let ranges: Vec<Value> = (0..60_000)
+            .map(|number| net::address(network.network(), first + number))
+            .map(|ip| json!({"start": ip, "end": ip}))
+            .collect();
+        let started = Instant::now();
+        assert_eq!(read(&ranges, network).unwrap().len(), ranges.len());
+        assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     }
 }

@@ -1,5 +1,7 @@
 //! Ports.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -32,8 +34,15 @@ pub const COLLECTION: Collection = Collection {
     actions: &[],
 };
 
+/// How many characters the name of a host has at most: it is a part of keys.
+const LONGEST_HOST: usize = 255;
+
 /// Who is taken for trusted: no filter is put before what the network itself has.
 const TRUSTED: &str = "network:";
+
+/// How a port is bound that has no host, and one whose host is not there.
+const UNBOUND: &str = "unbound";
+const FAILED: &str = "binding_failed";
 
 /// The port of an id.
 pub fn find<'a>(world: &'a World, text: &str) -> Result<&'a Port> {
@@ -49,15 +58,19 @@ fn view(world: &World, port: &Port) -> Fields {
         Some("enforcing") => "ACTIVE",
         _ => "DOWN",
     };
-    let vif = match (port.host_id.is_empty(), node.is_some()) {
-        (true, _) => "unbound",
-        (false, true) => "tap",
-        (false, false) => "binding_failed",
-    };
     fields.insert("status".into(), status.into());
-    fields.insert("binding:vif_type".into(), vif.into());
+    fields.insert("binding:vif_type".into(), vif_type(world, port).into());
     fields.insert("binding:vif_details".into(), json!({}));
     fields
+}
+
+/// What has become of the binding to a host.
+fn vif_type(world: &World, port: &Port) -> &'static str {
+    match port.host_id.is_empty() {
+        true => UNBOUND,
+        false if world.nodes.contains_key(&port.host_id) => "tap",
+        false => FAILED,
+    }
 }
 
 fn list(draft: &mut Draft, filters: &Filters) -> Result<Vec<Fields>> {
@@ -128,9 +141,9 @@ fn create(draft: &mut Draft, attributes: Attrs) -> Result<Fields> {
         security_groups,
         port_security_enabled,
         allowed_address_pairs,
-        extra_dhcp_opts: options(&attributes).unwrap_or_default(),
+        extra_dhcp_opts: options(&[], &attributes)?,
         vnic_type: attributes.string("binding:vnic_type"),
-        host_id: host(&attributes),
+        host_id: host(&attributes)?,
         profile: profile(&attributes).unwrap_or_default(),
         standard,
     };
@@ -143,6 +156,8 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
     let old = find(&draft.world, text)?.clone();
     only_services(&attributes, "update")?;
     draft.expect(&old.standard)?;
+    let mac = mac(&draft.world, &old, &attributes);
+    check_binding(&draft.world, &old, &attributes, mac.as_deref())?;
     let mut port = old.clone();
     security_group::ensure_default(draft, &port.project_id)?;
     let say = |name: &str, field: &mut String| {
@@ -157,15 +172,18 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
     say("device_id", &mut port.device_id);
     say("name", &mut port.name);
     say("binding:vnic_type", &mut port.vnic_type);
-    say("binding:host_id", &mut port.host_id);
+    if attributes.get("binding:host_id").is_some() {
+        port.host_id = host(&attributes)?;
+    }
     if let Some(is_up) = attributes.bool("admin_state_up") {
         port.admin_state_up = is_up;
     }
+    if let Some(mac) = mac {
+        change_mac(&draft.world, &mut port, mac)?;
+    }
     move_addresses(&draft.world, &mut port, &attributes)?;
     secure(&draft.world, &mut port, &attributes)?;
-    if let Some(options) = options(&attributes) {
-        port.extra_dhcp_opts = options;
-    }
+    port.extra_dhcp_opts = options(&port.extra_dhcp_opts, &attributes)?;
     if let Some(profile) = profile(&attributes) {
         port.profile = profile;
     }
@@ -178,36 +196,70 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
     Ok(fields)
 }
 
-/// Another hardware address, and other addresses.
-fn move_addresses(world: &World, port: &mut Port, attributes: &Attrs) -> Result<()> {
-    let said = attributes.get("mac_address");
+/// The hardware address that a port is to have in the place of its own.
+fn mac(world: &World, old: &Port, attributes: &Attrs) -> Option<String> {
+    let said = attributes.get("mac_address")?;
     // Nothing in its place asks for another one.
-    let drawn = said.filter(|mac| mac.is_null());
-    let drawn = drawn.map(|_| random_mac(world, port.network_id));
-    let said = drawn.as_deref().or(said.and_then(Value::as_str));
-    if let Some(mac) = said.filter(|mac| *mac != port.mac_address) {
-        if port.device_owner.starts_with("network:") {
-            return Err(ApiError::conflict(
-                "UnsupportedPortDeviceOwner",
-                format!(
-                    "Operation mac address update is not supported for device_owner {} on port {}.",
-                    port.device_owner, port.id
-                ),
-            ));
-        }
-        free_mac(world, port.network_id, mac, Some(port.id))?;
-        // What the port makes of its hardware address goes with it.
-        for fixed in &mut port.fixed_ips {
-            let subnet = world.subnets.get(&fixed.subnet_id);
-            let own = |mac: &str| subnet.and_then(|subnet| addresses::own_address(subnet, mac));
-            if own(&port.mac_address) == Some(fixed.ip_address)
-                && let Some(own) = own(mac)
-            {
-                fixed.ip_address = own;
-            }
-        }
-        port.mac_address = mac.into();
+    let mac = match said.as_str() {
+        Some(mac) => mac.to_owned(),
+        None => random_mac(world, old.network_id),
+    };
+    (mac != old.mac_address).then_some(mac)
+}
+
+/// A tap that is there was made for what its port is, and with its hardware address.
+fn check_binding(world: &World, old: &Port, attributes: &Attrs, mac: Option<&str>) -> Result<()> {
+    let vif = vif_type(world, old);
+    let kind = attributes.text("binding:vnic_type");
+    if kind.is_some_and(|kind| kind != old.vnic_type) && vif != UNBOUND {
+        return Err(ApiError::conflict(
+            "PortInUse",
+            format!(
+                "Unable to complete operation on port {} for network {}. Port already has an attached device {}.",
+                old.id, old.network_id, old.device_id
+            ),
+        ));
     }
+    match mac.filter(|_| !matches!(vif, UNBOUND | FAILED)) {
+        None => Ok(()),
+        Some(mac) => Err(ApiError::conflict(
+            "PortBound",
+            format!(
+                "Unable to complete operation on port {}, port is already bound, port type: {vif}, old_mac {}, \
+                 new_mac {mac}.",
+                old.id, old.mac_address
+            ),
+        )),
+    }
+}
+
+/// Another hardware address, and what the port makes of it.
+fn change_mac(world: &World, port: &mut Port, mac: String) -> Result<()> {
+    if port.device_owner.starts_with(TRUSTED) {
+        return Err(ApiError::conflict(
+            "UnsupportedPortDeviceOwner",
+            format!(
+                "Operation mac address update is not supported for device_owner {} on port {}.",
+                port.device_owner, port.id
+            ),
+        ));
+    }
+    free_mac(world, port.network_id, &mac, Some(port.id))?;
+    for fixed in &mut port.fixed_ips {
+        let subnet = world.subnets.get(&fixed.subnet_id);
+        let own = |mac: &str| subnet.and_then(|subnet| addresses::own_address(subnet, mac));
+        if own(&port.mac_address) == Some(fixed.ip_address)
+            && let Some(own) = own(&mac)
+        {
+            fixed.ip_address = own;
+        }
+    }
+    port.mac_address = mac;
+    Ok(())
+}
+
+/// Other addresses.
+fn move_addresses(world: &World, port: &mut Port, attributes: &Attrs) -> Result<()> {
     let Some(asked) = attributes.list("fixed_ips") else {
         return Ok(());
     };
@@ -314,25 +366,53 @@ fn pairs(attributes: &Attrs, mac: &str) -> Result<Option<Vec<Pair>>> {
     Ok(Some(pairs))
 }
 
-fn options(attributes: &Attrs) -> Option<Vec<Value>> {
-    let options = attributes.list("extra_dhcp_opts")?.iter();
-    let whole = options.filter(|option| !option["opt_value"].is_null());
-    let whole = whole.map(|option| {
-        json!({
-            "opt_name": option["opt_name"],
-            "opt_value": option["opt_value"],
-            "ip_version": python::int(&option["ip_version"]).unwrap_or(4),
-        })
+/// The options of DHCP: what is said replaces what is there under its name and family, nothing in the place of a value
+/// takes it away, and the others stay.
+fn options(before: &[Value], attributes: &Attrs) -> Result<Vec<Value>> {
+    let said = attributes.list("extra_dhcp_opts").map(Vec::as_slice);
+    let Some(said) = said.filter(|said| !said.is_empty()) else {
+        return Ok(before.to_vec());
+    };
+    let place = |option: &Value| {
+        let version = python::int(&option["ip_version"]).unwrap_or(4);
+        (python::str(&option["opt_name"]), version)
+    };
+    let before: BTreeMap<_, _> = before
+        .iter()
+        .map(|option| (place(option), option["opt_value"].clone()))
+        .collect();
+    let mut options = before.clone();
+    for option in said {
+        let place = place(option);
+        let value = option["opt_value"].clone();
+        if value.is_null() {
+            options.remove(&place);
+        } else if options.insert(place.clone(), value).is_some() && !before.contains_key(&place) {
+            return Err(ApiError::conflict(
+                "NeutronDbObjectDuplicateEntry",
+                "Failed to create a duplicate ExtraDhcpOpt: for attribute(s) ['port_id', 'opt_name', 'ip_version'] \
+                 with value(s) None",
+            ));
+        }
+    }
+    let options = options.into_iter().map(|((name, version), value)| {
+        json!({"opt_name": name, "opt_value": value, "ip_version": version})
     });
-    Some(whole.collect())
+    Ok(options.collect())
 }
 
 /// The host, by whatever it was called.
-fn host(attributes: &Attrs) -> String {
+fn host(attributes: &Attrs) -> Result<String> {
     let host = attributes
         .get("binding:host_id")
         .filter(|host| python::is_true(host));
-    host.map(python::str).unwrap_or_default()
+    let host = host.map(python::str).unwrap_or_default();
+    match host.chars().count() > LONGEST_HOST {
+        false => Ok(host),
+        true => Err(ApiError::request(format!(
+            "Invalid input for binding:host_id. Reason: '{host}' exceeds maximum length of {LONGEST_HOST}."
+        ))),
+    }
 }
 
 fn profile(attributes: &Attrs) -> Option<Map<String, Value>> {

@@ -41,7 +41,9 @@ pub fn within_group(rule: &Rule, is_default: Option<bool>) -> Fields {
 fn view(world: &World, rule: &Rule) -> Fields {
     let mut fields = shown(rule);
     fields.remove("tags");
-    let is_default = world.default_group(&rule.project_id) == Some(rule.security_group_id);
+    // Whoever's the rule is: the group counts.
+    let group = world.groups.get(&rule.security_group_id);
+    let is_default = group.is_some_and(security_group::is_default);
     fields.insert("belongs_to_default_sg".into(), is_default.into());
     fields
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::default_rule::PARENT;
+use super::default_rule::{self, PARENT};
 use super::matches::Matches;
 use super::{Collection, Create, id, quota, rule, shown};
 use crate::attributes::{Attrs, tables};
@@ -55,8 +55,13 @@ pub fn ensure_default(draft: &mut Draft, project: &str) -> Result<Uuid> {
     }
 }
 
-/// Whether a group is in use.
-pub fn in_use(world: &World, group: Uuid) -> Result<()> {
+/// Whether a group is its project's when nothing is said.
+pub fn is_default(group: &SecurityGroup) -> bool {
+    group.name == DEFAULT
+}
+
+/// Refuses if ports have a group.
+fn in_use(world: &World, group: Uuid) -> Result<()> {
     match world.ports_having(group).next() {
         None => Ok(()),
         Some(_) => Err(ApiError::conflict(
@@ -69,7 +74,7 @@ pub fn in_use(world: &World, group: Uuid) -> Result<()> {
 /// What is shown of a group. In lists Neutron does not say of what its rules are.
 fn view(world: &World, group: &SecurityGroup, in_list: bool) -> Fields {
     let mut fields = shown(group);
-    let is_default = (!in_list).then_some(group.name == DEFAULT);
+    let is_default = (!in_list).then(|| is_default(group));
     let rules = world.rules_of(group.id);
     let rules: Vec<Value> = rules
         .into_iter()
@@ -176,7 +181,7 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
         }
         group.stateful = stateful;
     }
-    if group.name == DEFAULT && attributes.get("name").is_some() {
+    if is_default(&group) && attributes.get("name").is_some() {
         return Err(ApiError::conflict(
             "SecurityGroupCannotUpdateDefault",
             "Updating default security group not allowed.",
@@ -197,6 +202,15 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
 fn delete(draft: &mut Draft, text: &str) -> Result<()> {
     let group = find(&draft.world, text)?.clone();
     in_use(&draft.world, group.id)?;
+    if let Some(rule) = default_rule::naming(&draft.world, group.id) {
+        return Err(ApiError::conflict(
+            "SecurityGroupInUse",
+            format!(
+                "Security Group {} in use by default security group rule {}.",
+                group.id, rule.id
+            ),
+        ));
+    }
     draft.expect(&group.standard)?;
     let own = draft.world.rules_of(group.id).into_iter();
     let naming = draft.world.rules_naming(group.id).into_iter();

@@ -40,6 +40,13 @@ const MOST_NAMESERVERS: usize = 5;
 /// How many routes a subnet may have.
 const MOST_ROUTES: usize = 20;
 
+/// Who has ports without which a router would be on the subnet no more.
+const ROUTER_INTERFACES: [&str; 3] = [
+    "network:router_interface",
+    "network:ha_router_replicated_interface",
+    "network:router_interface_distributed",
+];
+
 /// The subnet of an id.
 pub fn find<'a>(world: &'a World, text: &str) -> Result<&'a Subnet> {
     let subnet = id(text).and_then(|id| world.subnets.get(&id));
@@ -441,8 +448,12 @@ fn delete(draft: &mut Draft, text: &str) -> Result<()> {
         .held(subnet.id)
         .filter_map(|(_, port)| draft.world.ports.get(&port).cloned())
         .collect();
-    let goes_along = |port: &Port| network::GOES_ALONG.contains(&port.device_owner.as_str());
-    if !subnet.is_auto() && !held.iter().all(goes_along) {
+    let is_in_use = |port: &Port| {
+        let owner = port.device_owner.as_str();
+        ROUTER_INTERFACES.contains(&owner)
+            || !subnet.is_auto() && !network::GOES_ALONG.contains(&owner)
+    };
+    if held.iter().any(is_in_use) {
         return Err(ApiError::conflict(
             "SubnetInUse",
             format!(

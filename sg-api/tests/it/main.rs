@@ -1,4 +1,5 @@
-//! The API from outside: against what Neutron answered, many writers, whatever is asked, and whoever asks.
+//! The API from outside: against what Neutron answered and what its source says, many writers, whatever is asked, and
+//! whoever asks.
 
 mod common;
 mod front;
@@ -6,4 +7,5 @@ mod node;
 mod normal;
 mod properties;
 mod replay;
+mod unrecorded;
 mod writers;
