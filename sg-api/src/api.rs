@@ -28,8 +28,8 @@ pub struct Request {
     pub query: Query,
     /// The body.
     pub body: Vec<u8>,
-    /// Whether it says that it is JSON.
-    pub is_json: bool,
+    /// The type that it says it has, if such a one is not read.
+    pub strange_type: Option<String>,
     /// Scheme and authority by which the client has come.
     pub base: String,
 }

@@ -236,7 +236,7 @@ mod tests {
             body: (!body.is_null())
                 .then(|| body.to_string().into())
                 .unwrap_or_default(),
-            is_json: true,
+            strange_type: None,
             base: String::new(),
         }
     }
@@ -256,10 +256,19 @@ mod tests {
         let answer = async |desk: &Desk, asked: &Request| desk.answer(&context, asked).await;
         // It is asked first, and hears of what the other one did while it decides.
         let late = async |asked: &Request| {
-            let (answered, ()) = tokio::join!(answer(&behind, asked), async {
+            let hears = async {
                 sleep(Duration::from_millis(50)).await;
-                told.send_replace(ahead.world());
-            });
+                let mut worlds = ahead.worlds.clone();
+                worlds.mark_changed();
+                while worlds.changed().await.is_ok() {
+                    told.send_replace(ahead.world());
+                }
+            };
+            let answered = async { answer(&behind, asked).await };
+            let answered = tokio::select! {
+                answered = answered => answered,
+                () = hears => unreachable!("the other server is there"),
+            };
             answered.map_or_else(|error| error.status, |answered| answered.status)
         };
         let network = request("POST", "/v2.0/networks", json!({"network": {}}));

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sg_store::{Change, Entry, Key, PREFIX, Range, Revision, Snapshot};
 use uuid::Uuid;
 
-pub use draft::{Context, Draft, PROJECT};
+pub use draft::{Context, Draft, LONGEST_PROJECT, PROJECT};
 pub use head::Head;
 use index::Index;
 

@@ -55,6 +55,7 @@ fn core(request: &Request) -> Result<Map<String, Value>> {
     }
     match value(request) {
         Ok(Value::Object(body)) => Ok(body),
+        Err(strange) if strange.status == 415 => Err(strange),
         _ => Err(invalid()),
     }
 }
@@ -76,18 +77,22 @@ fn extension(request: &Request, verb: Verb) -> Result<Map<String, Value>> {
     }
 }
 
-/// JSON that says that it is. A page of another server cannot send such a body without being asked.
 fn value(request: &Request) -> Result<Value> {
-    let malformed = || {
+    if let Some(strange) = &request.strange_type {
+        return Err(ApiError::new(
+            415,
+            "HTTPUnsupportedMediaType",
+            format!(
+                "Content-Type is '{strange}': a body has to be application/json where no passwords are asked for."
+            ),
+        ));
+    }
+    serde_json::from_slice(&request.body).map_err(|_| {
         ApiError::bad(
             "MalformedRequestBody",
             "Malformed request body: Cannot understand JSON.",
         )
-    };
-    match request.is_json {
-        true => serde_json::from_slice(&request.body).map_err(|_| malformed()),
-        false => Err(malformed()),
-    }
+    })
 }
 
 fn invalid() -> ApiError {

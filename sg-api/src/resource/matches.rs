@@ -50,7 +50,7 @@ pub trait Matches: Sized {
 }
 
 /// What makes two rules the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Same(Vec<Option<String>>);
 
 impl Matches for Match {

@@ -1,5 +1,7 @@
 //! Rules of security groups.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use super::matches::{Matches, Same};
@@ -82,16 +84,14 @@ fn create(draft: &mut Draft, many: Vec<Attrs>) -> Result<Vec<Fields>> {
     for attributes in &many {
         made.push((attributes, checked(&draft.world, attributes)?));
     }
-    let mut seen: Vec<Same> = Vec::new();
+    let mut seen: HashSet<Same> = HashSet::new();
     for (_, (_, matches)) in &made {
-        let same = matches.same();
-        if seen.contains(&same) {
+        if !seen.insert(matches.same()) {
             return Err(ApiError::conflict(
                 "DuplicateSecurityGroupRuleInPost",
                 "Duplicate Security Group Rule in POST.",
             ));
         }
-        seen.push(same);
     }
     for group in made.iter().map(|(_, (group, _))| *group).take(1) {
         for rule in draft.world.rules_of(group) {

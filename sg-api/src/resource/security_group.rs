@@ -6,11 +6,11 @@ use uuid::Uuid;
 use super::default_rule::{self, PARENT};
 use super::matches::Matches;
 use super::{Collection, Create, id, quota, rule, shown};
-use crate::attributes::{Attrs, tables};
+use crate::attributes::{Attrs, Validate, tables, validate};
 use crate::error::{ApiError, Missing, Result, not_found};
 use crate::objects::{Fields, Object, Rule, SecurityGroup, Standard};
 use crate::query::Filters;
-use crate::world::{Draft, World};
+use crate::world::{Draft, LONGEST_PROJECT, World};
 
 /// What can be done with them.
 pub const COLLECTION: Collection = Collection {
@@ -42,7 +42,15 @@ pub fn find<'a>(world: &'a World, text: &str) -> Result<&'a SecurityGroup> {
 }
 
 /// The group that is a project's when nothing is said; made when it is asked for first.
+///
+/// # Errors
+///
+/// The project's name is longer than one can be.
 pub fn ensure_default(draft: &mut Draft, project: &str) -> Result<Uuid> {
+    // In a query nobody has looked at it.
+    if let Some(reason) = validate(Validate::Text(LONGEST_PROJECT), &project.into())? {
+        return Err(ApiError::bad_resource("project_id", reason));
+    }
     match draft.world.default_group(project) {
         Some(group) => Ok(group),
         None => make(

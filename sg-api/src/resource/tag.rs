@@ -1,5 +1,7 @@
 //! Tags of objects.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::{Collection, network, port, security_group, subnet};
@@ -47,11 +49,9 @@ pub fn replace(draft: &mut Draft, kind: &Collection, id: &str, tags: Vec<String>
 /// Gives an object some tags more.
 pub fn add(draft: &mut Draft, kind: &Collection, id: &str, more: Vec<String>) -> Result<()> {
     let mut tags = of(&draft.world, kind, id)?;
-    for tag in more {
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
-    }
+    let here: HashSet<String> = tags.iter().cloned().collect();
+    // None of these is twice in it.
+    tags.extend(more.into_iter().filter(|tag| !here.contains(tag)));
     replace(draft, kind, id, tags)
 }
 

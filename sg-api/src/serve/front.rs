@@ -25,7 +25,7 @@ use crate::api::{Answer, Request};
 use crate::commit::Desk;
 use crate::error::{ApiError, Result};
 use crate::query::Query;
-use crate::world::Context;
+use crate::world::{Context, LONGEST_PROJECT};
 
 /// The largest body that is read.
 const LARGEST_BODY: usize = 4 << 20;
@@ -38,9 +38,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id")
 
 /// The header by which a browser says whose page asks.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
-/// The longest name of a project, as in a body.
-const LONGEST_PROJECT: usize = 255;
 
 /// The header by which a client says whose objects it means.
 const PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
@@ -93,6 +90,14 @@ impl Front {
         }
     }
 
+    /// The type of a body that is not read: a form of another server's page can have any that is not JSON.
+    fn strange_type(&self, head: &Parts) -> Option<String> {
+        let said = text(head, &CONTENT_TYPE).unwrap_or_default();
+        let kind = said.split(';').next().unwrap_or_default().trim();
+        let is_strange = !kind.eq_ignore_ascii_case("application/json");
+        (self.users.is_none() && is_strange).then(|| said.to_owned())
+    }
+
     async fn answer(&self, head: &Parts, body: Body) -> Result<Answer> {
         let body = match timeout(PATIENCE, to_bytes(body, LARGEST_BODY)).await {
             Ok(Ok(body)) => body.to_vec(),
@@ -110,12 +115,12 @@ impl Front {
             path: percent_decoded(head.uri.path()),
             query: Query::read(head.uri.query().unwrap_or_default()),
             body,
-            is_json: text(head, &CONTENT_TYPE) == Some("application/json"),
+            strange_type: self.strange_type(head),
             base: format!("{}://{}", self.scheme, host(head).unwrap_or("localhost")),
         };
         let mut context = Context::now();
         if let Some(project) = text(head, &PROJECT_ID).filter(|project| !project.is_empty()) {
-            if project.len() > LONGEST_PROJECT {
+            if project.chars().count() > LONGEST_PROJECT {
                 let why = format!("it is longer than {LONGEST_PROJECT} characters");
                 return Err(ApiError::bad_resource("X-Project-Id", why));
             }

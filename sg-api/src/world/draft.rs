@@ -24,6 +24,9 @@ pub struct Context {
 /// Whose everything is where nobody says who asks.
 pub const PROJECT: &str = "fake_project_id";
 
+/// How many characters the name of a project has at most.
+pub const LONGEST_PROJECT: usize = 255;
+
 impl Context {
     /// A request that says nothing, at this moment.
     pub fn now() -> Self {

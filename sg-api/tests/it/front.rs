@@ -100,11 +100,23 @@ async fn a_page_of_another_server_can_neither_read_nor_write_here() {
         let answer = server.ask("GET", path, &[(header, value)], None).await;
         assert_eq!(answer.status, status, "{header}: {value}");
     }
+    // Nor can it have a project of any length.
+    let long = "x".repeat(256);
+    let path = format!("/v2.0/security-groups?project_id={long}");
+    assert_eq!(server.ask("GET", &path, &[], None).await.status, 400);
+    let header = [("x-project-id", long.as_str())];
+    let asked = server.ask("GET", "/v2.0/networks", &header, None).await;
+    assert_eq!(asked.status, 400);
     // What a form sends is no JSON.
     let text = ("content-type", "text/plain");
     let body = Some("{\"network\": {}}");
-    let answer = server.ask("POST", "/v2.0/networks", &[text], body).await;
-    assert_eq!(answer.status, 400);
+    for path in ["/v2.0/networks", "/v2.0/security-groups"] {
+        let answer = server.ask("POST", path, &[text], body).await;
+        assert_eq!(answer.status, 415, "{path}");
+    }
+    let json = ("content-type", "Application/JSON; charset=utf-8");
+    let answer = server.ask("POST", "/v2.0/networks", &[json], body).await;
+    assert_eq!(answer.status, 201);
 }
 
 #[tokio::test]

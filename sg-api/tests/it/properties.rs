@@ -76,7 +76,7 @@ impl Alone {
             } else {
                 body.to_string().into_bytes()
             },
-            is_json: true,
+            strange_type: None,
             base: "http://localhost".into(),
         };
         let mut draft = Draft::new(&self.world, Context::now());
