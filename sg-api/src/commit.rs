@@ -233,9 +233,10 @@ mod tests {
             method: method.into(),
             path: path.into(),
             query: Query::default(),
-            body: (!body.is_null())
-                .then(|| body.to_string().into())
-                .unwrap_or_default(),
+            body: match body.is_null() {
+                true => Vec::new(),
+                false => body.to_string().into(),
+            },
             strange_type: None,
             base: String::new(),
         }
