@@ -30,6 +30,8 @@ pub struct Follower {
     store: Store,
     host: String,
     known: Option<Position>,
+    /// The lowest revision at which the store was since it had gone back: by itself it comes further again.
+    lowest: Option<Revision>,
     following: Option<Following>,
 }
 
@@ -60,6 +62,7 @@ impl Follower {
             store,
             host: host.into(),
             known,
+            lowest: None,
             following: None,
         }
     }
@@ -101,16 +104,22 @@ impl Follower {
         Ok(telling)
     }
 
-    async fn begin(&self) -> Result<(Following, Telling)> {
+    async fn begin(&mut self) -> Result<(Following, Telling)> {
         let mut mirror = Mirror::new(&self.host);
         let (ranges, (place, revision)) = self.read(&mut mirror, Ranges::new(), None).await?;
         let identity = Layout::read(mirror.layout())?.identity(place);
-        let here = Position { identity, revision };
+        let revision_seen = self.lowest.map_or(revision, |lowest| lowest.min(revision));
+        let here = Position {
+            identity,
+            revision: revision_seen,
+        };
         if let Some(known) = self.known {
+            self.lowest = Some(revision_seen);
             known.goes_on_at(here)?;
         }
+        self.lowest = None;
         let wanted = ranges.values().cloned().collect();
-        let watch = self.store.watch(wanted, revision).await?;
+        let watch = self.store.watch_at(Some(place), wanted, revision).await?;
         let mut following = Following {
             mirror,
             watch,

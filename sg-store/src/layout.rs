@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Revision};
+use crate::{Error, Result, Revision, json};
 
 /// The key that says which layout the others have. It is outside them all, so that each version finds it.
 pub const LAYOUT: &str = "/sg/layout";
@@ -55,8 +55,8 @@ impl Layout {
             known: KNOWN,
             advice,
         };
-        let layout: Self = serde_json::from_slice(value)
-            .map_err(|_| refused("write {\"layout\": 1, \"generation\": 1} if the keys are so"))?;
+        let layout: Self = json::object(value)
+            .ok_or_else(|| refused("write {\"layout\": 1, \"generation\": 1} if the keys are so"))?;
         match layout.layout.cmp(&KNOWN) {
             std::cmp::Ordering::Less => Err(refused("let a newer writer write the store anew")),
             std::cmp::Ordering::Equal => Ok(layout),
@@ -118,7 +118,7 @@ impl Position {
             format!("this is the store {found}, and it was {known} before")
         } else if next.revision < self.revision {
             format!(
-                "the store {found} is at revision {}, and was at {} before: it was restored from a backup",
+                "the store {found} has gone back to revision {}, and was at {} before: it was restored from a backup",
                 next.revision, self.revision
             )
         } else {
@@ -176,6 +176,7 @@ mod tests {
         assert!(advice(b"{\"layout\": 2}").contains("install a newer version here"));
         assert!(advice(b"{\"layout\": 0}").contains("a newer writer"));
         assert!(advice(b"one").contains("is one, and"));
+        assert!(advice(b"[1, 1]").contains("is [1, 1], and"));
         assert!(matches!(Layout::read(None), Err(Error::NoLayout)));
     }
 }

@@ -9,6 +9,7 @@ mod embedded;
 mod error;
 mod etcd;
 mod follower;
+pub mod json;
 mod keys;
 mod kv;
 mod layout;
@@ -98,9 +99,19 @@ impl Store {
     ///
     /// The store cannot be read; [`Error::Compacted`] if it does not tell these changes any more.
     pub async fn watch(&self, ranges: Vec<Range>, behind: Revision) -> Result<Watch> {
+        self.watch_at(None, ranges, behind).await
+    }
+
+    /// The same, of the place with this number if it has to be that one.
+    pub(crate) async fn watch_at(
+        &self,
+        place: Option<u64>,
+        ranges: Vec<Range>,
+        behind: Revision,
+    ) -> Result<Watch> {
         Ok(Watch(match self {
             Self::Embedded(store) => Of::Embedded(store.watch(ranges, behind)?),
-            Self::Etcd(store) => Of::Etcd(Box::new(store.watch(ranges, behind).await?)),
+            Self::Etcd(store) => Of::Etcd(Box::new(store.watch(place, ranges, behind).await?)),
         }))
     }
 

@@ -20,8 +20,8 @@ use crate::{Error, Result};
 /// A store that still catches up does not answer: after this it is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// When so many questions have no answer, it is not waited for any longer: for what waits, that is half a minute.
-const UNANSWERED: u32 = 300;
+/// For how long a store with fences may answer no question.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// How often a store is asked that says nothing, so that it is known how old is what is known.
 const BEAT: Duration = Duration::from_secs(5);
@@ -79,6 +79,8 @@ pub(crate) struct Ordered<W> {
     open: u32,
     stale: u32,
     beat: Instant,
+    /// When there was an answer.
+    answered: Instant,
 }
 
 impl<W: Wire> Ordered<W> {
@@ -96,6 +98,7 @@ impl<W: Wire> Ordered<W> {
             open: 0,
             stale: 0,
             beat: Instant::now() + BEAT,
+            answered: Instant::now(),
         }
     }
 
@@ -185,7 +188,7 @@ impl<W: Wire> Ordered<W> {
         } else if !is_waiting {
             return Ok(());
         }
-        if self.has_fences && self.open + self.stale >= UNANSWERED {
+        if self.has_fences && self.answered + SILENCE <= now {
             return Err(Error::Ended("it does not say how far it has told".into()));
         }
         self.open += 1;
@@ -213,6 +216,7 @@ impl<W: Wire> Ordered<W> {
                 Ok(())
             }
             Message::Progress(revision) => {
+                self.answered = Instant::now();
                 // Whatever was asked before ranges were added was answered, if at all, before the store came further.
                 if self.uncreated.is_empty() && revision > self.created {
                     self.stale = 0;

@@ -148,15 +148,17 @@ impl Connections {
 
     /// Leaves a connection that does not answer: the next one is to another member.
     pub fn leave(&self, number: u64) {
-        let mut state = self.state();
-        if state
-            .open
-            .as_ref()
-            .is_some_and(|open| open.number == number)
-        {
-            state.open = None;
+        if self.renew(number) {
+            let mut state = self.state();
             state.at = (state.at + 1) % self.urls.len();
         }
+    }
+
+    /// Leaves a connection, and its user: the next one is to the same member. Returns whether it was the present one.
+    pub fn renew(&self, number: u64) -> bool {
+        let mut state = self.state();
+        let is_open = state.open.take_if(|open| open.number == number);
+        is_open.is_some()
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

@@ -47,7 +47,15 @@ pub(super) fn of(error: Etcd, urls: &str, at: Option<Revision>) -> Error {
         {
             Error::Refused { urls, what }
         }
-        OUT_OF_RANGE => Error::Compacted(at.unwrap_or_default()),
+        OUT_OF_RANGE if what.contains("has been compacted") => {
+            Error::Compacted(at.unwrap_or_default())
+        }
+        OUT_OF_RANGE if what.contains("future revision") => {
+            Error::Ended("it has gone back".into())
+        }
+        UNAVAILABLE | RESOURCE_EXHAUSTED if what.contains("too many requests") => {
+            Error::Unreachable { urls, what }
+        }
         UNAVAILABLE if what.contains("no leader") => Error::NoLeader,
         INVALID_ARGUMENT | NOT_FOUND | FAILED_PRECONDITION | RESOURCE_EXHAUSTED => {
             Error::Impossible { urls, what }
@@ -73,6 +81,20 @@ pub(super) fn to_service(error: Error) -> Error {
 /// Whether a request surely never reached the member.
 pub(super) fn is_unsent(error: &Etcd) -> bool {
     io_errors(error).any(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// Whether a request was not let in because of who asks: nothing was done.
+pub(super) fn is_unknown(error: &Etcd) -> bool {
+    let Etcd::GRpcStatus(status) = error else {
+        return false;
+    };
+    match status.code() as i32 {
+        UNAUTHENTICATED => true,
+        INVALID_ARGUMENT | FAILED_PRECONDITION => ["auth store is old", "authentication failed"]
+            .iter()
+            .any(|words| status.message().contains(words)),
+        _ => false,
+    }
 }
 
 /// Whether a member has hung up when it was asked.

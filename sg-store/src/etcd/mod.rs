@@ -114,9 +114,8 @@ impl Etcd {
             let gets = ranges.iter().map(get).collect();
             for mut answer in self.ask_for(gets, &mut found).await? {
                 counts.push(usize::try_from(answer.count()).unwrap_or_default());
-                found
-                    .entries
-                    .extend(answer.take_kvs().into_iter().map(entry));
+                let news = answer.take_kvs().into_iter();
+                found.entries.extend(news.filter_map(entry));
             }
         }
         Ok((found, counts))
@@ -145,9 +144,8 @@ impl Etcd {
             for ((range, _), mut answer) in rest.into_iter().zip(answers) {
                 let is_cut = answer.more();
                 let found_here = answer.take_kvs();
-                // As it is: a key that is no text is called otherwise here.
                 let last = found_here.last().map(|kv| kv.key().to_vec());
-                found.entries.extend(found_here.into_iter().map(entry));
+                found.entries.extend(found_here.into_iter().filter_map(entry));
                 if let (true, Some(mut behind)) = (is_cut, last) {
                     behind.push(0);
                     more.push((range, Some(behind)));
@@ -204,10 +202,13 @@ impl Etcd {
             .when(compares.collect::<Vec<_>>())
             .and_then(operations.collect::<Vec<_>>());
         let inner = &self.0;
-        for _ in 0..inner.connections.members() {
+        let mut tries = inner.connections.members();
+        let mut is_known_anew = false;
+        while tries > 0 {
             let mut connection = inner.connections.open(inner.timeout).await?;
             let number = connection.number;
             let made = timeout(inner.timeout, connection.kv.txn(txn.clone())).await;
+            tries -= 1;
             let Ok(made) = made else {
                 inner.connections.leave(number);
                 return Err(Error::Unknown(failure::LATE.into()));
@@ -220,6 +221,11 @@ impl Etcd {
                         true => Outcome::Written(revision.cast_unsigned()),
                         false => Outcome::Conflict,
                     });
+                }
+                Err(error) if failure::is_unknown(&error) && !is_known_anew => {
+                    is_known_anew = true;
+                    tries += 1;
+                    inner.connections.renew(number);
                 }
                 Err(error) if failure::is_unsent(&error) => inner.connections.leave(number),
                 Err(error) if failure::is_too_many(&error) => {
@@ -248,12 +254,18 @@ impl Etcd {
         })
     }
 
-    pub(crate) async fn watch(&self, ranges: Vec<Range>, behind: Revision) -> Result<Watch> {
+    /// Follows ranges, of the cluster with this number if it has to be that one.
+    pub(crate) async fn watch(
+        &self,
+        place: Option<u64>,
+        ranges: Vec<Range>,
+        behind: Revision,
+    ) -> Result<Watch> {
         let inner = &self.0;
         let connection = inner.connections.open(inner.timeout).await?;
         let number = connection.number;
         let has_fences = connection.has_fences;
-        let stream = Stream::new(self.clone(), connection);
+        let stream = Stream::new(self.clone(), connection, place);
         let mut watch = Ordered::new(stream, has_fences, behind);
         let opened = timeout(inner.timeout, watch.follow(ranges, behind)).await;
         let opened = opened.unwrap_or_else(|_| {
@@ -276,14 +288,24 @@ impl Etcd {
         let inner = &self.0;
         let urls = inner.connections.urls();
         let mut last = None;
-        for _ in 0..inner.connections.members() {
+        let mut tries = inner.connections.members();
+        let mut is_known_anew = false;
+        while tries > 0 {
             let connection = inner.connections.open(inner.timeout).await?;
             let number = connection.number;
             let answer = timeout(inner.timeout, question(connection)).await;
+            tries -= 1;
             let error = match answer {
                 Ok(Ok(answer)) => {
                     inner.traffic.heard();
                     return Ok(answer);
+                }
+                // Users or passwords have changed: the next connection says anew who we are.
+                Ok(Err(error)) if failure::is_unknown(&error) && !is_known_anew => {
+                    is_known_anew = true;
+                    tries += 1;
+                    inner.connections.renew(number);
+                    continue;
                 }
                 Ok(Err(error)) => failure::of(error, urls, at),
                 Err(_) => Error::Unreachable {
@@ -325,13 +347,13 @@ fn end_of(prefix: &str) -> Vec<u8> {
     vec![0]
 }
 
-fn entry(kv: KeyValue) -> Entry {
+/// An entry, unless its key is no text: then it is nobody's.
+fn entry(kv: KeyValue) -> Option<Entry> {
     let revision = kv.mod_revision().cast_unsigned();
     let (key, value) = kv.into_key_value();
-    Entry {
-        // None is ours that is no text, and no two are to be the same.
-        key: String::from_utf8(key).unwrap_or_else(|no| no.as_bytes().escape_ascii().to_string()),
+    Some(Entry {
+        key: String::from_utf8(key).ok()?,
         value,
         revision,
-    }
+    })
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use etcd_client::{Event, EventType, WatchOptions, WatchRequestSender, WatchResponseStream};
 
+use tokio::time::{error::Elapsed, timeout};
+
 use super::connection::Connection;
 use super::{Etcd, entry, failure};
 use crate::kv::{Change, Range, Revision};
@@ -14,6 +16,8 @@ use crate::{Error, Result};
 pub(crate) struct Stream {
     etcd: Etcd,
     connection: Connection,
+    /// The number of the cluster, if it has to be that one.
+    place: Option<u64>,
     /// Opened with the first range.
     open: Option<(WatchRequestSender, WatchResponseStream)>,
 }
@@ -25,10 +29,11 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    pub fn new(etcd: Etcd, connection: Connection) -> Self {
+    pub fn new(etcd: Etcd, connection: Connection, place: Option<u64>) -> Self {
         Self {
             etcd,
             connection,
+            place,
             open: None,
         }
     }
@@ -37,6 +42,21 @@ impl Stream {
     fn sender(&mut self) -> Result<&mut WatchRequestSender> {
         let open = self.open.as_mut().map(|(sender, _)| sender);
         open.ok_or_else(|| Error::Ended("nothing was followed".into()))
+    }
+
+    /// What became of a request, whose place is taken as long as the member reads nothing.
+    fn sent(
+        &self,
+        sent: std::result::Result<std::result::Result<(), etcd_client::Error>, Elapsed>,
+    ) -> Result<()> {
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.end(Some(error))),
+            Err(_) => {
+                self.etcd.0.connections.leave(self.connection.number);
+                Err(Error::Ended("its member takes no requests".into()))
+            }
+        }
     }
 
     /// What cannot be heard any more. The member is left: another one may be up, and what answers next at the same
@@ -64,24 +84,28 @@ impl Wire for Stream {
             Range::Prefix(prefix) => (prefix, options.with_prefix()),
         };
         let key = key.as_str();
+        let patience = self.etcd.0.timeout;
         let created = match &mut self.open {
-            Some((sender, _)) => sender.watch(key, Some(options)).await,
+            Some((sender, _)) => timeout(patience, sender.watch(key, Some(options))).await,
             None => {
-                let opened = self.connection.watch.watch(key, Some(options)).await;
-                opened.map(|stream| self.open = Some(stream.split()))
+                let opened = self.connection.watch.watch(key, Some(options));
+                let opened = timeout(patience, opened).await;
+                opened.map(|opened| opened.map(|stream| self.open = Some(stream.split())))
             }
         };
-        created.map_err(|error| self.end(Some(error)))
+        self.sent(created)
     }
 
     async fn cancel(&mut self, id: i64) -> Result<()> {
-        let cancelled = self.sender()?.cancel(id).await;
-        cancelled.map_err(|error| self.end(Some(error)))
+        let patience = self.etcd.0.timeout;
+        let cancelled = timeout(patience, self.sender()?.cancel(id)).await;
+        self.sent(cancelled)
     }
 
     async fn ask(&mut self) -> Result<()> {
-        let asked = self.sender()?.request_progress().await;
-        asked.map_err(|error| self.end(Some(error)))
+        let patience = self.etcd.0.timeout;
+        let asked = timeout(patience, self.sender()?.request_progress()).await;
+        self.sent(asked)
     }
 
     async fn message(&mut self) -> Result<Message> {
@@ -93,6 +117,10 @@ impl Wire for Stream {
             Ok(None) => return Err(self.end(None)),
             Err(error) => return Err(self.end(Some(error))),
         };
+        let of = answer.header().map(|header| header.cluster_id());
+        if self.place.is_some() && self.place != of {
+            return Err(Error::Ended("it is another store".into()));
+        }
         let traffic = self.etcd.traffic();
         traffic.heard();
         let id = answer.watch_id();
@@ -120,7 +148,7 @@ impl Wire for Stream {
 }
 
 fn change(event: &Event) -> Option<Change> {
-    let kept = entry(event.kv()?.clone());
+    let kept = entry(event.kv()?.clone())?;
     Some(match event.event_type() {
         EventType::Put => Change::Put(kept),
         EventType::Delete => Change::Delete {

@@ -111,9 +111,12 @@ fn read(key: &str, value: &[u8]) -> Added {
 /// An address or a CIDR, whose host bits are masked.
 pub(super) fn net(text: &str) -> Option<IpNet> {
     let text = text.trim();
-    match text.split_once('/') {
-        None => text.parse::<IpAddr>().ok().map(IpNet::from),
-        Some((_, length)) if length.len() > 1 && length.starts_with('0') => None,
-        Some(_) => text.parse::<IpNet>().ok().map(|net| net.trunc()),
-    }
+    let Some((address, length)) = text.split_once('/') else {
+        return text.parse::<IpAddr>().ok().map(IpNet::from);
+    };
+    // Digits alone, and an address as it is without a length: what is octal to some is none.
+    let is_number = length == "0" || length.starts_with(|first: char| ('1'..='9').contains(&first));
+    let length = is_number.then(|| length.parse().ok())??;
+    let net = IpNet::new(address.parse().ok()?, length).ok()?;
+    Some(net.trunc())
 }

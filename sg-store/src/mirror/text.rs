@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Want;
 use super::members::net;
+use crate::json::{self, Once};
 
 /// A rule as it is told, and what it names.
 #[derive(Debug)]
@@ -17,34 +18,24 @@ pub(super) struct Rule {
     pub names: Vec<Want>,
 }
 
-/// What objects name.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Names {
-    id: Option<Value>,
-    security_groups: Option<Vec<Value>>,
-    remote_group_id: Option<Value>,
-    remote_address_group_id: Option<Value>,
-}
-
 impl Rule {
-    /// Reads a rule. One that is no object, or says that it is another, is told so that whoever reads it finds
-    /// what is wrong, and which rule it is.
+    /// Reads a rule. One that is no object, says something twice, or that it is another, is told so that whoever reads
+    /// it finds what is wrong, and which rule it is: it stands among others, which are to be read all the same.
     pub fn read(id: Uuid, value: &[u8]) -> Self {
-        let names: Option<Names> = serde_json::from_slice(value).ok();
-        let own = |names: &Names| names.id.as_ref().is_none_or(|own| uuid(own) == Some(id));
-        let Some(names) = names.filter(own) else {
+        let fields: Option<Map<String, Value>> = json::object(value).filter(|_| is_shallow(value));
+        let own = |fields: &Map<_, _>| fields.get("id").is_none_or(|own| uuid(own) == Some(id));
+        let Some(fields) = fields.filter(own) else {
             let value = String::from_utf8_lossy(value);
             return Self {
                 text: quoted(&json!({"id": id, "value": value})),
                 names: Vec::new(),
             };
         };
-        let group = names.remote_group_id.as_ref().and_then(uuid);
-        let addresses = names.remote_address_group_id.as_ref().and_then(uuid);
+        let group = fields.get("remote_group_id").and_then(uuid);
+        let addresses = fields.get("remote_address_group_id").and_then(uuid);
         let group = group.map(Want::Members);
         Self {
-            text: with_id(raw(value), id, names.id.is_some()),
+            text: with_id(raw(value), id, fields.contains_key("id")),
             names: group
                 .into_iter()
                 .chain(addresses.map(Want::AddressGroup))
@@ -53,9 +44,17 @@ impl Rule {
     }
 }
 
-/// A value as it is; one that is no JSON as a string, which no reader takes for an object.
+/// Whether a value can be read in the place that it has in a transaction: serde_json goes 128 levels deep.
+fn is_shallow(value: &[u8]) -> bool {
+    let deeper = [b"[[[[", value, b"]]]]"].concat();
+    serde_json::from_slice::<Once>(&deeper).is_ok()
+}
+
+/// A value as it is; one that is no JSON, or nothing, as a string, which no reader takes for an object: in a
+/// transaction nothing means that it is gone.
 pub(super) fn raw(value: &[u8]) -> Box<RawValue> {
     let text = std::str::from_utf8(value).ok();
+    let text = text.filter(|text| text.trim() != "null");
     let read = text.and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
     read.map_or_else(
         || quoted(&String::from_utf8_lossy(value).into()),
@@ -65,9 +64,13 @@ pub(super) fn raw(value: &[u8]) -> Box<RawValue> {
 
 /// The security groups that a port has.
 pub(super) fn groups_of(value: &[u8]) -> BTreeSet<Uuid> {
-    let names: Names = serde_json::from_slice(value).unwrap_or_default();
-    let groups = names.security_groups.iter().flatten();
-    groups.filter_map(uuid).collect()
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Port {
+        security_groups: Vec<Value>,
+    }
+    let port: Port = json::object(value).unwrap_or_default();
+    port.security_groups.iter().filter_map(uuid).collect()
 }
 
 /// The addresses of an address group; what is none, with its key.
@@ -77,8 +80,8 @@ pub(super) fn addresses_of(key: &str, value: &[u8]) -> Vec<Value> {
         addresses: Vec<Value>,
     }
     let strange = |value: Value| json!({"key": key, "value": value});
-    match serde_json::from_slice::<Group>(value) {
-        Ok(group) => {
+    match json::object::<Group>(value) {
+        Some(group) => {
             let entries = group.addresses.into_iter();
             entries
                 .map(|entry| match entry.as_str().and_then(net) {
@@ -87,7 +90,7 @@ pub(super) fn addresses_of(key: &str, value: &[u8]) -> Vec<Value> {
                 })
                 .collect()
         }
-        Err(_) => vec![strange(String::from_utf8_lossy(value).into())],
+        None => vec![strange(String::from_utf8_lossy(value).into())],
     }
 }
 

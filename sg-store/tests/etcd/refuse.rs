@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use etcd_client::{Client, Permission};
+use etcd_client::{Client, ConnectOptions, Permission};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sg_store::testing::Cluster;
 use sg_store::{Error, EtcdOptions, Store};
 
 use super::support::{prefix, put};
+
+/// Tokens that are signed, and tell which revision of users and roles they are of.
+const JWT: &str = "jwt,pub-key=KEYS/server.pem,priv-key=KEYS/server.key,sign-method=ES256,ttl=10m";
 
 struct Password {
     _directory: tempfile::TempDir,
@@ -74,6 +77,39 @@ async fn a_user_may_do_what_its_role_permits_and_a_wrong_password_is_refused() {
         let error = refused.read(&prefix("/sg/"), None).await.unwrap_err();
         assert!(error.is_refusal(), "{error:?}");
         assert!(error.to_string().contains(&cluster.urls()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_has_changed_is_read_anew_and_a_change_of_roles_ends_nothing() {
+    for token in ["simple", JWT] {
+        let keys = Certificates::new();
+        let token = token.replace("KEYS", &keys.directory.path().display().to_string());
+        let cluster = Cluster::start_with(1, &[&format!("--auth-token={token}")]);
+        let mut client = Client::connect([cluster.urls()], None).await.unwrap();
+        for (user, password) in [("root", "secret"), ("node", "before")] {
+            client.user_add(user, password, None).await.unwrap();
+            client.role_add(user).await.unwrap();
+            client.user_grant_role(user, user).await.unwrap();
+        }
+        let permitted = Permission::read_write("/sg/").with_prefix();
+        let granted = client.role_grant_permission("node", permitted, None);
+        granted.await.unwrap();
+        client.auth_enable().await.unwrap();
+        let password = password("before");
+        let store = as_node(&cluster, &password);
+        store.read(&prefix("/sg/"), None).await.unwrap();
+        let root = ConnectOptions::new().with_user("root", "secret");
+        let mut root = Client::connect([cluster.urls()], Some(root)).await.unwrap();
+        root.role_add("other").await.unwrap();
+        store.read(&prefix("/sg/"), None).await.unwrap();
+        root.role_add("another").await.unwrap();
+        store.commit(vec![], vec![put("/sg/a", "1")]).await.unwrap();
+        root.user_change_password("node", "after").await.unwrap();
+        let error = store.read(&prefix("/sg/"), None).await.unwrap_err();
+        assert!(error.is_refusal(), "{token}: {error}");
+        fs::write(&password.file, "after\n").unwrap();
+        store.commit(vec![], vec![put("/sg/a", "2")]).await.unwrap();
     }
 }
 
