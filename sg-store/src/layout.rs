@@ -55,8 +55,9 @@ impl Layout {
             known: KNOWN,
             advice,
         };
-        let layout: Self = json::object(value)
-            .ok_or_else(|| refused("write {\"layout\": 1, \"generation\": 1} if the keys are so"))?;
+        let layout: Self = json::object(value).ok_or_else(|| {
+            refused("write {\"layout\": 1, \"generation\": 1} if the keys are so")
+        })?;
         match layout.layout.cmp(&KNOWN) {
             std::cmp::Ordering::Less => Err(refused("let a newer writer write the store anew")),
             std::cmp::Ordering::Equal => Ok(layout),

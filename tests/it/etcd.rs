@@ -288,8 +288,19 @@ fn a_store_that_was_emptied_takes_nothing_away() {
         error.as_str().is_some_and(|error| error.contains(LAYOUT))
     });
     assert_eq!([80, 443].map(|port| site_.ask(port)), [Answered, Silence]);
-    // Somebody makes a store of it again, and that is what holds.
-    let mut anew = vec![(LAYOUT.to_owned(), Some("{\"layout\": 1}".to_owned()))];
+    // Somebody makes a store of it again; it is another one until an operator says that it holds.
+    let layout = |generation: u32| {
+        let value = format!("{{\"layout\": 1, \"generation\": {generation}}}");
+        vec![(LAYOUT.to_owned(), Some(value))]
+    };
+    store.write_texts(layout(1));
+    wait_until(SOON, "it is taken for another one", || {
+        let error = source(&site_.node)["error"].clone();
+        let says = "was followed before";
+        error.as_str().is_some_and(|error| error.contains(says))
+    });
+    assert_eq!([80, 443].map(|port| site_.ask(port)), [Answered, Silence]);
+    let mut anew = layout(2);
     anew.extend(site(&[HTTPS]).into_iter().map(|(key, value)| {
         let value = value.as_ref().map(Value::to_string);
         (key.to_string(), value)

@@ -50,9 +50,7 @@ pub(super) fn of(error: Etcd, urls: &str, at: Option<Revision>) -> Error {
         OUT_OF_RANGE if what.contains("has been compacted") => {
             Error::Compacted(at.unwrap_or_default())
         }
-        OUT_OF_RANGE if what.contains("future revision") => {
-            Error::Ended("it has gone back".into())
-        }
+        OUT_OF_RANGE if what.contains("future revision") => Error::Ended("it has gone back".into()),
         UNAVAILABLE | RESOURCE_EXHAUSTED if what.contains("too many requests") => {
             Error::Unreachable { urls, what }
         }

@@ -145,7 +145,9 @@ impl Etcd {
                 let is_cut = answer.more();
                 let found_here = answer.take_kvs();
                 let last = found_here.last().map(|kv| kv.key().to_vec());
-                found.entries.extend(found_here.into_iter().filter_map(entry));
+                found
+                    .entries
+                    .extend(found_here.into_iter().filter_map(entry));
                 if let (true, Some(mut behind)) = (is_cut, last) {
                     behind.push(0);
                     more.push((range, Some(behind)));

@@ -93,7 +93,7 @@ async fn a_password_that_has_changed_is_read_anew_and_a_change_of_roles_ends_not
             client.user_grant_role(user, user).await.unwrap();
         }
         let permitted = Permission::read_write("/sg/").with_prefix();
-        let granted = client.role_grant_permission("node", permitted, None);
+        let granted = client.role_grant_permission("node", permitted);
         granted.await.unwrap();
         client.auth_enable().await.unwrap();
         let password = password("before");

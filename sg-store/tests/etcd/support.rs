@@ -41,7 +41,7 @@ pub fn prefix(prefix: &str) -> Vec<Range> {
 }
 
 /// What comes of it when it succeeds, which it does within half a minute.
-pub async fn soon<T>(attempt: impl AsyncFn() -> Result<T>) -> T {
+pub async fn soon<T>(mut attempt: impl AsyncFnMut() -> Result<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         match attempt().await {

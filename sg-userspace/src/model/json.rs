@@ -27,4 +27,3 @@ pub(super) fn parse(text: &[u8]) -> Result<Value, Malformed> {
         },
     }
 }
-
