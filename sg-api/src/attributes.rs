@@ -108,6 +108,12 @@ impl Attribute {
         self
     }
 
+    /// Lists can be sorted by it.
+    pub const fn sort(mut self) -> Self {
+        self.sort = true;
+        self
+    }
+
     /// Lists can be asked for by it and sorted by it.
     pub const fn key(mut self) -> Self {
         self.filter = true;

@@ -23,7 +23,7 @@ const TRIES: usize = 64;
 /// How long a commit may take to come back from the store, and a request to have its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long the store may take to say whether a request was computed in the newest world.
+/// How long it may take to say whether there is something newer than what was only asked for.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// How long a store is waited for at the start that does not answer, or has no leader.
@@ -88,28 +88,30 @@ impl Desk {
         Arc::new(world)
     }
 
-    /// Answers a request. What it changes is written, and part of this world, when the answer comes. What is refused,
-    /// or needs no change, is so in the newest world that there is, whoever has written it.
+    /// Answers a request. What it changes is written, and part of this world, when the answer comes. What is refused
+    /// for what there is, or needs no change, is so in a world as new as the request, whoever has written it.
     ///
     /// # Errors
     ///
     /// It is refused, and nothing is written; or the store cannot be written to.
     pub async fn answer(&self, context: &Context, request: &Request) -> Result<Answer> {
         let mut turn = None;
+        // What anybody had written when this was asked.
+        let mut least = None;
         for _ in 0..TRIES {
             let world = self.world();
             let (draft, answered) = match draft(&world, context, request) {
                 Ok((draft, answered)) if !draft.is_empty() => (draft, answered),
-                Ok((_, answered)) if request.only_asks() => return Ok(answered),
-                // What it is refused for, or why there is nothing to do, may be otherwise by now.
-                settled => match self.newest().await {
-                    Some(newest) if newest > world.written(&Key::Head) => {
-                        self.seen(newest).await?;
-                        continue;
+                settled => {
+                    let settled = settled.map(|(_, answered)| answered);
+                    if self
+                        .is_settled(request, &settled, &world, &mut least)
+                        .await?
+                    {
+                        return settled;
                     }
-                    Some(_) => return settled.map(|(_, answered)| answered),
-                    None => return Err(settled.err().unwrap_or_else(unavailable)),
-                },
+                    continue;
+                }
             };
             if turn.is_none() {
                 let own = timeout(PATIENCE, self.turn.lock()).await;
@@ -131,10 +133,42 @@ impl Desk {
         Err(unavailable())
     }
 
+    /// Whether nothing that others had written when it was asked can make it otherwise: what it is refused for, or why
+    /// there is nothing to do. What is only asked for is as old as this world.
+    ///
+    /// # Errors
+    ///
+    /// The store does not say.
+    async fn is_settled(
+        &self,
+        request: &Request,
+        settled: &Result<Answer>,
+        world: &World,
+        least: &mut Option<Revision>,
+    ) -> Result<bool> {
+        let is_certain = match settled {
+            Ok(_) => request.only_asks(),
+            Err(refusal) => refusal.is_of_the_request(),
+        };
+        if is_certain {
+            return Ok(true);
+        }
+        if least.is_none() {
+            *least = self.newest(request).await;
+        }
+        match *least {
+            Some(least) if world.written(&Key::Head) >= least => Ok(true),
+            Some(least) => self.seen(least).await.map(|()| false),
+            None if request.only_asks() => Ok(true),
+            None => Err(unavailable()),
+        }
+    }
+
     /// When anybody has written last, if the store says so in time.
-    async fn newest(&self) -> Option<Revision> {
+    async fn newest(&self, request: &Request) -> Option<Revision> {
+        let patience = if request.only_asks() { LOOK } else { PATIENCE };
         let head = [Range::Key(Key::Head.to_string())];
-        let read = timeout(LOOK, self.store.read(&head, None)).await;
+        let read = timeout(patience, self.store.read(&head, None)).await;
         let entry = read.ok()?.ok()?.entries.pop()?;
         Some(entry.revision)
     }
@@ -288,6 +322,34 @@ mod tests {
             late(&request("GET", "/v2.0/networks/none", Value::Null)).await,
             404
         );
+    }
+
+    /// An etcd that is not there.
+    #[tokio::test]
+    async fn without_the_store_what_was_told_is_shown_and_no_change_is_refused_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::embedded(&folder.path().join("state.redb")).unwrap();
+        let desk = Desk::open(store).await.unwrap();
+        let nowhere = sg_store::EtcdOptions::at("http://127.0.0.1:1");
+        let away = Desk {
+            store: Store::etcd(nowhere).unwrap(),
+            ..desk
+        };
+        let there = "/v2.0/networks";
+        let nothing = "/v2.0/security-groups/none";
+        let tags = json!({"tags": "t"});
+        for (method, path, body, status) in [
+            ("GET", there, Value::Null, 200),
+            ("GET", nothing, Value::Null, 404),
+            ("DELETE", nothing, Value::Null, 503),
+            ("POST", "/v2.0/security-groups", tags, 400),
+            ("POST", "/v2.0/networks", json!({"network": {}}), 503),
+        ] {
+            let asked = request(method, path, body);
+            let answered = away.answer(&Context::now(), &asked).await;
+            let found = answered.map_or_else(|error| error.status, |answered| answered.status);
+            assert_eq!(found, status, "{method} {path}");
+        }
     }
 
     /// It is written, though this server does not hear of it.

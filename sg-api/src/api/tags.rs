@@ -46,7 +46,7 @@ pub fn answer(
         }
         ("PUT", Some(name)) => {
             tag::check(name)?;
-            tag::add(draft, kind, id, vec![name.to_owned()])?;
+            tag::add_one(draft, kind, id, name)?;
             Ok(Answer {
                 status: 201,
                 body: None,

@@ -249,26 +249,26 @@ pub const LOGS: &[Attribute] = &[
 
 /// Nodes.
 pub const AGENTS: &[Attribute] = &[
-    attribute("id").filter().validate(Validate::Uuid),
-    attribute("agent_type").filter(),
-    attribute("binary").filter(),
-    attribute("topic").filter(),
-    attribute("host").filter(),
+    attribute("id").key().validate(Validate::Uuid),
+    attribute("agent_type").key(),
+    attribute("binary").key(),
+    attribute("topic").key(),
+    attribute("host").key(),
     attribute("admin_state_up")
         .put()
         .convert(Convert::Boolean)
-        .filter(),
-    attribute("created_at"),
-    attribute("started_at"),
-    attribute("heartbeat_timestamp"),
-    attribute("alive").convert(Convert::Boolean).filter(),
+        .key(),
+    attribute("created_at").sort(),
+    attribute("started_at").sort(),
+    attribute("heartbeat_timestamp").sort(),
+    attribute("alive").convert(Convert::Boolean).key(),
     attribute("configurations"),
     attribute("description")
         .put()
         .validate(Validate::TextOrNull(DESCRIPTION))
-        .filter(),
-    attribute("availability_zone").filter(),
-    attribute("resources_synced"),
+        .key(),
+    attribute("availability_zone").key(),
+    attribute("resources_synced").sort(),
 ];
 
 /// How many addresses of networks are in use.

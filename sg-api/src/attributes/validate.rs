@@ -225,7 +225,11 @@ pub fn subnet(value: &Value) -> Option<String> {
     let is_one = value.as_str().is_some_and(|text| {
         let network = net::network(text).filter(|_| !text.contains(char::is_whitespace));
         network.is_some_and(|network| {
-            text.contains('/') && (network.addr().is_ipv6() || network.to_string() == text)
+            // Neutron keeps how a length of IPv6 is spelled (/064, /+64); nobody reads it so.
+            let length = network.prefix_len().to_string();
+            let said = text.split_once('/').map(|(_, length)| length);
+            let is_plain = network.addr().is_ipv6() || network.to_string() == text;
+            said == Some(length.as_str()) && is_plain
         })
     });
     (!is_one).then(|| format!("'{}' is not a valid IP subnet", python::str(value)))

@@ -53,7 +53,8 @@ pub fn allocate(
             .filter_map(|version| any_of(&subnets, version))
             .collect(),
     };
-    for subnet in subnets.iter().filter(|subnet| subnet.is_auto()) {
+    let is_host = !is_of_router(port.owner);
+    for subnet in subnets.iter().filter(|subnet| is_host && subnet.is_auto()) {
         if kept.iter().any(|fixed| fixed.subnet_id == subnet.id) {
             continue;
         }
@@ -125,6 +126,11 @@ fn candidates<'a>(world: &'a World, port: For<'_>) -> Result<Vec<&'a Subnet>> {
     }
 }
 
+/// Whether a port is a router's, which has the addresses that it is given, also where hosts make their own.
+fn is_of_router(owner: &str) -> bool {
+    subnet::ROUTER_INTERFACES.contains(&owner) || owner == "network:router_centralized_snat"
+}
+
 /// One of those subnets of a family in which hosts do not make their own addresses.
 fn any_of(subnets: &[&Subnet], version: u8) -> Option<Wanted> {
     let subnets = subnets.iter();
@@ -149,7 +155,8 @@ fn wanted(
         match ip {
             Some(ip) => {
                 let own = own_address(subnet, port.mac);
-                if subnet.is_auto() && own != Some(ip) {
+                let is_router = subnet::ROUTER_INTERFACES.contains(&port.owner);
+                if subnet.is_auto() && own != Some(ip) && !is_router {
                     return Err(ApiError::bad(
                         "AllocationOnAutoAddressSubnet",
                         format!(
@@ -162,7 +169,7 @@ fn wanted(
                 wanted.push(Wanted::This(subnet.id, ip));
             }
             // Those that hosts make come by themselves.
-            None if subnet.is_auto() => {}
+            None if subnet.is_auto() && !is_of_router(port.owner) => {}
             None => wanted.push(Wanted::Any(vec![subnet.id])),
         }
     }
@@ -327,7 +334,7 @@ pub fn change(
 pub fn add_auto(draft: &mut Draft, subnet: &Subnet) -> Result<()> {
     let ports = draft.world.ports_of(subnet.network_id);
     let ports: Vec<Port> = ports
-        .filter(|port| !port.device_owner.starts_with("network:router_"))
+        .filter(|port| !is_of_router(&port.device_owner))
         .cloned()
         .collect();
     for mut port in ports {

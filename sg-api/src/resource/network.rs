@@ -201,6 +201,9 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
     if network.shared && attributes.bool("shared") == Some(false) {
         still_own(&draft.world, &network)?;
     }
+    if network.external && attributes.bool("router:external") == Some(false) {
+        has_no_gateway(&draft.world, &network)?;
+    }
     let say = |name, field: &mut bool| {
         if let Some(is) = attributes.bool(name) {
             *field = is;
@@ -220,6 +223,21 @@ fn update(draft: &mut Draft, text: &str, attributes: Attrs) -> Result<Fields> {
     let fields = view(&draft.world, &network);
     draft.put(Object::Network(network));
     Ok(fields)
+}
+
+/// A router must not be left without the network by which it reaches others.
+fn has_no_gateway(world: &World, network: &Network) -> Result<()> {
+    let mut ports = world.ports_of(network.id);
+    match ports.any(|port| port.device_owner == "network:router_gateway") {
+        false => Ok(()),
+        true => Err(ApiError::conflict(
+            "ExternalNetworkInUse",
+            format!(
+                "External network {} cannot be updated to be made non-external, since it has existing gateway ports.",
+                network.id
+            ),
+        )),
+    }
 }
 
 /// Others must not be left on a network that is theirs no more.

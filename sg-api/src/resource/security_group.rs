@@ -58,7 +58,8 @@ pub fn ensure_default(draft: &mut Draft, project: &str) -> Result<Uuid> {
             project,
             DEFAULT.into(),
             Some("Default security group".into()),
-            None,
+            // Whatever the others of the project are: Neutron does not ask.
+            Some(true),
         ),
     }
 }

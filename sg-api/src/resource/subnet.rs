@@ -41,7 +41,7 @@ const MOST_NAMESERVERS: usize = 5;
 const MOST_ROUTES: usize = 20;
 
 /// Who has ports without which a router would be on the subnet no more.
-const ROUTER_INTERFACES: [&str; 3] = [
+pub(super) const ROUTER_INTERFACES: [&str; 3] = [
     "network:router_interface",
     "network:ha_router_replicated_interface",
     "network:router_interface_distributed",

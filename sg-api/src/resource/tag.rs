@@ -1,6 +1,6 @@
 //! Tags of objects.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -26,18 +26,29 @@ pub fn of(world: &World, kind: &Collection, id: &str) -> Result<Vec<String>> {
 
 /// Gives an object these tags and no others.
 pub fn replace(draft: &mut Draft, kind: &Collection, id: &str, tags: Vec<String>) -> Result<()> {
-    let mut object = find(&draft.world, kind, id)?;
-    if tags.len() > MOST {
-        return Err(ApiError::bad_resource(
+    of(&draft.world, kind, id)?;
+    limit(kind, tags.len())?;
+    set(draft, kind, id, tags)
+}
+
+/// Refuses more tags than there may be.
+fn limit(kind: &Collection, count: usize) -> Result<()> {
+    match count > MOST {
+        false => Ok(()),
+        true => Err(ApiError::bad_resource(
             kind.plural,
             format!("The number of tags exceed the per-resource limit of {MOST}"),
-        ));
+        )),
     }
+}
+
+fn set(draft: &mut Draft, kind: &Collection, id: &str, tags: Vec<String>) -> Result<()> {
+    let mut object = find(&draft.world, kind, id)?;
     let Some(standard) = standard(&mut object) else {
         return Ok(());
     };
-    let same = |one: &[String], other: &[String]| one.iter().all(|tag| other.contains(tag));
-    let has_changed = !(same(&standard.tags, &tags) && same(&tags, &standard.tags));
+    let set = |tags: &[String]| -> BTreeSet<String> { tags.iter().cloned().collect() };
+    let has_changed = set(&standard.tags) != set(&tags);
     standard.tags = tags;
     draft.touch(has_changed, standard)?;
     if has_changed {
@@ -46,13 +57,21 @@ pub fn replace(draft: &mut Draft, kind: &Collection, id: &str, tags: Vec<String>
     Ok(())
 }
 
-/// Gives an object some tags more.
+/// Gives an object some tags more. Neutron counts these, and not those that are there.
 pub fn add(draft: &mut Draft, kind: &Collection, id: &str, more: Vec<String>) -> Result<()> {
     let mut tags = of(&draft.world, kind, id)?;
-    let here: HashSet<String> = tags.iter().cloned().collect();
+    limit(kind, more.len())?;
+    let here: BTreeSet<String> = tags.iter().cloned().collect();
     // None of these is twice in it.
     tags.extend(more.into_iter().filter(|tag| !here.contains(tag)));
-    replace(draft, kind, id, tags)
+    set(draft, kind, id, tags)
+}
+
+/// Gives an object one tag more.
+pub fn add_one(draft: &mut Draft, kind: &Collection, id: &str, tag: &str) -> Result<()> {
+    let here = of(&draft.world, kind, id)?;
+    limit(kind, here.len() + 1)?;
+    add(draft, kind, id, vec![tag.to_owned()])
 }
 
 /// Takes a tag away.
@@ -62,7 +81,7 @@ pub fn remove(draft: &mut Draft, kind: &Collection, id: &str, tag: &str) -> Resu
         return Err(unknown(tag));
     }
     tags.retain(|one| one != tag);
-    replace(draft, kind, id, tags)
+    set(draft, kind, id, tags)
 }
 
 /// The object has no such tag.

@@ -39,6 +39,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id")
 /// The header by which a browser says whose page asks.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// The header by which a proxy says how a client has come to it.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// The header by which a client says whose objects it means.
 const PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
 
@@ -90,6 +93,14 @@ impl Front {
         }
     }
 
+    /// By which the client has come: what stands in front of this server says so.
+    fn scheme<'a>(&self, head: &'a Parts) -> &'a str {
+        match text(head, &FORWARDED_PROTO) {
+            Some(scheme @ ("http" | "https")) => scheme,
+            _ => self.scheme,
+        }
+    }
+
     /// The type of a body that is not read: a form of another server's page can have any that is not JSON.
     fn strange_type(&self, head: &Parts) -> Option<String> {
         let said = text(head, &CONTENT_TYPE).unwrap_or_default();
@@ -116,7 +127,11 @@ impl Front {
             query: Query::read(head.uri.query().unwrap_or_default()),
             body,
             strange_type: self.strange_type(head),
-            base: format!("{}://{}", self.scheme, host(head).unwrap_or("localhost")),
+            base: format!(
+                "{}://{}",
+                self.scheme(head),
+                host(head).unwrap_or("localhost")
+            ),
         };
         let mut context = Context::now();
         if let Some(project) = text(head, &PROJECT_ID).filter(|project| !project.is_empty()) {

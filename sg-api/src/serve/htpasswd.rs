@@ -19,7 +19,7 @@ use crate::exit::{Exit, Failure};
 const COST: u32 = 10;
 const MOST_COST: u32 = 14;
 
-/// How long a password that was right is remembered, by a keyed hash.
+/// For how long after it was shown last a password that was right is remembered, by a keyed hash.
 const MEMORY: Duration = Duration::from_secs(60);
 
 /// How many are remembered.
@@ -28,8 +28,8 @@ const MOST_REMEMBERED: usize = 4096;
 /// How many hashes are computed at once.
 const AT_ONCE: usize = 2;
 
-/// How many of one client's are, or wait: who guesses takes no more than two seconds of everybody's.
-const EACH: usize = 32;
+/// How many of one client's are, or wait: who guesses takes no more than two seconds of everybody's, at the usual cost.
+const EACH: usize = 64;
 
 /// A hash that no password has, of the usual cost: who is not there takes as long as who is.
 const NOBODY: &str = "$2b$10$abcdefghijklmnopqrstuuW2bC6Zq3mGvKPPDr3g7oS8Qw5a8y3y2";
@@ -44,7 +44,7 @@ struct Inner {
     users: Mutex<Users>,
     remembered: Mutex<HashMap<u128, Instant>>,
     secret: [u8; 16],
-    room: Semaphore,
+    room: Arc<Semaphore>,
     shares: Shares,
 }
 
@@ -52,6 +52,8 @@ struct Inner {
 struct Users {
     hashes: HashMap<String, String>,
     changed: Option<SystemTime>,
+    /// Why it was not read again.
+    trouble: Option<String>,
 }
 
 impl Htpasswd {
@@ -67,7 +69,7 @@ impl Htpasswd {
             users: Mutex::new(users),
             remembered: Mutex::default(),
             secret: uuid::Uuid::new_v4().into_bytes(),
-            room: Semaphore::new(AT_ONCE),
+            room: Arc::new(Semaphore::new(AT_ONCE)),
             shares: Shares::new(EACH),
         })))
     }
@@ -80,11 +82,19 @@ impl Htpasswd {
         if hash.is_some() && inner.remembers(token) {
             return Some(true);
         }
-        let _share = inner.shares.take(client)?;
-        let _permit = inner.room.acquire().await.ok()?;
+        let share = inner.shares.take(client)?;
+        let permit = inner.room.clone().acquire_owned().await.ok()?;
+        if hash.is_some() && inner.remembers(token) {
+            // Another request of the same user has waited before this one.
+            return Some(true);
+        }
         let against = hash.clone().unwrap_or_else(|| NOBODY.into());
         let password = password.to_owned();
-        let checked = task::spawn_blocking(move || bcrypt::verify(password, &against));
+        // Whoever hangs up meanwhile has the places until it is done.
+        let checked = task::spawn_blocking(move || {
+            let _places = (share, permit);
+            bcrypt::verify(password, &against)
+        });
         let is_right = matches!(checked.await, Ok(Ok(true))) && hash.is_some();
         if is_right {
             inner.remember(token);
@@ -99,15 +109,20 @@ impl Inner {
         if changed(&self.path) != users.changed {
             match read(&self.path) {
                 Ok(read) => *users = read,
-                Err(error) if self.path.exists() => {
-                    tracing::error!("{error}; it is as it was read last");
-                    users.changed = changed(&self.path);
-                }
+                // It may be half written: it is read again each time.
                 Err(error) => {
-                    if !users.hashes.is_empty() {
-                        tracing::error!("{error}; nobody is let in");
+                    let what = match self.path.exists() {
+                        true => "it is as it was read last",
+                        false => {
+                            users.hashes.clear();
+                            "nobody is let in"
+                        }
+                    };
+                    let trouble = format!("{error}; {what}");
+                    if users.trouble.as_ref() != Some(&trouble) {
+                        tracing::error!("{trouble}");
+                        users.trouble = Some(trouble);
                     }
-                    *users = Users::default();
                 }
             }
         }
@@ -126,10 +141,10 @@ impl Inner {
 
     fn remembers(&self, token: u128) -> bool {
         let remembered = self.remembered.lock();
-        let remembered = remembered.unwrap_or_else(PoisonError::into_inner);
-        remembered
-            .get(&token)
-            .is_some_and(|at| at.elapsed() < MEMORY)
+        let mut remembered = remembered.unwrap_or_else(PoisonError::into_inner);
+        let shown = remembered.get_mut(&token);
+        let shown = shown.filter(|at| at.elapsed() < MEMORY);
+        shown.map(|at| *at = Instant::now()).is_some()
     }
 
     fn remember(&self, token: u128) {
@@ -168,7 +183,11 @@ fn read(path: &Path) -> Result<Users, Failure> {
         };
         hashes.insert(user.to_owned(), hash.to_owned());
     }
-    Ok(Users { hashes, changed })
+    Ok(Users {
+        hashes,
+        changed,
+        trouble: None,
+    })
 }
 
 fn is_usable(hash: &str) -> bool {
@@ -268,6 +287,40 @@ mod tests {
         assert!((1..=8).contains(&passed_over), "{passed_over}");
         let other = IpAddr::from([192, 0, 2, 2]);
         assert_eq!(users.knows(other, "ada", "secret").await, Some(true));
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_has_a_place_until_the_hash_is_done() {
+        let file = file(&[line("ada", "secret").unwrap()]);
+        let users = Htpasswd::open(file.path()).unwrap();
+        for guess in 0..AT_ONCE {
+            let hung_up = users.knows(CLIENT, "ada", "wrong");
+            let hung_up = tokio::time::timeout(Duration::from_millis(1), hung_up).await;
+            assert!(hung_up.is_err(), "{guess}");
+        }
+        assert_eq!(users.0.room.available_permits(), 0);
+        assert_eq!(users.knows(CLIENT, "ada", "secret").await, Some(true));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_half_written_is_read_again_when_it_is_whole() {
+        let file = file(&[line("ada", "secret").unwrap()]);
+        let users = Htpasswd::open(file.path()).unwrap();
+        let set_modified = || {
+            let opened = fs::File::options().write(true).open(file.path()).unwrap();
+            let later = SystemTime::now() + Duration::from_secs(2);
+            opened.set_modified(later).unwrap();
+            later
+        };
+        fs::write(file.path(), "eve:half").unwrap();
+        let half = set_modified();
+        assert_eq!(users.knows(CLIENT, "ada", "secret").await, Some(true));
+        // In the same moment, as files have it.
+        fs::write(file.path(), line("eve", "secret").unwrap()).unwrap();
+        let opened = fs::File::options().write(true).open(file.path()).unwrap();
+        opened.set_modified(half).unwrap();
+        assert_eq!(users.knows(CLIENT, "ada", "secret").await, Some(false));
+        assert_eq!(users.knows(CLIENT, "eve", "secret").await, Some(true));
     }
 
     #[test]

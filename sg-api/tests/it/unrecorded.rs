@@ -63,10 +63,15 @@ impl Lab {
 
     /// A node says that it is there.
     async fn has_node(&self, name: &str) {
+        self.says(name, &json!({})).await;
+    }
+
+    /// A node says something of itself.
+    async fn says(&self, name: &str, status: &Value) {
         let key = Key::Status(name.into()).to_string();
         let says = Write::Put {
             key,
-            value: b"{}".to_vec(),
+            value: status.to_string().into_bytes(),
         };
         self.store.commit(Vec::new(), vec![says]).await.unwrap();
     }
@@ -389,5 +394,144 @@ async fn a_group_that_a_default_rule_names_stays() {
             204
         );
         assert_eq!(lab.delete(path, id).await.0, 204);
+    }
+}
+
+#[tokio::test]
+async fn the_default_group_of_a_project_is_stateful_whatever_its_others_are() {
+    let lab = Lab::new().await;
+    let path = "/v2.0/security-groups-default-statefulness";
+    let stateless = json!({"project_id": "p", "stateful": false});
+    let body = json!({"security_groups_default_statefulness": stateless});
+    let (status, answer) = lab.server.say("POST", path, body).await;
+    assert_eq!(status, 201, "{answer}");
+    lab.group(json!({"name": "web", "project_id": "p"})).await;
+    for (name, stateful) in [("default", true), ("web", false)] {
+        let path = format!("/v2.0/security-groups?project_id=p&name={name}");
+        let (_, list) = lab.server.say("GET", &path, Value::Null).await;
+        assert_eq!(list["security_groups"][0]["stateful"], stateful, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_router_has_the_addresses_that_it_is_given_also_where_hosts_make_their_own() {
+    let lab = Lab::new().await;
+    let auto = json!({
+        "ip_version": 6, "cidr": "fd01::/64", "gateway_ip": "fd01::1",
+        "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"
+    });
+    let auto = lab.on_net("subnet", auto).await;
+    let own = "fd01::ff:fe00:1";
+    let mac = "02:00:00:00:00:01";
+    for (owner, asked, has) in [
+        ("compute:nova", json!([]), Some(own)),
+        ("network:router_interface", json!([]), None),
+        (
+            "network:router_interface",
+            json!([{"subnet_id": auto, "ip_address": "fd01::1"}]),
+            Some("fd01::1"),
+        ),
+        ("network:router_gateway", json!([]), Some(own)),
+    ] {
+        let port = json!({"device_owner": owner, "mac_address": mac, "fixed_ips": asked});
+        let port = lab.on_net("port", port).await;
+        let path = format!("/v2.0/ports/{port}");
+        let (_, answer) = lab.server.say("GET", &path, Value::Null).await;
+        let first = answer["port"]["fixed_ips"][0]["ip_address"].as_str();
+        assert_eq!(first, has, "{owner} {asked}");
+        assert_eq!(lab.delete("ports", &port).await.0, 204);
+    }
+    let drawn = json!([{"subnet_id": auto}]);
+    let port =
+        json!({"device_owner": "network:router_interface", "mac_address": mac, "fixed_ips": drawn});
+    let port = lab.on_net("port", port).await;
+    let path = format!("/v2.0/ports/{port}");
+    let (_, answer) = lab.server.say("GET", &path, Value::Null).await;
+    let first = answer["port"]["fixed_ips"][0]["ip_address"].as_str();
+    assert!(first.is_some_and(|first| first != own), "{answer}");
+}
+
+#[tokio::test]
+async fn tags_that_are_added_are_counted_by_themselves_unless_it_is_one() {
+    let lab = Lab::new().await;
+    let path = format!("/v2.0/networks/{}/tags", lab.net);
+    let tags = |from: u32| -> Vec<String> { (from..from + 30).map(|n| n.to_string()).collect() };
+    for from in [0, 30] {
+        let body = json!({"tags": tags(from)});
+        assert_eq!(lab.server.say("POST", &path, body).await.0, 200);
+    }
+    let one = format!("{path}/one");
+    assert_eq!(lab.server.say("PUT", &one, Value::Null).await.0, 400);
+    let old = format!("{path}/7");
+    assert_eq!(lab.server.say("DELETE", &old, Value::Null).await.0, 204);
+    let all = [tags(0), tags(30)].concat();
+    let many = json!({"tags": all});
+    assert_eq!(lab.server.say("PUT", &path, many).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_port_is_active_when_its_node_has_it_as_it_was_asked_for() {
+    let lab = Lab::new().await;
+    let port = lab.on_net("port", json!({"binding:host_id": "here"})).await;
+    let path = format!("/v2.0/ports/{port}");
+    for (state, status) in [
+        ("enforcing", "ACTIVE"),
+        ("unfiltered", "ACTIVE"),
+        ("audit", "ACTIVE"),
+        ("closed", "DOWN"),
+        ("open", "DOWN"),
+    ] {
+        let says = json!({"states": {&port: state}});
+        lab.says("here", &says).await;
+        let is_so = async || {
+            let (_, answer) = lab.server.say("GET", &path, Value::Null).await;
+            answer["port"]["status"] == status
+        };
+        while !is_so().await {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_network_with_the_gateway_of_a_router_stays_external() {
+    let lab = Lab::new().await;
+    let external = |is: bool| json!({"router:external": is});
+    assert_eq!(lab.put("network", &lab.net, external(true)).await.0, 200);
+    let owner = json!({"device_owner": "network:router_gateway"});
+    let port = lab.on_net("port", owner).await;
+    let (status, error) = lab.put("network", &lab.net, external(false)).await;
+    assert_eq!(
+        (status, &error["type"]),
+        (409, &json!("ExternalNetworkInUse"))
+    );
+    assert_eq!(lab.delete("ports", &port).await.0, 204);
+    assert_eq!(lab.put("network", &lab.net, external(false)).await.0, 200);
+}
+
+#[tokio::test]
+async fn lists_can_be_narrowed_and_sorted_by_what_neutron_takes() {
+    let lab = Lab::new().await;
+    for (path, status) in [
+        ("networks?is_default=true", 200),
+        ("agents?sort_key=host&sort_dir=asc", 200),
+        ("agents?sort_key=alive&sort_dir=desc", 200),
+        ("agents?sort_key=configurations&sort_dir=asc", 400),
+    ] {
+        let path = format!("/v2.0/{path}");
+        let (found, answer) = lab.server.say("GET", &path, Value::Null).await;
+        assert_eq!(found, status, "{path}: {answer}");
+    }
+}
+
+/// What no node could read.
+#[tokio::test]
+async fn a_length_that_is_spelled_strangely_is_refused() {
+    let lab = Lab::new().await;
+    for cidr in ["fd00::/064", "fd00::/+64", "fd00::/ffff:ffff:ffff:ffff::"] {
+        let pairs = json!({"allowed_address_pairs": [{"ip_address": cidr}]});
+        let port = lab.on_net("port", json!({})).await;
+        let (status, error) = lab.put("port", &port, pairs).await;
+        assert_eq!(status, 400, "{cidr}: {error}");
     }
 }

@@ -64,7 +64,8 @@ pub const NETWORKS: &[Attribute] = &[
         .post()
         .put()
         .default(Default::Unsaid)
-        .convert(Convert::Boolean),
+        .convert(Convert::Boolean)
+        .filter(),
     attribute("l2_adjacency"),
     provider("provider:network_type").validate(Validate::Text(32)),
     provider("provider:physical_network").validate(Validate::Text(64)),
