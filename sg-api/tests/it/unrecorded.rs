@@ -1,5 +1,9 @@
 //! What Neutron refuses, keeps and shows where no recorded answer says so, as its source has it.
 
+mod groups;
+mod lists;
+mod routers;
+
 use serde_json::{Value, json};
 use sg_store::{Key, Store, Write};
 
@@ -117,60 +121,6 @@ async fn a_bound_port_keeps_its_hardware_address_and_its_kind() {
 }
 
 #[tokio::test]
-async fn only_ports_that_neutron_makes_itself_go_along_with_a_network_or_a_subnet() {
-    for (owner, status) in [
-        ("network:dhcp", 204),
-        ("network:distributed", 204),
-        ("network:floatingip_agent_gateway", 204),
-        ("network:routed", 409),
-        ("network:router_interface", 409),
-        ("compute:nova", 409),
-    ] {
-        let lab = Lab::new().await;
-        let subnet = json!({"ip_version": 4, "cidr": "10.0.0.0/24"});
-        let subnet = lab.on_net("subnet", subnet).await;
-        lab.on_net("port", json!({"device_owner": owner})).await;
-        for (path, id, error) in [
-            ("subnets", &subnet, "SubnetInUse"),
-            ("networks", &lab.net, "NetworkInUse"),
-        ] {
-            let (found, answer) = lab.delete(path, id).await;
-            assert_eq!(found, status, "{owner} {path}: {answer}");
-            assert!(
-                status == 204 || answer["type"] == error,
-                "{owner} {path}: {answer}"
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_subnet_in_which_hosts_make_their_addresses_stays_with_its_router() {
-    for (owner, status) in [
-        ("compute:nova", 204),
-        ("network:router_gateway", 204),
-        ("network:router_interface", 409),
-        ("network:router_interface_distributed", 409),
-        ("network:ha_router_replicated_interface", 409),
-    ] {
-        let lab = Lab::new().await;
-        let subnet = json!({"ip_version": 6, "cidr": "fd00::/64", "ipv6_address_mode": "slaac"});
-        let subnet = lab.on_net("subnet", subnet).await;
-        lab.on_net(
-            "port",
-            json!({"device_owner": owner, "fixed_ips": [{"subnet_id": subnet}]}),
-        )
-        .await;
-        let (found, answer) = lab.delete("subnets", &subnet).await;
-        assert_eq!(found, status, "{owner}: {answer}");
-        assert!(
-            status == 204 || answer["type"] == "SubnetInUse",
-            "{owner}: {answer}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn a_network_stays_shared_while_others_have_a_port_or_a_subnet_on_it() {
     let subnet =
         |project: &str| json!({"ip_version": 4, "cidr": "10.0.0.0/24", "project_id": project});
@@ -271,63 +221,6 @@ async fn a_port_has_an_address_once_however_it_is_spelled() {
 }
 
 #[tokio::test]
-async fn availabilities_of_both_families_can_be_asked_for() {
-    let lab = Lab::new().await;
-    for (version, cidr) in [(4, "10.0.0.0/24"), (6, "fd00::/64")] {
-        lab.on_net("subnet", json!({"ip_version": version, "cidr": cidr}))
-            .await;
-    }
-    for (query, subnets) in [
-        ("", 2),
-        ("?ip_version=4&ip_version=6", 2),
-        ("?ip_version=6", 1),
-        ("?ip_version=x&ip_version=6", 1),
-    ] {
-        let path = format!("/v2.0/network-ip-availabilities{query}");
-        let (_, answer) = lab.server.say("GET", &path, Value::Null).await;
-        let networks = answer["network_ip_availabilities"].as_array().unwrap();
-        assert_eq!(networks.len(), 1, "{query}");
-        let rows = networks[0]["subnet_ip_availability"].as_array().unwrap();
-        assert_eq!(rows.len(), subnets, "{query}");
-    }
-}
-
-#[tokio::test]
-async fn a_rule_belongs_to_a_default_group_whosever_the_rule_is() {
-    let lab = Lab::new().await;
-    let web = lab
-        .group(json!({"name": "web", "project_id": "mine"}))
-        .await;
-    let (_, groups) = lab
-        .server
-        .say(
-            "GET",
-            "/v2.0/security-groups?name=default&project_id=mine",
-            Value::Null,
-        )
-        .await;
-    let default = groups["security_groups"][0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    for (group, is_default) in [(&default, true), (&web, false)] {
-        for project in ["mine", "other"] {
-            let rule = json!({
-                "security_group_id": group, "project_id": project, "direction": "ingress",
-                "protocol": "tcp", "remote_ip_prefix": if project == "mine" { "10.0.0.0/8" } else { "11.0.0.0/8" },
-            });
-            let rule = json!({"security_group_rule": rule});
-            let (_, answer) = lab
-                .server
-                .say("POST", "/v2.0/security-group-rules", rule)
-                .await;
-            let shown = &answer["security_group_rule"]["belongs_to_default_sg"];
-            assert_eq!(*shown, is_default, "{project}: {answer}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn what_is_no_host_unbinds_and_a_host_has_at_most_255_characters() {
     let lab = Lab::new().await;
     for host in [
@@ -356,120 +249,6 @@ async fn what_is_no_host_unbinds_and_a_host_has_at_most_255_characters() {
 }
 
 #[tokio::test]
-async fn a_group_that_a_default_rule_names_stays() {
-    let lab = Lab::new().await;
-    let addresses = json!({"address_group": {"addresses": ["10.0.0.0/8"]}});
-    let addresses = lab.server.make("/v2.0/address-groups", addresses).await;
-    let web = lab.group(json!({"name": "web"})).await;
-    for (path, id, name, error) in [
-        (
-            "address-groups",
-            &addresses,
-            "remote_address_group_id",
-            "AddressGroupInUse",
-        ),
-        (
-            "security-groups",
-            &web,
-            "remote_group_id",
-            "SecurityGroupInUse",
-        ),
-    ] {
-        let rule = json!({
-            "direction": "ingress", "used_in_default_sg": true, "used_in_non_default_sg": true, name: id,
-        });
-        let rule = json!({"default_security_group_rule": rule});
-        let rule = lab
-            .server
-            .make("/v2.0/default-security-group-rules", rule)
-            .await;
-        let (status, answer) = lab.delete(path, id).await;
-        assert_eq!((status, &answer["type"]), (409, &json!(error)), "{answer}");
-        assert!(
-            answer["message"].as_str().unwrap().contains(&rule),
-            "{answer}"
-        );
-        assert_eq!(
-            lab.delete("default-security-group-rules", &rule).await.0,
-            204
-        );
-        assert_eq!(lab.delete(path, id).await.0, 204);
-    }
-}
-
-#[tokio::test]
-async fn the_default_group_of_a_project_is_stateful_whatever_its_others_are() {
-    let lab = Lab::new().await;
-    let path = "/v2.0/security-groups-default-statefulness";
-    let stateless = json!({"project_id": "p", "stateful": false});
-    let body = json!({"security_groups_default_statefulness": stateless});
-    let (status, answer) = lab.server.say("POST", path, body).await;
-    assert_eq!(status, 201, "{answer}");
-    lab.group(json!({"name": "web", "project_id": "p"})).await;
-    for (name, stateful) in [("default", true), ("web", false)] {
-        let path = format!("/v2.0/security-groups?project_id=p&name={name}");
-        let (_, list) = lab.server.say("GET", &path, Value::Null).await;
-        assert_eq!(list["security_groups"][0]["stateful"], stateful, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_router_has_the_addresses_that_it_is_given_also_where_hosts_make_their_own() {
-    let lab = Lab::new().await;
-    let auto = json!({
-        "ip_version": 6, "cidr": "fd01::/64", "gateway_ip": "fd01::1",
-        "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"
-    });
-    let auto = lab.on_net("subnet", auto).await;
-    let own = "fd01::ff:fe00:1";
-    let mac = "02:00:00:00:00:01";
-    for (owner, asked, has) in [
-        ("compute:nova", json!([]), Some(own)),
-        ("network:router_interface", json!([]), None),
-        (
-            "network:router_interface",
-            json!([{"subnet_id": auto, "ip_address": "fd01::1"}]),
-            Some("fd01::1"),
-        ),
-        ("network:router_gateway", json!([]), Some(own)),
-    ] {
-        let port = json!({"device_owner": owner, "mac_address": mac, "fixed_ips": asked});
-        let port = lab.on_net("port", port).await;
-        let path = format!("/v2.0/ports/{port}");
-        let (_, answer) = lab.server.say("GET", &path, Value::Null).await;
-        let first = answer["port"]["fixed_ips"][0]["ip_address"].as_str();
-        assert_eq!(first, has, "{owner} {asked}");
-        assert_eq!(lab.delete("ports", &port).await.0, 204);
-    }
-    let drawn = json!([{"subnet_id": auto}]);
-    let port =
-        json!({"device_owner": "network:router_interface", "mac_address": mac, "fixed_ips": drawn});
-    let port = lab.on_net("port", port).await;
-    let path = format!("/v2.0/ports/{port}");
-    let (_, answer) = lab.server.say("GET", &path, Value::Null).await;
-    let first = answer["port"]["fixed_ips"][0]["ip_address"].as_str();
-    assert!(first.is_some_and(|first| first != own), "{answer}");
-}
-
-#[tokio::test]
-async fn tags_that_are_added_are_counted_by_themselves_unless_it_is_one() {
-    let lab = Lab::new().await;
-    let path = format!("/v2.0/networks/{}/tags", lab.net);
-    let tags = |from: u32| -> Vec<String> { (from..from + 30).map(|n| n.to_string()).collect() };
-    for from in [0, 30] {
-        let body = json!({"tags": tags(from)});
-        assert_eq!(lab.server.say("POST", &path, body).await.0, 200);
-    }
-    let one = format!("{path}/one");
-    assert_eq!(lab.server.say("PUT", &one, Value::Null).await.0, 400);
-    let old = format!("{path}/7");
-    assert_eq!(lab.server.say("DELETE", &old, Value::Null).await.0, 204);
-    let all = [tags(0), tags(30)].concat();
-    let many = json!({"tags": all});
-    assert_eq!(lab.server.say("PUT", &path, many).await.0, 400);
-}
-
-#[tokio::test]
 async fn a_port_is_active_when_its_node_has_it_as_it_was_asked_for() {
     let lab = Lab::new().await;
     let port = lab.on_net("port", json!({"binding:host_id": "here"})).await;
@@ -490,37 +269,6 @@ async fn a_port_is_active_when_its_node_has_it_as_it_was_asked_for() {
         while !is_so().await {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
-    }
-}
-
-#[tokio::test]
-async fn a_network_with_the_gateway_of_a_router_stays_external() {
-    let lab = Lab::new().await;
-    let external = |is: bool| json!({"router:external": is});
-    assert_eq!(lab.put("network", &lab.net, external(true)).await.0, 200);
-    let owner = json!({"device_owner": "network:router_gateway"});
-    let port = lab.on_net("port", owner).await;
-    let (status, error) = lab.put("network", &lab.net, external(false)).await;
-    assert_eq!(
-        (status, &error["type"]),
-        (409, &json!("ExternalNetworkInUse"))
-    );
-    assert_eq!(lab.delete("ports", &port).await.0, 204);
-    assert_eq!(lab.put("network", &lab.net, external(false)).await.0, 200);
-}
-
-#[tokio::test]
-async fn lists_can_be_narrowed_and_sorted_by_what_neutron_takes() {
-    let lab = Lab::new().await;
-    for (path, status) in [
-        ("networks?is_default=true", 200),
-        ("agents?sort_key=host&sort_dir=asc", 200),
-        ("agents?sort_key=alive&sort_dir=desc", 200),
-        ("agents?sort_key=configurations&sort_dir=asc", 400),
-    ] {
-        let path = format!("/v2.0/{path}");
-        let (found, answer) = lab.server.say("GET", &path, Value::Null).await;
-        assert_eq!(found, status, "{path}: {answer}");
     }
 }
 
