@@ -2,7 +2,8 @@
 //! written anew, in as few steps as it takes.
 //!
 //! The first line names the format. Each other line is a step as JSON, behind a checksum of it in 16
-//! hexadecimal digits. A last line that was cut off belongs to a transaction that was never answered.
+//! hexadecimal digits. A last line that was cut off belongs to a transaction that was never answered. The time of
+//! the file is when all of this was last known to be current.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::Hasher;
