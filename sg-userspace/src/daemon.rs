@@ -6,6 +6,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
+    task::JoinError,
     time::{self, MissedTickBehavior},
 };
 
@@ -54,13 +55,9 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let mut settings_changes = settings.changes();
     let wanted = settings.read()?;
     let started = wanted.startup.clone();
+    // Before what is kept is opened, which mends it: another daemon may be writing to it.
+    let lock = claim(args)?;
     let (mut source, kept) = Source::open(&args.source).await?;
-    host::check_capabilities()?;
-    host::check_preemption()?;
-    host::raise_open_files(args.sizes.limits().ports);
-    host::provide_bpffs(&args.bpffs)?;
-    host::check_bpffs(&args.bpffs)?;
-    let lock = host::lock(&args.bpffs)?;
     let (listener, _socket) = api::bind(&args.socket, args.socket_group.as_deref())?;
     let told = match args.metrics {
         Some(address) => Some(bind_metrics(address, args.page).await?),
@@ -141,11 +138,13 @@ pub async fn run(args: &RunArgs) -> Result<()> {
         }
     });
     let leave = Arc::new(Notify::new());
-    let following = tokio::spawn(source.follow(shared.clone(), leave.clone()));
+    let mut following = tokio::spawn(source.follow(shared.clone(), leave.clone()));
     let mut check = every(CHECK);
-    loop {
+    let failed = loop {
         let done = tokio::select! {
-            () = &mut end => break,
+            () = &mut end => break None,
+            // Nobody hears changes any more; the next daemon does.
+            ended = &mut following => break Some(unfollowed(ended)),
             news = links.next() => shared.tell(news).await,
             () = settings_changes.changed() => {
                 let read = settings.read().map(|wanted| wanted.since(&started));
@@ -163,17 +162,38 @@ pub async fn run(args: &RunArgs) -> Result<()> {
             }
         };
         tell(done);
-    }
+    };
     service.stopping();
     server.abort();
-    leave.notify_one();
-    // A store may not answer.
-    let _ = time::timeout(LEAVING, following).await;
+    if failed.is_none() {
+        leave.notify_one();
+        // A store may not answer.
+        let _ = time::timeout(LEAVING, following).await;
+    }
     logs.end();
     gatherer.gather().await;
     shared.agent().await.leave();
     tracing::info!("stopped; the filters stay in place");
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+/// Makes sure that this host and this process can do what is to be done, and that nobody else does it.
+fn claim(args: &RunArgs) -> Result<host::Lock> {
+    host::check_capabilities()?;
+    host::check_preemption()?;
+    host::raise_open_files(args.sizes.limits().ports);
+    host::provide_bpffs(&args.bpffs)?;
+    host::check_bpffs(&args.bpffs)?;
+    Ok(host::lock(&args.bpffs)?)
+}
+
+/// What it means that a source is followed no more that nobody has left.
+fn unfollowed(ended: std::result::Result<(), JoinError>) -> Error {
+    let why = ended.map_or_else(|error| error.to_string(), |()| "it has returned".into());
+    Error::Unfinished(format!(
+        "what follows the changes of what is to be enforced has ended, which is a mistake in this program: {why}; \
+         a new start goes on"
+    ))
 }
 
 /// Where metrics are told, and whether there is a page. Before anything is touched: an address that somebody else
@@ -333,4 +353,21 @@ fn ended() -> Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[tokio::test]
+    async fn a_source_that_is_followed_no_more_ends_the_daemon_with_a_code() {
+        let returned = tokio::spawn(async {}).await;
+        let panicked = tokio::spawn(async { panic!("on purpose") }).await;
+        for (ended, why) in [(returned, "returned"), (panicked, "panic")] {
+            let error = unfollowed(ended);
+            assert_eq!(error.exit(), Exit::Failure);
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
 }

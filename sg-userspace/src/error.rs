@@ -154,6 +154,9 @@ pub enum Error {
     /// The kernel side refused something.
     #[error("{0}")]
     Datapath(String),
+    /// What was begun did not come to its end, so what became of it is not known: a mistake in this program.
+    #[error("{0}")]
+    Unfinished(String),
     /// The daemon answered with an error of its own.
     #[error("{view}")]
     Answered {
@@ -191,7 +194,8 @@ impl Error {
             | Self::State { .. }
             | Self::Store(_)
             | Self::System { .. }
-            | Self::Datapath(_) => Exit::Failure,
+            | Self::Datapath(_)
+            | Self::Unfinished(_) => Exit::Failure,
             Self::Answered { exit, .. } => *exit,
         }
     }

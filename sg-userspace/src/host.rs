@@ -84,7 +84,7 @@ fn names(capabilities: &[Capability]) -> String {
 /// The name of this node, or nothing if it has none that can be read.
 pub fn name() -> String {
     let name = nix::unistd::gethostname().unwrap_or_default();
-    name.to_string_lossy().into_owned()
+    name.into_string().unwrap_or_default()
 }
 
 /// Whether this process may load and attach the filter.

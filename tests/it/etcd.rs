@@ -1,6 +1,9 @@
 //! A daemon that follows a store in etcd: what is there is enforced, and goes on being so without it.
 
-use std::time::Duration;
+mod behind;
+
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use sg_store::{Key, LAYOUT, Revision};
@@ -47,10 +50,26 @@ fn source(node: &Node) -> Value {
     node.query("status")["source"].clone()
 }
 
+/// Whether an age in seconds is this one or little more.
+fn is_about(age: &Value, seconds: Duration) -> bool {
+    let seconds = seconds.as_secs();
+    age.as_u64()
+        .is_some_and(|age| (seconds..seconds + 90).contains(&age))
+}
+
 fn wait_for(node: &Node, revision: Revision) {
     wait_until(SOON, &format!("revision {revision} in force"), || {
         source(node)["revision"].as_u64() >= Some(revision) && source(node)["connected"] == true
     });
+}
+
+/// What the node says of itself in the store; null if nothing is there.
+fn status(store: &mut Etcd) -> Value {
+    let entries = store.read(&Key::statuses());
+    let read = entries
+        .first()
+        .map(|entry| serde_json::from_slice(&entry.value));
+    read.map_or(Value::Null, |read| read.expect("JSON"))
 }
 
 fn state(node: &Node, port: &Port) -> String {
@@ -111,24 +130,33 @@ fn without_the_store_the_last_state_is_in_force_and_a_restart_brings_it_back() {
     assert_eq!([80, 443].map(|port| site_.ask(port)), [Answered, Silence]);
 
     site_.node.terminate();
+    let state = File::open(site_.node.state_path()).expect("the state");
+    let hour = Duration::from_secs(3600);
+    let dated = state.set_modified(SystemTime::now() - hour);
+    dated.expect("a time of the state");
     site_.node.start_followed(&store.urls(), HOST, &[]);
     assert_eq!([80, 443].map(|port| site_.ask(port)), [Answered, Silence]);
     let view = source(&site_.node);
     assert_eq!(
-        (&view["connected"], &view["revision"]),
-        (&json!(false), &json!(told))
+        (&view["connected"], &view["revision"], &view["seconds_ago"]),
+        (&json!(false), &json!(told), &Value::Null)
     );
+    assert!(is_about(&view["age"], hour), "{view}");
     let shown = site_.node.sgctl("status").expect(0).stdout.clone();
     assert!(shown.contains("NOT CONNECTED"), "{shown}");
+    let stays = format!("revision {told} stays in force, as the store had it 1 h");
+    assert!(shown.contains(&stays), "{shown}");
     assert!(
-        shown.contains(&format!("revision {told} stays in force")),
-        "{shown}"
+        site_.node.log().contains("as the store had it 1 h"),
+        "it is logged as well"
     );
     let metrics = site_.node.request("GET", "/metrics", "").1;
-    assert!(
-        metrics.contains("sg_source_connected{source=\"etcd\"} 0"),
-        "{metrics}"
-    );
+    for line in [
+        "sg_source_connected{source=\"etcd\"} 0",
+        "sg_source_age_seconds{source=\"etcd\"} 36",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
     // A port that was never seen stays closed, as the tap of one without a port does.
 
     store.start_again();
@@ -249,11 +277,7 @@ fn the_node_says_how_it_is_as_long_as_it_lives() {
     site_.node.start_followed(&store.urls(), HOST, &[]);
     let mut status = Value::Null;
     wait_until(SOON, "the status of the node", || {
-        let entries = store.read(&Key::statuses());
-        let read = entries
-            .first()
-            .map(|entry| serde_json::from_slice(&entry.value));
-        status = read.map_or(Value::Null, |read| read.expect("JSON"));
+        status = self::status(&mut store);
         status["states"][web1().id().to_string()] == "enforcing"
     });
     assert_eq!(status["layout"], 1);
@@ -264,8 +288,7 @@ fn the_node_says_how_it_is_as_long_as_it_lives() {
     let (key, _) = etcd::port(HOST, &client());
     store.write_texts(vec![(key.to_string(), Some("{}".into()))]);
     wait_until(SOON, "the port is closed in the status", || {
-        let entries = store.read(&Key::statuses());
-        let status: Value = serde_json::from_slice(&entries[0].value).expect("JSON");
+        let status = self::status(&mut store);
         status["states"][client().id().to_string()] == "closed"
             && status["faults"][0]["key"] == key.to_string()
     });
@@ -318,7 +341,7 @@ fn a_store_that_refuses_ends_the_first_start_with_a_code_and_no_later_one() {
     store.write(&site(&[HTTP]));
     let urls = store.urls();
     let password = site_.node.directory().join("password");
-    std::fs::write(&password, "wrong\n").expect("a password");
+    fs::write(&password, "wrong\n").expect("a password");
     let password = password.to_string_lossy().into_owned();
     let user = ["--etcd-user", "node", "--etcd-password-file", &password];
     let refused = site_.node.followed_refused(&urls, HOST, &user);
@@ -377,11 +400,11 @@ fn a_node_follows_as_a_user_that_may_read_the_store_and_write_how_it_is() {
         (&user[..], "authentication failed"),
         (&[], "user name is empty"),
     ] {
-        std::fs::write(&password, "unknown\n").expect("a password");
+        fs::write(&password, "unknown\n").expect("a password");
         let refused = site_.node.followed_refused(&urls, HOST, given);
         assert!(refused.expect(9).stderr.contains(said), "{refused:?}");
     }
-    std::fs::write(&password, "known\n").expect("a password");
+    fs::write(&password, "known\n").expect("a password");
     site_.node.start_followed(&urls, HOST, &user);
     assert_eq!([80, 443].map(|port| site_.ask(port)), [Answered, Silence]);
     let revision = store.write(&web_servers(&[HTTP, HTTPS]));

@@ -173,5 +173,21 @@ pub async fn beside<T: Send + 'static>(
 
 /// What a panic means to whoever waits; it has been told on the standard error.
 fn unfinished(ended: task::JoinError) -> Error {
-    Error::Datapath(format!("the work was not finished: {ended}"))
+    Error::Unfinished(format!("the work was not finished: {ended}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::agent, *};
+
+    #[tokio::test]
+    async fn what_ends_in_a_panic_is_not_taken_for_what_the_kernel_refused() {
+        let shared = Shared::new(agent().0);
+        let changed = shared.change::<(), _>(|_| async { panic!("on purpose") });
+        let done = beside::<()>(|| panic!("on purpose"));
+        for ended in [changed.await, done.await] {
+            let error = ended.unwrap_err();
+            assert!(matches!(error, Error::Unfinished(_)), "{error:?}");
+        }
+    }
 }

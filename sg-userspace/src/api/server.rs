@@ -375,6 +375,7 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
         | Error::Store(_)
         | Error::System { .. }
         | Error::Datapath(_)
+        | Error::Unfinished(_)
         | Error::Answered { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

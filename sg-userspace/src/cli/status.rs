@@ -4,7 +4,9 @@ use super::{Context, apply::tally, output, table::table, troubles};
 use crate::{
     error::Result,
     exit::Exit,
-    view::{SettingView, SettingsView, SourceKind, SourceView, StatusView, SweepView, SweptBy},
+    view::{
+        SettingView, SettingsView, SourceKind, SourceView, StatusView, SweepView, SweptBy, age,
+    },
 };
 
 pub async fn run(context: &Context) -> Result<Exit> {
@@ -77,7 +79,7 @@ fn text(status: &StatusView) -> String {
     text + &format!("All maps take {}.\n", mebibytes(status.memory))
 }
 
-/// Of a store, where it is and when it was heard; a file and a socket are where the line before says.
+/// Of a store, where it is, when it was heard, and how old what is in force is; a file and a socket are where the line before says.
 fn source(source: &SourceView) -> String {
     if source.kind != SourceKind::Etcd {
         return String::new();
@@ -87,12 +89,16 @@ fn source(source: &SourceView) -> String {
         .seconds_ago
         .map_or("not heard yet".into(), |ago| format!("heard {ago} s ago"));
     let mut text = format!("follows the store {} as host {host}: ", source.at);
-    text.push_str(&match source.connected {
-        true => format!("connected, {heard}\n"),
-        false => format!(
-            "NOT CONNECTED, {heard}; revision {} stays in force\n",
-            source.revision
+    text.push_str(&match (source.connected, source.age) {
+        (true, _) => format!("connected, {heard}\n"),
+        (false, Some(old)) => format!(
+            "NOT CONNECTED, {heard}; revision {} stays in force, as the store had it {} ago\n",
+            source.revision,
+            age(old)
         ),
+        (false, None) => {
+            format!("NOT CONNECTED, {heard}; it has told nothing, and what is in force stays\n")
+        }
     });
     if let Some(error) = &source.error {
         text.push_str(&format!("{error}\n"));
@@ -153,25 +159,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_is_not_heard_is_named_with_what_stays_in_force() {
-        let view = |connected, error: Option<&str>| SourceView {
+    fn a_store_that_is_not_followed_is_named_with_what_stays_in_force_and_how_old_that_is() {
+        let view = |connected, age, error: Option<&str>| SourceView {
             kind: SourceKind::Etcd,
             at: "http://a:2379".into(),
             host: Some("n1".into()),
             connected,
             revision: 42,
+            age,
             seconds_ago: Some(7),
             error: error.map(str::to_owned),
             ..SourceView::default()
         };
         assert_eq!(
-            source(&view(true, None)),
+            source(&view(true, Some(7), None)),
             "follows the store http://a:2379 as host n1: connected, heard 7 s ago\n"
         );
         assert_eq!(
-            source(&view(false, Some("no leader"))),
+            source(&view(false, Some(7384), Some("no leader"))),
             "follows the store http://a:2379 as host n1: NOT CONNECTED, heard 7 s ago; revision 42 stays in \
-             force\nno leader\n"
+             force, as the store had it 2 h 3 min ago\nno leader\n"
+        );
+        assert_eq!(
+            source(&view(false, None, None)),
+            "follows the store http://a:2379 as host n1: NOT CONNECTED, heard 7 s ago; it has told nothing, and \
+             what is in force stays\n"
         );
         assert_eq!(source(&SourceView::default()), "");
     }

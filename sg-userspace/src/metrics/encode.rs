@@ -189,10 +189,10 @@ impl Sample {
         family(encoder, "source_revision", help, None, Gauge, |metrics| {
             metrics.add(labels, source.revision)
         })?;
-        let help = "Since the store that is followed was heard last";
+        let help = "Since what is in force was last known to be what the store has: while it is followed, since it was heard";
         let seconds = Some(&Unit::Seconds);
         family(encoder, "source_age", help, seconds, Gauge, |metrics| {
-            let mut age = source.seconds_ago.iter();
+            let mut age = source.age.iter();
             age.try_for_each(|age| metrics.add(labels, *age))
         })?;
         let help = "Times that all was read anew from the store, by why it had to be";

@@ -5,8 +5,10 @@
 
 mod contact;
 mod etcd;
+mod named;
 mod pause;
 mod status;
+mod trouble;
 
 use std::{
     path::{Path, PathBuf},
@@ -49,7 +51,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// What cannot be read; a store that refuses, if nothing was kept of it.
+    /// What cannot be read; a store that refuses, if nothing was kept of it; a name by which this host is none of the
+    /// store's, or another one than what was kept is of.
     pub async fn open(args: &SourceArgs) -> Result<(Self, Kept)> {
         if let Some(inventory) = &args.inventory {
             let store = Store::new(inventory);

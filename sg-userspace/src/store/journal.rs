@@ -2,12 +2,14 @@
 //! written anew, in as few steps as it takes.
 //!
 //! The first line names the format. Each other line is a step as JSON, behind a checksum of it in 16
-//! hexadecimal digits. A last line that was cut off belongs to a transaction that was never answered.
+//! hexadecimal digits. A last line that was cut off belongs to a transaction that was never answered. The time of
+//! the file is when all of this was last known to be current.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::Hasher;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +35,7 @@ pub struct Journal {
     /// How long it was when it was last written anew.
     whole: u64,
     length: u64,
+    current: SystemTime,
 }
 
 impl Journal {
@@ -55,7 +58,9 @@ impl Journal {
         let mut file = OpenOptions::new();
         let file = file.read(true).write(true).open(path).map_err(failed)?;
         let (steps, length) = read(&file).map_err(failed)?;
-        if file.metadata().map_err(failed)?.len() > length {
+        let found = file.metadata().map_err(failed)?;
+        let current = found.modified().map_err(failed)?;
+        if found.len() > length {
             tracing::warn!(
                 "the last line of {} was cut off: a transaction that was never answered is left out",
                 path.display()
@@ -67,7 +72,9 @@ impl Journal {
             file,
             whole: length,
             length,
+            current,
         };
+        journal.date();
         Ok((journal, steps))
     }
 
@@ -89,6 +96,22 @@ impl Journal {
         &self.path
     }
 
+    /// As of when what is kept was last known to be all that there is to keep: the time of the file.
+    pub fn current(&self) -> SystemTime {
+        self.current
+    }
+
+    /// All that there is to keep was kept at this time.
+    pub fn keep_current(&mut self, time: SystemTime) {
+        self.current = time;
+        self.date();
+    }
+
+    /// Gives the file its time, which writes that brought nothing change. One that cannot be given is older.
+    fn date(&self) {
+        let _ = self.file.set_modified(self.current);
+    }
+
     /// Keeps a step: it is on the disk when this returns.
     ///
     /// # Errors
@@ -106,9 +129,11 @@ impl Journal {
         let added = done.map_err(|source| {
             // It may be whole, and would be taken at the next start, though its writer was told otherwise.
             let _ = self.file.set_len(self.length);
+            self.date();
             failed("write", &self.path, source)
         })?;
         self.length += added;
+        self.current = SystemTime::now();
         Ok(())
     }
 
@@ -132,6 +157,7 @@ impl Journal {
         let length = text.len() as u64;
         // From here on this is the file, whether its name is settled or not.
         (self.file, self.whole, self.length) = (file, length, length);
+        self.date();
         settle(&self.path).map_err(|source| self::failed("replace", &self.path, source))
     }
 }
@@ -208,6 +234,8 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn open(path: &Path) -> Result<(Journal, Vec<String>)> {
@@ -282,6 +310,36 @@ mod tests {
         journal.append(&raw).unwrap();
         let (_, steps) = Journal::open::<serde_json::Value>(&path).unwrap();
         assert_eq!(steps, [serde_json::json!({"a": 1})]);
+    }
+
+    #[test]
+    fn its_time_says_when_it_was_current_whatever_else_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        let (mut journal, _) = open(&path).unwrap();
+        journal.append(&"one").unwrap();
+        let long_ago = SystemTime::now() - Duration::from_secs(86_400);
+        journal.keep_current(long_ago);
+        journal.rewrite(&["one"]).unwrap();
+        // A line that was cut off is taken away, which is a write.
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"0123").unwrap();
+        file.set_modified(long_ago).unwrap();
+        let (mut journal, _) = open(&path).unwrap();
+        assert_eq!(journal.current(), long_ago);
+        struct Refused;
+        impl Serialize for Refused {
+            fn serialize<S: serde::Serializer>(
+                &self,
+                _: S,
+            ) -> std::result::Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("refused"))
+            }
+        }
+        journal.append(&Refused).unwrap_err();
+        assert_eq!(open(&path).unwrap().0.current(), long_ago);
+        journal.append(&"two").unwrap();
+        assert!(open(&path).unwrap().0.current() > long_ago + Duration::from_secs(80_000));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use hook::{HookView, LinkView, ProgramView};
 pub use port::{Outcome, PortDetail, PortView, RuleView, StageView};
 pub use sample::{AssuredView, GroupName, PortSample, SampleView};
 pub use setting::{SettingView, SettingsView};
-pub use source::{SourceKind, SourceView};
+pub use source::{SourceKind, SourceView, age};
 pub use state::{PortState, PortTally};
 pub use transaction::{Objects, PortOutcome, TransactionReport, TransactionsView};
 pub use trouble::TroubleView;

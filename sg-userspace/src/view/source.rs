@@ -19,7 +19,12 @@ pub struct SourceView {
     pub connected: bool,
     /// The revision of it that was taken last, as it counts them.
     pub revision: u64,
-    /// Seconds since a store was heard last; nothing, if this daemon has never heard it.
+    /// Seconds since what is in force was last known to be what a store has; nothing, if a store has told nothing.
+    /// While it is followed, that is since it was heard last. After a restart, since the daemon before knew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<u64>,
+    /// Seconds since a store has answered last, whatever it was asked, whether that was taken or not; nothing, if
+    /// this daemon has never heard it. How old what is in force is, is `age`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds_ago: Option<u64>,
     /// Why a store is not followed at the moment.
@@ -34,6 +39,25 @@ pub struct SourceView {
     /// Their bytes, keys and values.
     #[serde(default)]
     pub bytes: u64,
+}
+
+/// An age in words, for people: two units of time are enough.
+pub fn age(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let largest = UNITS.iter().position(|(length, _)| *length <= seconds);
+    let Some(largest) = largest else {
+        return "0 s".into();
+    };
+    let mut rest = seconds;
+    let mut words = Vec::new();
+    for (length, unit) in UNITS.iter().skip(largest).take(2) {
+        let count = rest / length;
+        rest %= length;
+        if count > 0 {
+            words.push(format!("{count} {unit}"));
+        }
+    }
+    words.join(" ")
 }
 
 /// What says what is to be enforced.
@@ -57,5 +81,19 @@ impl SourceKind {
             Self::Transactions => "transactions",
             Self::Etcd => "etcd",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_its_two_largest_units() {
+        let ages = [0, 59, 60, 7_384, 86_400, 300_000].map(age);
+        assert_eq!(
+            ages,
+            ["0 s", "59 s", "1 min", "2 h 3 min", "1 d", "3 d 11 h"]
+        );
     }
 }

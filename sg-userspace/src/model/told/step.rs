@@ -55,6 +55,12 @@ fn is_none<K>(objects: &Objects<K>) -> bool {
 }
 
 impl Step {
+    /// The ports whose texts are new, and those that are gone, which have none.
+    pub fn ports(&self) -> impl Iterator<Item = (PortId, Option<&RawValue>)> {
+        let ports = self.ports.0.iter();
+        ports.map(|(id, text)| (*id, text.as_deref()))
+    }
+
     /// Whether it brings and takes nothing.
     pub fn is_empty(&self) -> bool {
         is_none(&self.ports)
