@@ -158,6 +158,11 @@ impl Desk {
         }
         match *least {
             Some(least) if world.written(&Key::Head) >= least => Ok(true),
+            // What is known is shown.
+            Some(least) if request.only_asks() => {
+                let seen = timeout(LOOK, self.seen(least)).await;
+                Ok(!matches!(seen, Ok(Ok(()))))
+            }
             Some(least) => self.seen(least).await.map(|()| false),
             None if request.only_asks() => Ok(true),
             None => Err(unavailable()),
@@ -342,7 +347,7 @@ mod tests {
             ("GET", there, Value::Null, 200),
             ("GET", nothing, Value::Null, 404),
             ("DELETE", nothing, Value::Null, 503),
-            ("POST", "/v2.0/security-groups", tags, 400),
+            ("POST", "/v2.0/security-groups", tags, 503),
             ("POST", "/v2.0/networks", json!({"network": {}}), 503),
         ] {
             let asked = request(method, path, body);

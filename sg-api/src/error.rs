@@ -71,8 +71,7 @@ impl ApiError {
 
     /// Whether it is refused for itself, in whatever world.
     pub fn is_of_the_request(&self) -> bool {
-        matches!(self.status, 405 | 413 | 415)
-            || matches!(self.kind, "HTTPBadRequest" | "MalformedRequestBody")
+        matches!(self.status, 405 | 413 | 415) || self.kind == "MalformedRequestBody"
     }
 
     /// The body of the answer, letter by letter as Neutron has it: there are clients that show it.

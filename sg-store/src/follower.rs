@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::kv::{Batch, Revision};
+use crate::kv::{Batch, Entry, Revision};
 use crate::layout::{Identity, LAYOUT, Layout, Position};
 use crate::mirror::{Mirror, Want};
 use crate::telling::Telling;
@@ -30,7 +30,7 @@ pub struct Follower {
     store: Store,
     host: String,
     known: Option<Position>,
-    /// The lowest revision at which the store was since it had gone back: by itself it comes further again.
+    /// The lowest revision at which the store was that is known: one that has gone back comes further again.
     lowest: Option<Revision>,
     following: Option<Following>,
 }
@@ -50,6 +50,8 @@ struct Following {
     /// When something may be read again.
     rested: Instant,
     audit: Instant,
+    /// Up to here all was handed out when it was compared last.
+    audited: Revision,
 }
 
 /// What is followed, and where it is.
@@ -108,13 +110,12 @@ impl Follower {
         let mut mirror = Mirror::new(&self.host);
         let (ranges, (place, revision)) = self.read(&mut mirror, Ranges::new(), None).await?;
         let identity = Layout::read(mirror.layout())?.identity(place);
-        let revision_seen = self.lowest.map_or(revision, |lowest| lowest.min(revision));
-        let here = Position {
-            identity,
-            revision: revision_seen,
-        };
         if let Some(known) = self.known {
-            self.lowest = Some(revision_seen);
+            let mut here = Position { identity, revision };
+            if identity == known.identity {
+                here.revision = self.lowest.map_or(revision, |lowest| lowest.min(revision));
+                self.lowest = Some(here.revision);
+            }
             known.goes_on_at(here)?;
         }
         self.lowest = None;
@@ -130,6 +131,7 @@ impl Follower {
             read: revision,
             rested: Instant::now(),
             audit: next_audit(),
+            audited: 0,
         };
         let telling = following.tell(None, revision);
         Ok((following, telling))
@@ -185,7 +187,7 @@ impl Follower {
                 None => {
                     following.audit = next_audit();
                     match following.watch.tells_whole() {
-                        true => self.compare(&following).await?,
+                        true => self.compare(&mut following).await?,
                         false => self.read_news(&mut following).await?,
                     }
                 }
@@ -226,7 +228,7 @@ impl Follower {
         let fewer = ranges.into_iter().zip(counts).filter(fewer);
         let fewer: Vec<Range> = fewer.map(|(range, _)| range).collect();
         if !fewer.is_empty() {
-            let listed = store.list(&fewer, news.revision).await?;
+            let listed = store.list(&fewer, Some(news.revision)).await?;
             refuse_other(news.store, listed.store)?;
             let listed = listed.entries.into_iter();
             let there: BTreeSet<String> = listed.map(|entry| entry.key).collect();
@@ -272,10 +274,19 @@ impl Follower {
     }
 
     /// Compares the keys of what was followed with those that the store has; returns as of which revision.
-    async fn compare(&self, following: &Following) -> Result<Revision> {
+    async fn compare(&self, following: &mut Following) -> Result<Revision> {
         let revision = following.watch.upto();
         let ranges: Vec<Range> = following.ranges.values().cloned().collect();
-        let listed = match self.store.list(&ranges, revision).await {
+        let is_silent = std::mem::replace(&mut following.audited, revision) == revision;
+        if is_silent {
+            // It may be that nothing has changed, or that nobody says so.
+            let newest = self.store.list(&ranges, None).await?.entries;
+            let untold = newest.into_iter().find(|entry| entry.revision > revision);
+            if let Some(Entry { key, .. }) = untold {
+                return Err(Error::Missed { revision, key });
+            }
+        }
+        let listed = match self.store.list(&ranges, Some(revision)).await {
             // It was too long ago; there is a next time.
             Err(Error::Compacted(_)) => return Ok(revision),
             listed => listed?,

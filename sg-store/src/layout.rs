@@ -56,7 +56,7 @@ impl Layout {
             advice,
         };
         let layout: Self = json::object(value).ok_or_else(|| {
-            refused("write {\"layout\": 1, \"generation\": 1} if the keys are so")
+            refused("write {\"layout\": 1, \"generation\": N} if the keys are so, with an N that it never was")
         })?;
         match layout.layout.cmp(&KNOWN) {
             std::cmp::Ordering::Less => Err(refused("let a newer writer write the store anew")),

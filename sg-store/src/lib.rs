@@ -73,10 +73,10 @@ impl Store {
         }
     }
 
-    /// The keys of some ranges as of one revision, without their values.
-    pub(crate) async fn list(&self, ranges: &[Range], at: Revision) -> Result<Snapshot> {
+    /// The keys of some ranges as of one revision, or the newest, without their values.
+    pub(crate) async fn list(&self, ranges: &[Range], at: Option<Revision>) -> Result<Snapshot> {
         match self {
-            Self::Embedded(store) => store.read(ranges, Some(at)).await,
+            Self::Embedded(store) => store.read(ranges, at).await,
             Self::Etcd(store) => store.list(ranges, at).await,
         }
     }

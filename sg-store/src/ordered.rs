@@ -20,7 +20,7 @@ use crate::{Error, Result};
 /// A store that still catches up does not answer: after this it is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// For how long a store with fences may answer no question.
+/// For how long a store with fences may owe an answer.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// How often a store is asked that says nothing, so that it is known how old is what is known.
@@ -79,8 +79,12 @@ pub(crate) struct Ordered<W> {
     open: u32,
     stale: u32,
     beat: Instant,
-    /// When there was an answer.
-    answered: Instant,
+    /// Behind this revision the ranges that begin latest are followed, and this is the newest that was heard of: as long
+    /// as that is no newer, etcd gives no answer (from 3.4.38, 3.5.22 and 3.6.2 on).
+    behind: Revision,
+    heard: Revision,
+    /// When a question was asked first to which an answer is owed.
+    owed: Option<Instant>,
 }
 
 impl<W: Wire> Ordered<W> {
@@ -98,7 +102,9 @@ impl<W: Wire> Ordered<W> {
             open: 0,
             stale: 0,
             beat: Instant::now() + BEAT,
-            answered: Instant::now(),
+            behind,
+            heard: 0,
+            owed: None,
         }
     }
 
@@ -117,6 +123,8 @@ impl<W: Wire> Ordered<W> {
             self.stale += std::mem::take(&mut self.open);
         }
         self.due = self.order.is_waiting().then(Instant::now);
+        self.behind = self.behind.max(behind);
+        self.owed = None;
         Ok(())
     }
 
@@ -183,13 +191,20 @@ impl<W: Wire> Ordered<W> {
         let now = Instant::now();
         let is_waiting = self.order.is_waiting();
         self.due = is_waiting.then_some(now + AGAIN);
+        if self.beat + BEAT <= now {
+            // Nobody has looked for a while: answers may be here.
+            self.owed = None;
+        }
         if self.beat <= now {
             self.beat = now + BEAT;
         } else if !is_waiting {
             return Ok(());
         }
-        if self.has_fences && self.answered + SILENCE <= now {
-            return Err(Error::Ended("it does not say how far it has told".into()));
+        if self.has_fences && self.heard > self.behind {
+            let since = *self.owed.get_or_insert(now);
+            if since + SILENCE <= now {
+                return Err(Error::Ended("it does not say how far it has told".into()));
+            }
         }
         self.open += 1;
         self.wire.ask().await
@@ -200,6 +215,7 @@ impl<W: Wire> Ordered<W> {
             Message::Created(id, revision) => {
                 self.uncreated.remove(&id);
                 self.created = self.created.max(revision);
+                self.heard = self.heard.max(revision);
                 Ok(())
             }
             Message::Changes(changes) if !self.tells_whole() => {
@@ -209,6 +225,7 @@ impl<W: Wire> Ordered<W> {
             }
             Message::Changes(changes) => {
                 self.order.take(changes)?;
+                self.heard = self.heard.max(self.order.newest());
                 match self.is_alone() {
                     true => self.order.is_whole(self.order.newest()),
                     false => drop(self.due.get_or_insert_with(Instant::now)),
@@ -216,7 +233,8 @@ impl<W: Wire> Ordered<W> {
                 Ok(())
             }
             Message::Progress(revision) => {
-                self.answered = Instant::now();
+                self.owed = None;
+                self.heard = self.heard.max(revision);
                 // Whatever was asked before ranges were added was answered, if at all, before the store came further.
                 if self.uncreated.is_empty() && revision > self.created {
                     self.stale = 0;

@@ -53,6 +53,8 @@ pub fn find<'a>(world: &'a World, text: &str) -> Result<&'a Port> {
 fn view(world: &World, port: &Port) -> Fields {
     let mut fields = shown(port);
     let node = world.nodes.get(&port.host_id);
+    // One that takes nothing of this store enforces something else.
+    let node = node.filter(|node| node["connected"] != false);
     let state = node.and_then(|node| node["states"][port.id.to_string()].as_str());
     let status = match state {
         // All that was asked for is so: that nothing is refused, too.

@@ -115,6 +115,7 @@ impl Inner {
                         true => "it is as it was read last",
                         false => {
                             users.hashes.clear();
+                            users.changed = None;
                             "nobody is let in"
                         }
                     };
@@ -264,8 +265,12 @@ mod tests {
         opened.set_modified(later).unwrap();
         assert_eq!(users.knows(CLIENT, "ada", "secret").await, Some(false));
         assert_eq!(users.knows(CLIENT, "eve", "secret").await, Some(true));
-        fs::remove_file(file.path()).unwrap();
+        // It is away, and comes back as old as it was.
+        let aside = file.path().with_extension("aside");
+        fs::rename(file.path(), &aside).unwrap();
         assert_eq!(users.knows(CLIENT, "eve", "secret").await, Some(false));
+        fs::rename(&aside, file.path()).unwrap();
+        assert_eq!(users.knows(CLIENT, "eve", "secret").await, Some(true));
     }
 
     #[tokio::test(flavor = "multi_thread")]

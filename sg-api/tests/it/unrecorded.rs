@@ -253,14 +253,15 @@ async fn a_port_is_active_when_its_node_has_it_as_it_was_asked_for() {
     let lab = Lab::new().await;
     let port = lab.on_net("port", json!({"binding:host_id": "here"})).await;
     let path = format!("/v2.0/ports/{port}");
-    for (state, status) in [
-        ("enforcing", "ACTIVE"),
-        ("unfiltered", "ACTIVE"),
-        ("audit", "ACTIVE"),
-        ("closed", "DOWN"),
-        ("open", "DOWN"),
+    for (state, connected, status) in [
+        ("enforcing", true, "ACTIVE"),
+        ("enforcing", false, "DOWN"),
+        ("unfiltered", true, "ACTIVE"),
+        ("closed", true, "DOWN"),
+        ("audit", true, "ACTIVE"),
+        ("open", true, "DOWN"),
     ] {
-        let says = json!({"states": {&port: state}});
+        let says = json!({"states": {&port: state}, "connected": connected});
         lab.says("here", &says).await;
         let is_so = async || {
             let (_, answer) = lab.server.say("GET", &path, Value::Null).await;

@@ -80,10 +80,10 @@ impl Etcd {
     }
 
     /// As [`Etcd::read`], without the values.
-    pub(crate) async fn list(&self, ranges: &[Range], at: Revision) -> Result<Snapshot> {
+    pub(crate) async fn list(&self, ranges: &[Range], at: Option<Revision>) -> Result<Snapshot> {
         let mut found = Snapshot {
             store: 0,
-            revision: at,
+            revision: at.unwrap_or_default(),
             entries: Vec::new(),
         };
         for ranges in ranges.chunks(RANGES) {

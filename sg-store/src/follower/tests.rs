@@ -90,3 +90,40 @@ async fn what_was_never_told_is_found_when_keys_are_compared() {
     assert!(error.to_string().contains(&port(1).to_string()), "{error}");
     assert!(follower.next().await.unwrap().complete, "and all is told");
 }
+
+/// A name that leads to another place for a while.
+#[tokio::test]
+async fn a_store_that_was_away_is_followed_again_and_one_that_has_gone_back_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |name: &str| Store::embedded(&directory.path().join(name)).unwrap();
+    let (store, young) = (open("store"), open("young"));
+    for store in [&store, &young] {
+        store.prepare().await.unwrap();
+    }
+    for number in 1..=8 {
+        commit(&store, vec![put(port(number), "{}")]).await;
+    }
+    let mut follower = Follower::new(store.clone(), HOST, None);
+    follower.next().await.unwrap();
+    follower.begin_anew();
+    follower.store = young.clone();
+    let error = follower.next().await.unwrap_err();
+    assert!(error.to_string().contains("was followed before"), "{error}");
+    follower.store = store.clone();
+    assert!(follower.next().await.unwrap().complete);
+    // As if it had been further.
+    follower.begin_anew();
+    let here = follower.known.as_mut().unwrap();
+    here.revision += 3;
+    for number in 11..=16 {
+        let error = follower.next().await.unwrap_err();
+        assert!(error.to_string().contains("backup"), "{error}");
+        commit(&store, vec![put(port(number), "{}")]).await;
+    }
+    let layout = Write::Put {
+        key: LAYOUT.into(),
+        value: b"{\"layout\": 1, \"generation\": 2}".to_vec(),
+    };
+    commit(&store, vec![layout]).await;
+    assert!(follower.next().await.unwrap().complete);
+}

@@ -201,6 +201,30 @@ async fn a_store_that_never_answers_is_not_waited_for_without_end() {
         ended.to_string(),
         "the store has ended the watch: it does not say how far it has told"
     );
+    // Nor one that has answered, and does not any more.
+    let mut scene = Scene::new(true).await;
+    scene.say([puts([("a/1", 12)]), Message::Progress(12)]);
+    assert_eq!(scene.next(1_000).await, batch(12, &["a/1"]));
+    assert_eq!(scene.next(60_000).await, None);
+    assert_eq!(scene.error().await.reason(), "ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_in_which_nothing_happens_owes_no_answer() {
+    let mut scene = Scene::new(true).await;
+    assert_eq!(scene.next(600_000).await, None);
+    scene.say([puts([("a/1", 12)]), Message::Progress(12)]);
+    assert_eq!(scene.next(1_000).await, batch(12, &["a/1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_does_not_look_for_long_finds_the_answers_that_are_here() {
+    let mut scene = Scene::new(true).await;
+    scene.say([puts([("a/1", 12)])]);
+    assert_eq!(scene.next(50).await, None);
+    scene.say([Message::Progress(12)]);
+    tokio::time::advance(Duration::from_secs(300)).await;
+    assert_eq!(scene.next(1_000).await, batch(12, &["a/1"]));
 }
 
 /// Each change is followed by the next one without a pause, so many times.

@@ -77,9 +77,10 @@ impl Now {
 impl Contact {
     /// With a store that has told up to a revision, if it ever has; that was the newest at some time.
     pub fn new(etcd: Etcd, urls: &str, host: &str, told: Option<(u64, SystemTime)>) -> Self {
-        let age = told.map(|(_, time)| Age {
-            was: time.elapsed().unwrap_or_default(),
-            at: Instant::now(),
+        // A clock may have been set back meanwhile: then nobody knows.
+        let age = told.and_then(|(_, time)| {
+            let (was, at) = (time.elapsed().ok()?, Instant::now());
+            Some(Age { was, at })
         });
         let now = Now {
             revision: told.map_or(0, |(revision, _)| revision),
