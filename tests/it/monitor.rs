@@ -279,7 +279,9 @@ fn the_last_refused_packet_of_a_port_is_explained_with_the_rule_that_is_missing(
     let output = site_.node.sgctl("explain --last-drop WEB1 --wait 200ms");
     output.expect(7);
     assert!(output.stderr.contains("within 200ms"), "{}", output.stderr);
-    assert!(asked(&site_.node).is_empty(), "nobody waits any more");
+    wait_until(PATIENCE, "somebody waits still", || {
+        asked(&site_.node).is_empty()
+    });
 
     // The next one is waited for.
     let output = std::thread::scope(|scope| {

@@ -116,6 +116,7 @@ fn a_person_sees_which_ports_are_busy_and_what_they_refuse_while_the_daemon_come
 
     top.type_in("q");
     assert!(top.end().success());
+    top.wait_for("its screen stays", |text| !text.contains("WEB1"));
     assert!(top.is_as_before());
 }
 

@@ -300,11 +300,10 @@ fn a_state_that_is_damaged_is_refused_with_what_to_do() {
     let path = site_.node.state_path();
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("fa:16", "fa:17")).unwrap();
-    let state = path.to_str().unwrap();
-    let refused = site_
-        .node
-        .sgd_args(&["run", "--transactions", "--state", state]);
-    assert_eq!(refused.code, 1);
+    let [state, pins] = [path, site_.node.pins()].map(|path| path.to_string_lossy().into_owned());
+    let arguments = ["run", "--bpffs", &pins, "--transactions", "--state", &state];
+    let refused = site_.node.sgd_args(&arguments);
+    assert_eq!(refused.code, 1, "{refused:?}");
     assert!(
         refused.stderr.contains("line 2 is damaged"),
         "{}",

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle, sleep};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use nix::pty::{Winsize, openpty};
@@ -25,8 +25,6 @@ pub struct Terminal {
     process: Daemon,
     keyboard: File,
     screen: Arc<Mutex<Parser>>,
-    /// Shows what is written for as long as somebody may write.
-    shows: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
@@ -46,18 +44,17 @@ impl Terminal {
         command.stdin(end()).stdout(end()).stderr(end());
         let process = Daemon::start(node.netns(), command);
         let screen = Parser::new(count(rows), count(columns), 0);
-        let mut terminal = Self {
+        let terminal = Self {
             process,
             screen: Arc::new(Mutex::new(screen)),
             keyboard,
-            shows: None,
         };
-        terminal.shows = Some(terminal.follow());
+        terminal.follow();
         terminal
     }
 
     /// Shows what the program writes, until it has ended.
-    fn follow(&self) -> JoinHandle<()> {
+    fn follow(&self) {
         let mut output = self.keyboard();
         let screen = self.screen.clone();
         thread::spawn(move || {
@@ -66,7 +63,7 @@ impl Terminal {
                 let mut screen = screen.lock().unwrap_or_else(PoisonError::into_inner);
                 screen.process(&bytes[..length]);
             }
-        })
+        });
     }
 
     fn keyboard(&self) -> File {
@@ -120,15 +117,14 @@ impl Terminal {
         }
     }
 
-    /// How it ends, which has to be soon. All that it has written is seen then.
+    /// How it ends, which has to be soon.
     ///
     /// # Panics
     /// If it goes on.
     pub fn end(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let is_shown = self.shows.as_ref().is_none_or(JoinHandle::is_finished);
-            if let (Some(status), true) = (self.process.ended(), is_shown) {
+            if let Some(status) = self.process.ended() {
                 return status;
             }
             assert!(Instant::now() < deadline, "it goes on:\n{}", self.text());
