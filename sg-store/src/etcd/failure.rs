@@ -95,6 +95,11 @@ pub(super) fn is_unknown(error: &Etcd) -> bool {
     }
 }
 
+/// Whether it is known who asks, and not for them to ask.
+pub(super) fn is_not_permitted(error: &Etcd) -> bool {
+    matches!(error, Etcd::GRpcStatus(status) if status.code() as i32 == PERMISSION_DENIED)
+}
+
 /// Whether a member has hung up when it was asked.
 pub(super) fn is_hung_up(error: &Etcd) -> bool {
     let kinds = [
