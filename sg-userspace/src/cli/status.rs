@@ -96,9 +96,13 @@ fn source(source: &SourceView) -> String {
             source.revision,
             age(old)
         ),
-        (false, None) => {
+        (false, None) if source.revision == 0 => {
             format!("NOT CONNECTED, {heard}; it has told nothing, and what is in force stays\n")
         }
+        (false, None) => format!(
+            "NOT CONNECTED, {heard}; revision {} stays in force, and by this clock nobody knows how old it is\n",
+            source.revision
+        ),
     });
     if let Some(error) = &source.error {
         text.push_str(&format!("{error}\n"));
@@ -180,10 +184,20 @@ mod tests {
             "follows the store http://a:2379 as host n1: NOT CONNECTED, heard 7 s ago; revision 42 stays in \
              force, as the store had it 2 h 3 min ago\nno leader\n"
         );
+        let never_told = SourceView {
+            revision: 0,
+            ..view(false, None, None)
+        };
         assert_eq!(
-            source(&view(false, None, None)),
+            source(&never_told),
             "follows the store http://a:2379 as host n1: NOT CONNECTED, heard 7 s ago; it has told nothing, and \
              what is in force stays\n"
+        );
+        // The clock was set back.
+        assert_eq!(
+            source(&view(false, None, None)),
+            "follows the store http://a:2379 as host n1: NOT CONNECTED, heard 7 s ago; revision 42 stays in force, \
+             and by this clock nobody knows how old it is\n"
         );
         assert_eq!(source(&SourceView::default()), "");
     }
